@@ -1,0 +1,1 @@
+//! Settings: files with line and column, merged with the environment.

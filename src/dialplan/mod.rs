@@ -1,0 +1,1 @@
+//! Dialplan files, checked into a program that a cursor runs.

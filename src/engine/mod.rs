@@ -1,0 +1,1 @@
+//! Media threads, their sockets and port leases.

@@ -1,0 +1,239 @@
+//! Everything that the journal can say.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, HangupBy, Personal};
+use crate::id::{AgentId, CallId, LegId, QueueId, TrunkId};
+
+/// Which way a call came into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From a trunk or an endpoint to us.
+    Inbound,
+    /// From us to the outside.
+    Outbound,
+}
+
+/// What an agent is doing. One record per agent, never per queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AgentState {
+    /// Not signed in.
+    Offline,
+    /// Waiting for a call.
+    Available,
+    /// Chosen for a call whose presentation has not reached the phone yet.
+    Reserved {
+        /// The call.
+        call: CallId,
+    },
+    /// The phone rings.
+    Ringing {
+        /// The call.
+        call: CallId,
+    },
+    /// In conversation.
+    Talking {
+        /// The call.
+        call: CallId,
+    },
+    /// In a call that is on hold.
+    Hold {
+        /// The call.
+        call: CallId,
+    },
+    /// After-call work.
+    Acw {
+        /// The call that it is about.
+        call: CallId,
+        /// When it ends by itself, wall milliseconds; survives a restart.
+        until_ms: i64,
+    },
+    /// Signed in and not to be called.
+    NotReady {
+        /// Why: `no_answer`, `rejected`, or a reason code chosen by the agent.
+        reason: String,
+    },
+}
+
+/// Why a caller left a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaveReason {
+    /// An agent answered.
+    Answered,
+    /// The caller hung up.
+    Abandoned,
+    /// The longest wait was reached.
+    Timeout,
+    /// The queue takes nobody (full, closed, nobody signed in).
+    Refused,
+    /// The call went to another queue.
+    Overflow,
+    /// The switch ended the call.
+    Ended,
+}
+
+/// How one presentation to, or conversation with, an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentEnd {
+    /// The phone rang until the ring timeout.
+    NoAnswer,
+    /// The phone was busy.
+    Busy,
+    /// The agent refused.
+    Rejected,
+    /// The phone could not be reached.
+    Unreachable,
+    /// The caller left while the phone rang.
+    CallerLeft,
+    /// The agent hung up.
+    Agent,
+    /// The caller hung up.
+    Caller,
+    /// The call was handed on.
+    Transferred,
+    /// The switch ended it.
+    Switch,
+}
+
+/// What became of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// Whole: written equals expected.
+    Complete,
+    /// Shorter than it should be (a crash, a full disk).
+    Partial,
+    /// Nothing could be written.
+    Failed,
+}
+
+/// What a restart needs to say BYE for a dialog (RFC 3261 §12).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DialogState {
+    /// Call-ID header field.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// The peer's tag.
+    pub remote_tag: String,
+    /// Our address of record, as in From or To.
+    pub local_uri: Personal,
+    /// The peer's, as in From or To.
+    pub remote_uri: Personal,
+    /// The peer's Contact: where requests go.
+    pub remote_target: Personal,
+    /// Route set, topmost first.
+    pub route_set: Vec<String>,
+    /// The CSeq number of our last request.
+    pub local_cseq: u32,
+    /// The CSeq number of the peer's last request, if it sent one.
+    pub remote_cseq: Option<u32>,
+    /// `udp` or `tcp`, and where the peer was last heard: `udp:127.0.0.1:5080`.
+    pub flow: String,
+}
+
+/// What happened. Fields are named and measured as in the call record of `records`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields carry the names of the call record")]
+pub enum Event {
+    /// The daemon started; everything before without an end was cut.
+    Started { node: String, boot: u32, version: String },
+    /// The daemon stopped in order.
+    Stopped,
+    /// A call was offered to us (or by us).
+    CallOffered {
+        call: CallId,
+        leg: LegId,
+        direction: Direction,
+        trunk: Option<TrunkId>,
+        caller: Personal,
+        called: String,
+    },
+    /// The dialplan chose a flow.
+    FlowEntered { call: CallId, flow: String, language: String },
+    /// The caller reached a step.
+    StepEntered { call: CallId, step: String },
+    /// The caller chose a language.
+    LanguageChosen { call: CallId, language: String },
+    /// The first 200 to the caller left.
+    CallAnswered { call: CallId },
+    /// A dialog came to be, or its CSeq or target moved.
+    DialogChanged { call: CallId, leg: LegId, dialog: DialogState },
+    /// A leg is gone: its dialog is closed on both sides or given up.
+    LegEnded { call: CallId, leg: LegId, cause: Cause },
+    /// The caller entered a queue.
+    QueueEntered { call: CallId, queue: QueueId, priority: i32, position: u32 },
+    /// The caller left it.
+    QueueLeft { call: CallId, queue: QueueId, reason: LeaveReason, position: u32 },
+    /// An agent was chosen; `why` is one line for people.
+    AgentPresented { call: CallId, agent: AgentId, queue: QueueId, leg: LegId, why: String },
+    /// The agent's phone rings (180).
+    AgentRinging { call: CallId, agent: AgentId },
+    /// The agent answered: a person speaks.
+    AgentAnswered { call: CallId, agent: AgentId, codec_in: String, codec_out: String },
+    /// A hold began, by the agent's or the caller's side.
+    HoldBegan { call: CallId },
+    /// The hold ended.
+    HoldEnded { call: CallId },
+    /// A presentation or conversation ended.
+    SegmentEnded { call: CallId, agent: AgentId, end: SegmentEnd },
+    /// An agent's state changed.
+    AgentChanged {
+        agent: AgentId,
+        #[serde(flatten)]
+        state: AgentState,
+    },
+    /// After-call work for a call ended; its record is final.
+    AcwEnded { call: CallId, agent: AgentId },
+    /// A recording began with the bridge. `consent` says how: `announced`.
+    RecordingStarted { call: CallId, recording: String, consent: String },
+    /// A recording is closed: what should be there and what is.
+    RecordingClosed {
+        call: CallId,
+        recording: String,
+        state: RecordingState,
+        expected_ms: u64,
+        written_ms: u64,
+        sha256: Option<String>,
+    },
+    /// Media quality of the caller's leg over the call: fraction lost 0–1, jitter in ms, MOS 1–4.5.
+    QualityMeasured { call: CallId, leg: LegId, mos: Option<f32>, loss: f32, jitter_ms: f32 },
+    /// The call ended, once.
+    CallEnded { call: CallId, by: HangupBy, cause: Cause, disposition: String },
+    /// A contact was bound, refreshed or (with `expires_ms` in the past) removed.
+    BindingChanged { aor: String, contact: String, flow: String, call_id: String, cseq: u32, expires_ms: i64 },
+}
+
+impl Event {
+    /// The call that the event is about, if it is about one.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Started { .. } | Self::Stopped | Self::BindingChanged { .. } | Self::AgentChanged { .. } => None,
+            Self::CallOffered { call, .. }
+            | Self::FlowEntered { call, .. }
+            | Self::StepEntered { call, .. }
+            | Self::LanguageChosen { call, .. }
+            | Self::CallAnswered { call }
+            | Self::DialogChanged { call, .. }
+            | Self::LegEnded { call, .. }
+            | Self::QueueEntered { call, .. }
+            | Self::QueueLeft { call, .. }
+            | Self::AgentPresented { call, .. }
+            | Self::AgentRinging { call, .. }
+            | Self::AgentAnswered { call, .. }
+            | Self::HoldBegan { call }
+            | Self::HoldEnded { call }
+            | Self::SegmentEnded { call, .. }
+            | Self::AcwEnded { call, .. }
+            | Self::RecordingStarted { call, .. }
+            | Self::RecordingClosed { call, .. }
+            | Self::QualityMeasured { call, .. }
+            | Self::CallEnded { call, .. } => Some(*call),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The vocabulary of what happened. Every record, figure and live view is a fold of [`Entry`] values in order.
+//!
+//! An entry is written before the outputs that its event causes leave the process, and synced within 50 ms.
+
+mod cause;
+mod event;
+mod personal;
+
+pub use cause::{Cause, HangupBy};
+pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
+pub use personal::Personal;
+
+use serde::{Deserialize, Serialize};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the journal, from 1, without gaps.
+    pub seq: u64,
+    /// When it happened, milliseconds since 1970 UTC.
+    pub wall_ms: i64,
+    /// What happened.
+    pub event: Event,
+}

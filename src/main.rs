@@ -1,0 +1,2 @@
+//! The `trunkline` binary: arguments, signals, exit codes.
+fn main() {}

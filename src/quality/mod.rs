@@ -1,0 +1,1 @@
+//! Quality sampling: frame and draw.

@@ -1,0 +1,1 @@
+//! The tap as a machine: consent, pause, framing, WAV.

@@ -1,0 +1,1 @@
+//! Call records, folded from the journal.

@@ -1,0 +1,1 @@
+//! RTP and RTCP packets, telephone-event, loss and MOS (RFC 3550, 4733).

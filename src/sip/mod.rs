@@ -1,0 +1,1 @@
+//! SIP as a pure machine: messages, transactions, dialogs, digest, registrar (RFC 3261).

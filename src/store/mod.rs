@@ -1,0 +1,1 @@
+//! Journal files and what is folded from them.
