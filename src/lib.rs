@@ -15,6 +15,8 @@ pub mod dialplan;
 
 pub mod acd;
 
+pub mod call;
+
 pub mod rtp;
 
 pub mod codec;

@@ -1,0 +1,105 @@
+//! How a call ends: once, with one cause, and with every leg closed.
+
+use super::{Call, CallState, LegState, Output};
+use crate::id::LegId;
+use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
+
+impl Call {
+    /// Ends the call. `flow_says` is the disposition of a call that no person answered and that its caller did not leave.
+    pub(super) fn end(&mut self, by: HangupBy, cause: Cause, flow_says: Option<&str>) {
+        let disposition = match (&self.state, by, flow_says) {
+            (CallState::Ended, ..) => return,
+            (CallState::Bridged { .. }, ..) => "answered",
+            (CallState::Offered, HangupBy::Switch, _) => "refused",
+            (CallState::InFlow, HangupBy::Caller, _) if self.served => "self_service",
+            (_, HangupBy::Caller, _) => "abandoned",
+            (_, _, says) => says.unwrap_or("failed"),
+        };
+        match std::mem::replace(&mut self.state, CallState::Ended) {
+            CallState::Presented { agent, leg, .. } => {
+                let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
+                self.journal(Event::SegmentEnded { call: self.id, agent, end });
+                self.push(Output::CallerLeft);
+                self.cancel_agent(leg);
+            }
+            CallState::Waiting { .. } => self.push(Output::CallerLeft),
+            CallState::Bridged { agent, leg, .. } => {
+                let end = match by {
+                    HangupBy::Caller => SegmentEnd::Caller,
+                    HangupBy::Agent => SegmentEnd::Agent,
+                    HangupBy::Switch => SegmentEnd::Switch,
+                };
+                self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
+                self.push(Output::ConversationEnded { agent });
+                self.bye_agent(leg, cause.clone());
+            }
+            CallState::Offered | CallState::InFlow | CallState::Ended => {}
+        }
+        self.journal(Event::CallEnded { call: self.id, by, cause: cause.clone(), disposition: disposition.to_owned() });
+        self.close_caller(cause);
+    }
+
+    /// The dialog of a leg is closed on both sides.
+    pub(super) fn handle_leg_gone(&mut self, leg: LegId) {
+        let cause = Cause::normal();
+        if leg == self.caller.id {
+            if self.caller.state == LegState::Gone {
+                return;
+            }
+            self.caller.state = LegState::Gone;
+            self.end(HangupBy::Caller, cause.clone(), None);
+        } else if matches!(self.state, CallState::Presented { leg: presented, .. } if presented == leg) {
+            self.handle_agent_failed(leg, SegmentEnd::Unreachable, cause);
+            return;
+        } else if self.agent_leg(leg).is_some() {
+            self.agents.retain(|l| l.id != leg);
+            if matches!(self.state, CallState::Bridged { leg: bridged, .. } if bridged == leg) {
+                self.end(HangupBy::Agent, cause.clone(), None);
+            }
+        } else {
+            return;
+        }
+        self.journal(Event::LegEnded { call: self.id, leg, cause });
+        self.finish_if_done();
+    }
+
+    pub(super) fn finish_if_done(&mut self) {
+        let done = self.state == CallState::Ended && self.caller.state == LegState::Gone && self.agents.is_empty();
+        if done && !self.finished {
+            self.finished = true;
+            self.push(Output::Finished);
+        }
+    }
+
+    pub(super) fn cancel_agent(&mut self, leg: LegId) {
+        if let Some(agent) = self.agent_leg(leg)
+            && agent.state == LegState::Inviting
+        {
+            agent.state = LegState::Cancelling;
+            self.push(Output::CancelLeg { leg });
+        }
+    }
+
+    pub(super) fn bye_agent(&mut self, leg: LegId, cause: Cause) {
+        if let Some(agent) = self.agent_leg(leg)
+            && agent.state == LegState::Up
+        {
+            agent.state = LegState::Closing;
+            self.push(Output::ByeLeg { leg, cause });
+        }
+    }
+
+    fn close_caller(&mut self, cause: Cause) {
+        match self.caller.state {
+            LegState::Inviting => {
+                self.caller.state = LegState::Cancelling;
+                self.push(Output::RefuseCaller { cause });
+            }
+            LegState::Up => {
+                self.caller.state = LegState::Closing;
+                self.push(Output::ByeLeg { leg: self.caller.id, cause });
+            }
+            LegState::Cancelling | LegState::Closing | LegState::Gone => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! One customer's call: its legs, who is bridged with whom, and how it ends. The switch tells it what the SIP endpoint, the
+//! dialplan and the ACD said, and carries out what it gives back.
+
+mod ending;
+mod leg;
+mod machine;
+#[cfg(test)]
+mod tests;
+
+pub use leg::{Leg, LegState};
+pub use machine::{Call, CallState};
+
+use crate::id::{AgentId, LegId, QueueId};
+use crate::journal::{Cause, Event, SegmentEnd};
+
+/// What a call is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The dialplan wants the caller answered.
+    Answer,
+    /// The recording notice was played to its end.
+    NoticePlayed,
+    /// The flow reached a step after which a caller who hangs up has got what the flow is for (an echo, a farewell).
+    Served,
+    /// The caller entered a queue.
+    Enqueued {
+        /// Whether the conversation is recorded, once the notice has been played.
+        record: bool,
+    },
+    /// The caller left the queue without an agent and the dialplan goes on.
+    Dequeued,
+    /// The ACD chose an agent.
+    Present {
+        /// Who.
+        agent: AgentId,
+        /// The queue on whose behalf.
+        queue: QueueId,
+        /// The leg to dial, drawn by the switch.
+        leg: LegId,
+        /// Why this agent, for people.
+        why: String,
+    },
+    /// The ACD withdraws the presentation (ring timeout, forced by a supervisor).
+    Withdraw {
+        /// What the segment ends with.
+        end: SegmentEnd,
+    },
+    /// The agent's phone rings.
+    AgentRinging {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The agent's phone sent its 200.
+    AgentAnswered {
+        /// The leg.
+        leg: LegId,
+        /// Codec of the caller's leg.
+        codec_in: String,
+        /// Codec of the agent's leg.
+        codec_out: String,
+    },
+    /// The agent's phone refused, failed or confirmed our CANCEL.
+    AgentFailed {
+        /// The leg.
+        leg: LegId,
+        /// What the segment ends with.
+        end: SegmentEnd,
+        /// The final status.
+        cause: Cause,
+    },
+    /// A party held or resumed the conversation.
+    Held {
+        /// Whether it is on hold now.
+        on: bool,
+    },
+    /// A party hung up: BYE, CANCEL, or its media or transport died.
+    HungUp {
+        /// The leg.
+        leg: LegId,
+        /// What the party said.
+        cause: Cause,
+    },
+    /// The dialplan or the shutdown ends the call.
+    Hangup {
+        /// What is told to the parties.
+        cause: Cause,
+        /// Whether the flow ended as designed (`self_service`) or the call failed.
+        as_designed: bool,
+    },
+    /// The SIP endpoint has closed the leg's dialog: nothing more will come from it.
+    LegGone {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// What a call wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send the caller a 200.
+    AnswerCaller,
+    /// Send the caller a final response of 300 or more.
+    RefuseCaller {
+        /// Its status and our word.
+        cause: Cause,
+    },
+    /// Invite the agent.
+    DialAgent {
+        /// The leg.
+        leg: LegId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// CANCEL the leg's INVITE.
+    CancelLeg {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Send the leg a BYE.
+    ByeLeg {
+        /// The leg.
+        leg: LegId,
+        /// For the Reason header.
+        cause: Cause,
+    },
+    /// Join the media of both legs; record where `record`.
+    Bridge {
+        /// The caller's leg.
+        caller: LegId,
+        /// The agent's leg.
+        agent: LegId,
+        /// Whether the tap is armed.
+        record: bool,
+    },
+    /// Tell the ACD that the presentation came to nothing.
+    PresentationFailed {
+        /// The agent.
+        agent: AgentId,
+        /// How.
+        end: SegmentEnd,
+    },
+    /// Tell the ACD that the caller is gone.
+    CallerLeft,
+    /// Tell the ACD that the conversation is over: ACW begins.
+    ConversationEnded {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// Write this to the journal, before any output that follows.
+    Journal(Box<Event>),
+    /// Every leg is gone: forget the call.
+    Finished,
+}

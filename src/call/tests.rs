@@ -1,0 +1,174 @@
+use std::collections::BTreeSet;
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::id::CallId;
+use crate::journal::HangupBy;
+
+const CALLER: LegId = LegId(1);
+
+fn drain(call: &mut Call) -> Vec<Output> {
+    std::iter::from_fn(|| call.poll_output()).collect()
+}
+
+fn waiting(notice: bool) -> Call {
+    let mut call = Call::new(CallId::new(1, 1), CALLER);
+    call.handle(Input::Answer);
+    if notice {
+        call.handle(Input::NoticePlayed);
+    }
+    call.handle(Input::Enqueued { record: true });
+    drain(&mut call);
+    call
+}
+
+fn present(call: &mut Call, leg: LegId) {
+    call.handle(Input::Present { agent: "1001".into(), queue: "support".into(), leg, why: "idle 3 s".into() });
+}
+
+fn answer(call: &mut Call, leg: LegId) {
+    call.handle(Input::AgentAnswered { leg, codec_in: "PCMA".into(), codec_out: "PCMU".into() });
+}
+
+fn ended(outputs: &[Output]) -> Vec<(HangupBy, String)> {
+    let ends = outputs.iter().filter_map(|o| match o {
+        Output::Journal(event) => match &**event {
+            Event::CallEnded { by, disposition, .. } => Some((*by, disposition.clone())),
+            _ => None,
+        },
+        _ => None,
+    });
+    ends.collect()
+}
+
+#[test]
+fn caller_hangs_up_in_conversation_and_the_agent_gets_a_bye() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    let bridged = drain(&mut call);
+    assert!(bridged.contains(&Output::Bridge { caller: CALLER, agent: LegId(2), record: true }));
+    call.handle(Input::HungUp { leg: CALLER, cause: Cause::normal() });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::ByeLeg { leg: LegId(2), cause: Cause::normal() }));
+    assert!(outputs.contains(&Output::ConversationEnded { agent: "1001".into() }));
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "answered".to_owned())]);
+    call.handle(Input::LegGone { leg: CALLER });
+    assert!(!drain(&mut call).contains(&Output::Finished), "the agent's leg is still open");
+    call.handle(Input::LegGone { leg: LegId(2) });
+    assert_eq!(drain(&mut call).last(), Some(&Output::Finished));
+}
+
+#[test]
+fn no_notice_no_recording() {
+    let mut call = waiting(false);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    assert!(drain(&mut call).contains(&Output::Bridge { caller: CALLER, agent: LegId(2), record: false }));
+}
+
+#[test]
+fn abandon_while_ringing_cancels_and_a_crossing_200_gets_a_bye() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    drain(&mut call);
+    call.handle(Input::HungUp { leg: CALLER, cause: Cause::normal() });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::CancelLeg { leg: LegId(2) }));
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "abandoned".to_owned())]);
+    answer(&mut call, LegId(2));
+    let crossing = drain(&mut call);
+    assert_eq!(crossing, [Output::ByeLeg { leg: LegId(2), cause: Cause::new(26, "lost_race") }]);
+}
+
+#[test]
+fn a_withdrawn_agent_who_answers_late_is_closed_while_the_next_one_talks() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    call.handle(Input::Withdraw { end: SegmentEnd::NoAnswer });
+    present(&mut call, LegId(3));
+    answer(&mut call, LegId(2));
+    answer(&mut call, LegId(3));
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::ByeLeg { leg: LegId(2), cause: Cause::new(26, "lost_race") }));
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(3), record: true }));
+    call.handle(Input::LegGone { leg: LegId(2) });
+    assert!(matches!(call.state(), CallState::Bridged { leg: LegId(3), .. }), "the loser's end is not the call's");
+}
+
+#[test]
+fn cancel_before_the_answer_is_refused_with_its_cause() {
+    let mut call = Call::new(CallId::new(1, 1), CALLER);
+    let cause = Cause::new(487, "cancelled");
+    call.handle(Input::HungUp { leg: CALLER, cause: cause.clone() });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::RefuseCaller { cause }));
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "abandoned".to_owned())]);
+    call.handle(Input::LegGone { leg: CALLER });
+    assert_eq!(drain(&mut call).last(), Some(&Output::Finished));
+}
+
+/// What the scripted parties of the random walk hold open.
+#[derive(Default)]
+struct World {
+    cancelled: BTreeSet<LegId>,
+    closed: BTreeSet<LegId>,
+    ends: usize,
+    finished: usize,
+    talking: i32,
+}
+
+impl World {
+    fn take(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::CancelLeg { leg } => assert!(self.cancelled.insert(leg), "leg {leg} cancelled twice"),
+                Output::ByeLeg { leg, .. } => assert!(self.closed.insert(leg), "leg {leg} closed twice"),
+                Output::Bridge { .. } => self.talking += 1,
+                Output::ConversationEnded { .. } => self.talking -= 1,
+                Output::Journal(event) => self.ends += usize::from(matches!(*event, Event::CallEnded { .. })),
+                Output::Finished => self.finished += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
+    for seed in 0..5_000u64 {
+        let mut random = ChaCha12Rng::seed_from_u64(seed);
+        let mut call = Call::new(CallId::new(1, u128::from(seed)), CALLER);
+        let mut world = World::default();
+        let mut next_leg = 2;
+        for _ in 0..random.next_u32() % 24 {
+            let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
+            let input = match random.next_u32() % 12 {
+                0 | 1 => Input::Answer,
+                2 | 3 => Input::Enqueued { record: true },
+                4 | 5 => {
+                    let leg = LegId(next_leg);
+                    next_leg += 1;
+                    Input::Present { agent: "1001".into(), queue: "q".into(), leg, why: String::new() }
+                }
+                6 => Input::AgentAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
+                7 => Input::AgentFailed { leg: some_leg, end: SegmentEnd::Busy, cause: Cause::new(486, "busy") },
+                8 => Input::Withdraw { end: SegmentEnd::NoAnswer },
+                9 => Input::Held { on: random.next_u32() % 2 == 0 },
+                10 => Input::Dequeued,
+                _ => Input::HungUp { leg: some_leg, cause: Cause::normal() },
+            };
+            call.handle(input);
+            world.take(drain(&mut call));
+        }
+        call.handle(Input::Hangup { cause: Cause::normal(), as_designed: true });
+        for leg in call.open_legs().collect::<Vec<_>>() {
+            call.handle(Input::LegGone { leg });
+        }
+        world.take(drain(&mut call));
+        assert_eq!((world.ends, world.finished, world.talking), (1, 1, 0), "seed {seed}");
+        assert_eq!(call.open_legs().count(), 0, "seed {seed}");
+    }
+}
