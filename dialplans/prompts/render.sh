@@ -12,10 +12,11 @@ for tool in espeak-ng sox; do
   command -v "$tool" >/dev/null || { echo "render.sh: $tool is missing: apt-get install $tool" >&2; exit 3; }
 done
 
+# The voice and the words a minute: Mandarin counts syllables, so the same number sounds slower.
 voice() {
   case "$1" in
-    zh) echo cmn ;;
-    *) echo "$1" ;;
+    zh) echo "-v cmn -s 210" ;;
+    *) echo "-v $1 -s 150" ;;
   esac
 }
 
@@ -35,7 +36,8 @@ while IFS= read -r line; do
     if [ -e "$target" ] && ! $all; then continue; fi
     mkdir -p "$language"
     raw=$(mktemp --suffix=.wav)
-    espeak-ng -v "$(voice "$language")" -s 150 -w "$raw" -- "$text"
+    read -ra spoken <<< "$(voice "$language")"
+    espeak-ng "${spoken[@]}" -w "$raw" -- "$text"
     # Level at -3 dBFS, telephone band, silence at both ends cut: what a caller hears is the words.
     sox "$raw" -r 8000 -c 1 -b 16 "$target" gain -6 highpass 200 norm -3 \
       silence 1 0.02 0.5% reverse silence 1 0.02 0.5% reverse pad 0.05 0.1
