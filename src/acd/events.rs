@@ -1,0 +1,119 @@
+//! What the ACD is told, and what it asks for.
+
+use crate::id::{AgentId, CallId, QueueId};
+use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
+
+/// Something that happened to an agent or a caller. One that no longer fits (a late ring, a second hang-up) changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "agent, call and queue say what they are")]
+pub enum Input {
+    /// The agent signed in and is available; takes back a sign-out that waits for the end of a call.
+    AgentSignedIn { agent: AgentId },
+    /// The agent signed out: after the call if there is one. A phone that rings stops.
+    AgentSignedOut { agent: AgentId },
+    /// The agent takes calls again; ends ACW, and takes back a "not ready" that waits for the end of a call.
+    SetAvailable { agent: AgentId },
+    /// The agent takes no calls: after call and ACW if in a call, at once otherwise (a phone that rings stops, ACW ends).
+    SetNotReady { agent: AgentId, reason: String },
+    /// The agent is done with after-call work.
+    EndAcw { agent: AgentId },
+    /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts.
+    CallerEntered { call: CallId, queue: QueueId, priority: i32, entered_wall_ms: i64 },
+    /// The caller hung up.
+    CallerLeft { call: CallId },
+    /// The switch took the caller out (its flow goes on elsewhere, or it ends the call).
+    CallerRemoved { call: CallId },
+    /// The agent's phone rings.
+    PhoneRinging { agent: AgentId, call: CallId },
+    /// The agent answered.
+    AgentAnswered { agent: AgentId, call: CallId },
+    /// The presentation failed, and its leg is gone already.
+    AgentFailed { agent: AgentId, call: CallId, why: Failure },
+    /// The conversation is on hold.
+    Hold { agent: AgentId, call: CallId },
+    /// The hold ended.
+    Resume { agent: AgentId, call: CallId },
+    /// The agent is out of the conversation, whoever ended it.
+    ConversationEnded { agent: AgentId, call: CallId },
+    /// A supervisor acts on the agent, in whatever state but signed out.
+    Forced { agent: AgentId, to: Forced },
+    /// The agent's last state in the journal and since when, told once after a restart, before any caller enters.
+    Restored { agent: AgentId, state: AgentState, since_wall_ms: i64 },
+}
+
+/// Why a presentation failed. The agent becomes not ready with the reason of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Rang until the timeout.
+    NoAnswer,
+    /// Busy.
+    Busy,
+    /// The agent refused.
+    Rejected,
+    /// The phone could not be reached.
+    Unreachable,
+}
+
+impl Failure {
+    /// The reason of the "not ready" that follows.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What a supervisor makes of an agent. A call that the agent still had is cut ([`Output::CancelPresentation`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forced {
+    /// Available, whatever the agent was stuck in.
+    Available,
+    /// Not ready.
+    NotReady {
+        /// The reason code.
+        reason: String,
+    },
+    /// Signed out.
+    Offline,
+}
+
+/// What the ACD wants done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "outputs live until the next poll; a box each would cost more than it saves"
+)]
+pub enum Output {
+    /// Call this agent for this caller. `why` is one line for people.
+    Present {
+        /// The caller's call.
+        call: CallId,
+        /// The agent, now reserved.
+        agent: AgentId,
+        /// For which queue.
+        queue: QueueId,
+        /// How the pair came about.
+        why: String,
+    },
+    /// End the agent's leg of this call (CANCEL, or BYE if it was answered meanwhile).
+    CancelPresentation {
+        /// The caller's call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// Why.
+        reason: SegmentEnd,
+    },
+    /// The caller is out of the ACD without an agent; the flow goes on.
+    CallerOut {
+        /// The caller's call.
+        call: CallId,
+        /// `Timeout` or `Refused`.
+        reason: LeaveReason,
+    },
+    /// Write this down.
+    Journal(Event),
+}

@@ -1,0 +1,129 @@
+//! What the floor's settings say about agents and queues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{AgentId, QueueId};
+
+/// Agents, queues and how a wait is weighed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Every agent, in the order that breaks ties of equal idle time.
+    pub agents: Vec<AgentSettings>,
+    /// Every queue.
+    pub queues: Vec<QueueSettings>,
+    /// How priority and waiting add up.
+    pub ageing: Ageing,
+}
+
+/// One agent: takes one voice call at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// The agent.
+    pub id: AgentId,
+    /// Skill → proficiency, 1–100.
+    pub skills: BTreeMap<String, u8>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The queue.
+    pub id: QueueId,
+    /// Who may be called for it.
+    pub members: Vec<AgentId>,
+    /// How long a phone may ring, and how long a reservation may stay without ringing (ms each).
+    pub ring_timeout_ms: u64,
+    /// After-call work (ms); 0 for none.
+    pub acw_ms: u64,
+    /// The longest wait (ms). A phone that rings at that instant may ring on.
+    pub max_wait_ms: Option<u64>,
+    /// Further queues that a caller who entered here is added to, by time.
+    pub overflow: Vec<OverflowStep>,
+    /// How many callers may wait at once, those whose agent's phone rings included; further ones are refused.
+    pub capacity: Option<u32>,
+    /// Skill → least proficiency that a member needs for this queue.
+    pub required: BTreeMap<String, u8>,
+}
+
+/// "After `after_ms`, wait in `to` as well."
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverflowStep {
+    /// Milliseconds after the caller entered.
+    pub after_ms: u64,
+    /// The queue to add; the caller keeps the place in the former ones, and the time waited counts in the new one.
+    pub to: QueueId,
+}
+
+/// Score of a caller = `base` × priority class + `rate` × seconds waited; the highest is served first.
+///
+/// All callers age at the same rate, so the order of two never changes while they wait, and nobody starves while
+/// `rate` > 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ageing {
+    /// Points for each priority class.
+    pub base: u32,
+    /// Points for each second of waiting; 0 makes the classes strict.
+    pub rate: u32,
+}
+
+impl Default for Ageing {
+    /// A class is worth five minutes of waiting.
+    fn default() -> Self {
+        Self { base: 300, rate: 1 }
+    }
+}
+
+/// Settings that contradict themselves.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSettings {
+    /// Two agents of one name.
+    #[error("agent \"{0}\" is defined twice: remove one definition")]
+    AgentTwice(AgentId),
+    /// Two queues of one name.
+    #[error("queue \"{0}\" is defined twice: remove one definition")]
+    QueueTwice(QueueId),
+    /// A member that is no agent.
+    #[error("queue \"{queue}\" has the member \"{agent}\", who is no agent: define the agent or remove the member")]
+    UnknownMember {
+        /// The queue.
+        queue: QueueId,
+        /// The member.
+        agent: AgentId,
+    },
+    /// An overflow to nowhere.
+    #[error("queue \"{queue}\" overflows to \"{to}\", which is no queue: define it or remove the step")]
+    UnknownOverflow {
+        /// The queue.
+        queue: QueueId,
+        /// Where it should overflow to.
+        to: QueueId,
+    },
+}
+
+impl Settings {
+    /// Every contradiction, in the order of the settings; empty when they are sound.
+    pub fn faults(&self) -> Vec<BadSettings> {
+        let mut faults = Vec::new();
+        let mut agents = BTreeSet::new();
+        for agent in &self.agents {
+            if !agents.insert(&agent.id) {
+                faults.push(BadSettings::AgentTwice(agent.id.clone()));
+            }
+        }
+        let mut queues = BTreeSet::new();
+        for queue in &self.queues {
+            if !queues.insert(&queue.id) {
+                faults.push(BadSettings::QueueTwice(queue.id.clone()));
+            }
+        }
+        for queue in &self.queues {
+            for agent in queue.members.iter().filter(|member| !agents.contains(member)) {
+                faults.push(BadSettings::UnknownMember { queue: queue.id.clone(), agent: agent.clone() });
+            }
+            for step in queue.overflow.iter().filter(|step| !queues.contains(&step.to)) {
+                faults.push(BadSettings::UnknownOverflow { queue: queue.id.clone(), to: step.to.clone() });
+            }
+        }
+        faults
+    }
+}
