@@ -1,0 +1,153 @@
+//! Typed readers of a message's headers.
+
+use super::scan::{self, Syntax};
+use super::{Contacts, Message, Method, NameAddr, Start, Uri, Via};
+
+/// The number of a request in its dialog, and its method (RFC 3261 §20.16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CSeq {
+    /// Below 2³¹.
+    pub number: u32,
+    /// The request's method.
+    pub method: Method,
+}
+
+impl Message {
+    /// The method, where this is a request.
+    pub fn method(&self) -> Option<&Method> {
+        match &self.start {
+            Start::Request { method, .. } => Some(method),
+            Start::Response { .. } => None,
+        }
+    }
+
+    /// The Request-URI, where this is a request.
+    pub fn uri(&self) -> Option<&Uri> {
+        match &self.start {
+            Start::Request { uri, .. } => Some(uri),
+            Start::Response { .. } => None,
+        }
+    }
+
+    /// The status code, where this is a response.
+    pub fn code(&self) -> Option<u16> {
+        match &self.start {
+            Start::Response { code, .. } => Some(*code),
+            Start::Request { .. } => None,
+        }
+    }
+
+    /// The first header of that name, as written.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.header_all(name).next()
+    }
+
+    /// Every header of that name, as written, in order.
+    pub fn header_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(known, _)| known.is(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The top Via.
+    pub fn via(&self) -> Result<Via, Syntax> {
+        let first = self.header("Via").ok_or_else(|| missing("Via"))?;
+        scan::split_once(first, ',', true)?.map_or(first, |(top, _)| top).parse()
+    }
+
+    /// Every Via, the top one first.
+    pub fn vias(&self) -> Result<Vec<Via>, Syntax> {
+        self.list("Via")?.into_iter().map(str::parse).collect()
+    }
+
+    /// From.
+    pub fn from(&self) -> Result<NameAddr, Syntax> {
+        self.header("From").ok_or_else(|| missing("From"))?.parse()
+    }
+
+    /// To.
+    pub fn to(&self) -> Result<NameAddr, Syntax> {
+        self.header("To").ok_or_else(|| missing("To"))?.parse()
+    }
+
+    /// Call-ID.
+    pub fn call_id(&self) -> Option<&str> {
+        self.header("Call-ID")
+    }
+
+    /// CSeq.
+    pub fn cseq(&self) -> Result<CSeq, Syntax> {
+        let text = self.header("CSeq").ok_or_else(|| missing("CSeq"))?;
+        let bad = |rule| Syntax::new(rule, text);
+        let (number, method) =
+            text.trim().split_once(char::is_whitespace).ok_or_else(|| bad("CSeq is a number and a method"))?;
+        let number = scan::number(number).ok_or_else(|| bad("CSeq starts with a number"))?;
+        if number >= 1 << 31 {
+            return Err(bad("a CSeq number is below 2^31"));
+        }
+        let method = method.trim();
+        if !scan::is_token(method) {
+            return Err(bad("CSeq ends with a method"));
+        }
+        Ok(CSeq { number, method: method.into() })
+    }
+
+    /// Contact.
+    pub fn contacts(&self) -> Result<Contacts, Syntax> {
+        if self.header_all("Contact").any(|value| value == "*") {
+            return Ok(Contacts::All);
+        }
+        Ok(Contacts::List(self.addresses("Contact")?))
+    }
+
+    /// Route, the next hop first.
+    pub fn routes(&self) -> Result<Vec<NameAddr>, Syntax> {
+        self.addresses("Route")
+    }
+
+    /// Record-Route, the hop nearest to the receiver of a request first.
+    pub fn record_routes(&self) -> Result<Vec<NameAddr>, Syntax> {
+        self.addresses("Record-Route")
+    }
+
+    /// Max-Forwards, in hops.
+    pub fn max_forwards(&self) -> Option<u32> {
+        self.header("Max-Forwards").and_then(scan::number)
+    }
+
+    /// Expires, in seconds.
+    pub fn expires(&self) -> Option<u32> {
+        self.header("Expires").and_then(scan::number)
+    }
+
+    /// The media type of the body without parameters, in lower case.
+    pub fn content_type(&self) -> Option<String> {
+        let value = self.header("Content-Type")?;
+        Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
+    }
+
+    /// The credentials as written, of Authorization or Proxy-Authorization.
+    pub fn authorization(&self) -> Option<&str> {
+        self.header("Authorization").or_else(|| self.header("Proxy-Authorization"))
+    }
+
+    /// The extensions that the sender insists on (RFC 3261 §20.32).
+    pub fn require(&self) -> Vec<&str> {
+        self.header_all("Require").flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
+    }
+
+    /// The pieces of a comma-separated header, over all its lines.
+    pub fn list(&self, name: &str) -> Result<Vec<&str>, Syntax> {
+        let mut pieces = Vec::new();
+        for value in self.header_all(name) {
+            pieces.extend(scan::split(value, ',')?);
+        }
+        Ok(pieces)
+    }
+
+    fn addresses(&self, name: &str) -> Result<Vec<NameAddr>, Syntax> {
+        self.list(name)?.into_iter().map(str::parse).collect()
+    }
+}
+
+fn missing(name: &str) -> Syntax {
+    Syntax::new("the header is missing", name)
+}

@@ -1,0 +1,99 @@
+//! Responses to a request, and the note of where it came from.
+
+use std::net::SocketAddr;
+
+use super::{Message, scan};
+
+/// The usual text of a status code.
+pub fn reason_phrase(code: u16) -> &'static str {
+    match code {
+        100 => "Trying",
+        180 => "Ringing",
+        181 => "Call Is Being Forwarded",
+        182 => "Queued",
+        183 => "Session Progress",
+        200 => "OK",
+        202 => "Accepted",
+        302 => "Moved Temporarily",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        422 => "Session Interval Too Small",
+        423 => "Interval Too Brief",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        491 => "Request Pending",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        504 => "Server Time-out",
+        505 => "Version Not Supported",
+        600 => "Busy Everywhere",
+        603 => "Decline",
+        _ => match code / 100 {
+            1 => "Progress",
+            2 => "OK",
+            3 => "Redirection",
+            4 => "Request Failure",
+            5 => "Server Failure",
+            _ => "Global Failure",
+        },
+    }
+}
+
+/// A response to `request` (RFC 3261 §8.2.6): Via, From, To, Call-ID and CSeq are copied, Record-Route too where the
+/// response may form a dialog. `to_tag` is added unless the request has a To tag or the code is 100.
+pub fn response_to(request: &Message, code: u16, reason: &str, to_tag: Option<&str>) -> Message {
+    let mut response = Message::response(code, reason);
+    let forms_dialog = (101..300).contains(&code) && request.method().is_some_and(|method| method.forms_dialog());
+    for (name, value) in &request.headers {
+        let copied = ["Via", "From", "Call-ID", "CSeq"].iter().any(|wanted| name.is(wanted));
+        if copied || (forms_dialog && name.is("Record-Route")) {
+            response.headers.push((name.clone(), value.clone()));
+        } else if name.is("To") {
+            let tag = to_tag.filter(|_| code > 100 && request.to().is_ok_and(|to| to.tag().is_none()));
+            let value = tag.map_or_else(|| value.clone(), |tag| format!("{value};tag={tag}"));
+            response.headers.push((name.clone(), value));
+        }
+    }
+    response
+}
+
+/// Notes in the top Via where a request came from: `received` where it differs from sent-by or `rport` was asked for,
+/// and the source port in `rport` (RFC 3261 §18.2.1, RFC 3581 §4). A Via that cannot be read stays as it is.
+pub fn stamp_source(message: &mut Message, source: SocketAddr) {
+    let Some((_, value)) = message.headers.iter_mut().find(|(name, _)| name.is("Via")) else {
+        return;
+    };
+    let split = scan::split_once(value, ',', true).ok().flatten();
+    let (top, rest) = split.map_or((value.as_str(), None), |(top, rest)| (top, Some(rest)));
+    let Ok(mut via) = top.parse::<super::Via>() else {
+        return;
+    };
+    let ip = source.ip().to_string();
+    let asked = via.rport().is_some();
+    if asked {
+        via.params.set("rport", Some(&source.port().to_string()));
+    }
+    // A `received` that the sender wrote itself would send our answer to a third party.
+    via.params.remove("received");
+    if asked || via.host.trim_matches(['[', ']']) != ip {
+        via.params.set("received", Some(&ip));
+    }
+    *value = rest.map_or_else(|| via.to_string(), |rest| format!("{via},{rest}"));
+}
