@@ -1,0 +1,11 @@
+//! Digest authentication for SIP: RFC 3261 §22, RFC 2617, RFC 7616 and RFC 8760 (SHA-256 beside MD5), `qop=auth` only.
+
+mod authenticator;
+mod challenge;
+mod hash;
+mod params;
+
+pub use authenticator::{Authenticator, Refusal, Settings, Verdict};
+pub use challenge::{Answering, Challenge};
+pub use hash::Algorithm;
+pub use params::{ClientNonce, Credentials, DigestError};
