@@ -3,3 +3,4 @@
 pub mod dialog;
 pub mod digest;
 pub mod message;
+pub mod transaction;
