@@ -10,8 +10,8 @@ use super::line::Place;
 use super::queue::Idle;
 
 impl Acd {
-    /// Calls are short, agents are not: the longest-idle agent among the caller's queues. In a tie of queues, the one that
-    /// the caller joined first.
+    /// Calls are short, agents are not: the longest-idle agent among the caller's queues, for the queue that
+    /// the caller joined first if the agent serves several of them.
     pub(super) fn match_caller(&mut self, call: CallId, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return };
         if caller.standing != Standing::Waiting {
@@ -44,20 +44,19 @@ impl Acd {
         self.present(call, agent, queue, why, now);
     }
 
-    /// Agents are short: the caller with the highest score among the agent's queues. In a tie of queues, the first in the
-    /// settings.
+    /// Agents are short: the caller with the highest score among the agent's queues. A caller who names several of these
+    /// is taken from the one joined first.
     pub(super) fn match_agent(&mut self, agent: usize, now: Now) {
-        let mut best: Option<(Place, usize)> = None;
+        let mut best: Option<Place> = None;
         for queue in &self.agents[agent].queues {
             self.touched += 1;
-            if let Some(place) = self.queues[*queue].waiting.first().copied()
-                && best.is_none_or(|(chosen, _)| place < chosen)
-            {
-                best = Some((place, *queue));
-            }
+            let first = self.queues[*queue].waiting.first().copied();
+            best = [best, first].into_iter().flatten().min();
         }
-        let Some((place, queue)) = best else { return };
+        let Some(place) = best else { return };
         let Some(caller) = self.callers.get(&place.call) else { return };
+        let serves = |queue: &usize| self.agents[agent].queues.binary_search(queue).is_ok();
+        let Some(queue) = caller.queues.iter().copied().find(serves) else { return };
         let why = format!(
             "agent {} free: caller waited {} s, priority {}, first of {} waiting",
             self.agents[agent].id,
