@@ -1,1 +1,14 @@
 //! Media threads, their sockets and port leases.
+//!
+//! The switch holds an [`Engine`]: it leases bound ports, sends whole desired states and reads reports. Packets never pass it.
+
+mod clock;
+mod handle;
+mod ports;
+mod thread;
+
+pub use handle::{Engine, EngineSettings, LeaseError, NoSuchThread, StartError};
+pub use ports::PortRange;
+
+#[cfg(test)]
+mod tests;

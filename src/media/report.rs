@@ -1,0 +1,101 @@
+//! What media tells the switch, and what becomes of one packet.
+
+use std::net::SocketAddr;
+
+use crate::id::LegId;
+use crate::rtp::stats::Snapshot;
+use crate::time::Now;
+
+/// What a media thread reports to the switch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MediaReport {
+    /// The party pressed a key (RFC 4733); once per key.
+    Digit {
+        /// Whose key.
+        leg: LegId,
+        /// 0–9, `*`, `#`, A–D.
+        digit: char,
+        /// When the first packet about it came.
+        at: Now,
+    },
+    /// A playlist came to its end, or was replaced before it.
+    PlayFinished {
+        /// Who heard it.
+        leg: LegId,
+        /// The playlist's number.
+        id: u32,
+        /// Whether all of it was sent.
+        completed: bool,
+    },
+    /// The leg's source is decided.
+    SourceLocked {
+        /// Which leg.
+        leg: LegId,
+        /// The address from which packets are taken and to which they go.
+        addr: SocketAddr,
+    },
+    /// No RTP came for so long; said once per silence.
+    Silent {
+        /// Which leg.
+        leg: LegId,
+        /// Milliseconds without RTP.
+        ms: u64,
+    },
+    /// Packets from elsewhere were dropped; said at most once a second.
+    Strangers {
+        /// Which leg.
+        leg: LegId,
+        /// How many since the leg began.
+        count: u64,
+    },
+    /// How the party's packets arrived over the leg's life; said at its end.
+    Quality {
+        /// Which leg.
+        leg: LegId,
+        /// The figures of its RTP.
+        figures: Snapshot,
+        /// RTCP datagrams taken.
+        rtcp_received: u64,
+    },
+    /// A command named ports that the thread does not hold; the leg has no media.
+    LeaseUnknown {
+        /// Which leg.
+        leg: LegId,
+    },
+}
+
+/// Why a packet goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// Not RTP (RFC 3550 §5.1) or longer than a frame may be.
+    Malformed,
+    /// Not from the leg's party.
+    Stranger,
+    /// Perhaps from the leg's party, whose address is not proven yet.
+    Learning,
+    /// A payload type that was not negotiated.
+    PayloadType,
+}
+
+/// What becomes of a packet that came in on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketFate<'a> {
+    /// To the party of leg `to`, by [`Leg::send_bridged`](super::Leg::send_bridged) of that leg.
+    Forward {
+        /// The leg that shall send it.
+        to: LegId,
+        /// What is in it.
+        arrival: super::Arrival<'a>,
+    },
+    /// Back to where it came from.
+    Echo {
+        /// The party.
+        to: SocketAddr,
+        /// Bytes of the outgoing buffer that are to be sent.
+        len: usize,
+    },
+    /// Nowhere.
+    Drop(DropReason),
+    /// Accounted, and nobody is to hear it.
+    Consumed,
+}
