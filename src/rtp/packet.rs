@@ -2,7 +2,7 @@
 
 use rtp_rs::RtpReader;
 
-/// Octets of the fixed header: what [`write`] puts before the payload.
+/// Octets of the fixed header: what [`write()`] puts before the payload.
 pub const HEADER_LEN: usize = 12;
 
 /// The fields of the fixed header that change from packet to packet.

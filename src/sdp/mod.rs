@@ -1,1 +1,9 @@
 //! Session descriptions (RFC 8866) and offer/answer (RFC 3264).
+
+mod description;
+mod negotiated;
+mod negotiator;
+
+pub use description::{Description, Direction, MediaKind, MediaLine, PayloadType, SdpError};
+pub use negotiated::{AudioCodec, LocalMedia, Negotiated, Refused};
+pub use negotiator::Negotiator;

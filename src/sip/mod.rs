@@ -4,3 +4,4 @@ pub mod dialog;
 pub mod digest;
 pub mod message;
 pub mod transaction;
+pub mod registrar;

@@ -1,0 +1,293 @@
+//! The bindings, their deadlines, and the OPTIONS that ask whether a contact still answers.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::binding::{Binding, BindingChange, Bound, Event, Qualification};
+use super::register::{RegisterError, RegisterRequest, Registered, plan};
+use crate::time::{Now, TimerId, Timers};
+
+/// Milliseconds from a new binding to its first OPTIONS, so that its 200 arrives before.
+const FIRST_QUALIFY_MS: u64 = 1_000;
+
+/// How a [`Registrar`] behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Shortest expiry that is granted, in seconds; below it 423. At most an hour has effect.
+    pub min_expires_s: u32,
+    /// Longest expiry, in seconds; what is above is cut to it.
+    pub max_expires_s: u32,
+    /// Expiry where the phone names none, in seconds.
+    pub default_expires_s: u32,
+    /// Most contacts of one address of record.
+    pub max_contacts: usize,
+    /// How contacts are qualified; `None` where they are not.
+    pub qualify: Option<QualifySettings>,
+}
+
+/// How contacts are asked whether they still answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QualifySettings {
+    /// Milliseconds from one OPTIONS to the next; above the 32 s that one may take.
+    pub interval_ms: u64,
+    /// Failures in a row that make a contact unreachable.
+    pub failures: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            min_expires_s: 60,
+            max_expires_s: 3600,
+            default_expires_s: 3600,
+            max_contacts: 10,
+            qualify: Some(QualifySettings { interval_ms: 60_000, failures: 2 }),
+        }
+    }
+}
+
+/// A contact with what only this run knows of it.
+struct Contact {
+    binding: Binding,
+    qualification: Qualification,
+    timer: Option<TimerId>,
+}
+
+/// Address of record and URI.
+type Key = (String, String);
+
+/// The bindings of every address of record. After each call of a `handle_` method drain [`Registrar::poll_event`].
+///
+/// The backlog of events is bounded by what one call touches: the contacts of a request, or the contacts whose
+/// deadlines have passed.
+pub struct Registrar {
+    settings: Settings,
+    contacts: BTreeMap<Key, Contact>,
+    /// Expiry in wall ms of every contact, soonest first.
+    expiries: BTreeSet<(i64, Key)>,
+    /// When to send the next OPTIONS to a contact.
+    timers: Timers<Key>,
+    events: VecDeque<Event>,
+}
+
+impl Registrar {
+    /// A registrar without bindings.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            contacts: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// How many bindings there are.
+    pub fn len(&self) -> usize {
+        self.contacts.len()
+    }
+
+    /// Whether there is no binding.
+    pub fn is_empty(&self) -> bool {
+        self.contacts.is_empty()
+    }
+
+    /// The contacts of an address of record: by preference, then the latest first. Unreachable ones are listed too.
+    pub fn contacts(&self, aor: &str) -> Vec<&Binding> {
+        let mut found: Vec<&Binding> = self.of(aor).map(|(_, contact)| &contact.binding).collect();
+        found.sort_by_key(|binding| std::cmp::Reverse((binding.q, binding.updated_wall_ms)));
+        found
+    }
+
+    /// Whether a contact answers OPTIONS; `None` where there is no such binding.
+    pub fn qualification(&self, aor: &str, uri: &str) -> Option<Qualification> {
+        self.contacts.get(&(aor.to_owned(), uri.to_owned())).map(|contact| contact.qualification)
+    }
+
+    /// Carries out a REGISTER, all of it or nothing.
+    pub fn handle_register(&mut self, request: &RegisterRequest, now: Now) -> Result<Registered, RegisterError> {
+        // What has expired by now must neither count nor be refreshed, whether or not its timeout was handled yet.
+        self.expire(now);
+        let before: Vec<&Binding> = self.of(&request.aor).map(|(_, contact)| &contact.binding).collect();
+        let had = !before.is_empty();
+        let changes = plan(&self.settings, &before, request, now.wall_ms)?;
+        for change in &changes {
+            self.apply(change, now);
+        }
+        let has = self.of(&request.aor).next().is_some();
+        if !had && has {
+            self.events.push_back(Event::FirstBinding { aor: request.aor.clone() });
+        } else if had && !has {
+            self.events.push_back(Event::LastBindingGone { aor: request.aor.clone() });
+        }
+        let bindings = self.contacts(&request.aor).into_iter().map(|binding| bound(binding, now)).collect();
+        Ok(Registered { bindings, changes })
+    }
+
+    /// Drops what has expired and asks for the OPTIONS that are due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.expire(now);
+        while let Some(key) = self.timers.pop_due(now) {
+            let Some(flow) = self.contacts.get(&key).map(|contact| contact.binding.flow.clone()) else { continue };
+            self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow });
+            if let Some(qualify) = self.settings.qualify {
+                self.arm(&key, now.in_ms(qualify.interval_ms));
+            }
+        }
+    }
+
+    /// What came of an OPTIONS: any final response means that the contact is there, a timeout or a transport error that
+    /// it is not.
+    pub fn handle_qualify_result(&mut self, aor: &str, uri: &str, answered: bool) {
+        let limit = self.settings.qualify.map_or(u32::MAX, |qualify| qualify.failures);
+        let Some(contact) = self.contacts.get_mut(&(aor.to_owned(), uri.to_owned())) else { return };
+        let (aor, uri) = (aor.to_owned(), uri.to_owned());
+        let event = if answered { contact.transition_to_reachable() } else { contact.transition_to_failed(limit) };
+        match event {
+            Some(Qualification::Reachable { .. }) => self.events.push_back(Event::Reachable { aor, uri }),
+            Some(Qualification::Unreachable) => self.events.push_back(Event::Unreachable { aor, uri }),
+            Some(Qualification::Untried { .. }) | None => {}
+        }
+    }
+
+    /// Takes back the journalled bindings after a restart. Nobody signs in by it, and the OPTIONS are spread over one
+    /// interval; what expired meanwhile goes, with its events, at the next `handle_timeout`.
+    pub fn restore(&mut self, bindings: impl IntoIterator<Item = Binding>, now: Now) {
+        let mut keys = BTreeSet::new();
+        for binding in bindings {
+            keys.insert((binding.aor.clone(), binding.uri.clone()));
+            self.put(binding);
+        }
+        let Some(qualify) = self.settings.qualify else { return };
+        let step = qualify.interval_ms / (keys.len() as u64).max(1);
+        for (index, key) in (0u64..).zip(&keys) {
+            self.arm(key, now.in_ms(step.saturating_mul(index)));
+        }
+    }
+
+    /// When to call `handle_timeout`: monotonic nanoseconds, seen from `now`.
+    pub fn poll_timeout(&self, now: Now) -> Option<u64> {
+        let expiry = self.expiries.first().map(|(wall_ms, _)| {
+            let wait_ms = wall_ms.saturating_sub(now.wall_ms).max(0);
+            now.in_ms(wait_ms.unsigned_abs())
+        });
+        expiry.into_iter().chain(self.timers.next_deadline()).min()
+    }
+
+    /// The next event; call until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn of(&self, aor: &str) -> impl Iterator<Item = (&Key, &Contact)> {
+        let start = (aor.to_owned(), String::new());
+        let aor = aor.to_owned();
+        self.contacts.range(start..).take_while(move |((own, _), _)| *own == aor)
+    }
+
+    fn apply(&mut self, change: &BindingChange, now: Now) {
+        match change {
+            BindingChange::Added(binding) => {
+                self.put(binding.clone());
+                self.arm_first(binding, now);
+            }
+            BindingChange::Refreshed(binding) => {
+                // A phone that registers again is alive: ask it anew rather than keep an old verdict.
+                if self.put(binding.clone()) == Qualification::Unreachable {
+                    self.arm_first(binding, now);
+                }
+                self.events.push_back(Event::Refreshed { aor: binding.aor.clone(), uri: binding.uri.clone() });
+            }
+            BindingChange::Removed { aor, uri } => self.remove(&(aor.clone(), uri.clone())),
+        }
+    }
+
+    /// Adds or replaces a binding; gives the contact's qualification before. An unreachable one becomes untried.
+    fn put(&mut self, binding: Binding) -> Qualification {
+        let key = (binding.aor.clone(), binding.uri.clone());
+        let untried = Qualification::Untried { failures: 0 };
+        self.expiries.insert((binding.expires_wall_ms, key.clone()));
+        let Some(contact) = self.contacts.get_mut(&key) else {
+            self.contacts.insert(key, Contact { binding, qualification: untried, timer: None });
+            return untried;
+        };
+        if contact.binding.expires_wall_ms != binding.expires_wall_ms {
+            self.expiries.remove(&(contact.binding.expires_wall_ms, key));
+        }
+        let before = contact.qualification;
+        contact.binding = binding;
+        if before == Qualification::Unreachable {
+            contact.qualification = untried;
+        }
+        before
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let Some(contact) = self.contacts.remove(key) else { return };
+        self.expiries.remove(&(contact.binding.expires_wall_ms, key.clone()));
+        if let Some(timer) = contact.timer {
+            self.timers.disarm(timer);
+        }
+    }
+
+    fn expire(&mut self, now: Now) {
+        while let Some((wall_ms, key)) = self.expiries.first().cloned() {
+            if wall_ms > now.wall_ms {
+                break;
+            }
+            self.expiries.pop_first();
+            self.remove(&key);
+            let (aor, uri) = key;
+            let last = self.of(&aor).next().is_none();
+            self.events.push_back(Event::Expired { aor: aor.clone(), uri });
+            if last {
+                self.events.push_back(Event::LastBindingGone { aor });
+            }
+        }
+    }
+
+    fn arm_first(&mut self, binding: &Binding, now: Now) {
+        if self.settings.qualify.is_some() {
+            self.arm(&(binding.aor.clone(), binding.uri.clone()), now.in_ms(FIRST_QUALIFY_MS));
+        }
+    }
+
+    fn arm(&mut self, key: &Key, deadline_ns: u64) {
+        let Some(contact) = self.contacts.get_mut(key) else { return };
+        if let Some(timer) = contact.timer.take() {
+            self.timers.disarm(timer);
+        }
+        contact.timer = Some(self.timers.arm(deadline_ns, key.clone()));
+    }
+}
+
+impl Contact {
+    /// Gives the new state where it is news.
+    fn transition_to_reachable(&mut self) -> Option<Qualification> {
+        let news = !matches!(self.qualification, Qualification::Reachable { .. });
+        self.qualification = Qualification::Reachable { failures: 0 };
+        news.then_some(self.qualification)
+    }
+
+    /// One failure more; gives the new state where it is news.
+    fn transition_to_failed(&mut self, limit: u32) -> Option<Qualification> {
+        let (Qualification::Untried { failures } | Qualification::Reachable { failures }) = &mut self.qualification
+        else {
+            return None;
+        };
+        *failures = failures.saturating_add(1);
+        if *failures < limit {
+            return None;
+        }
+        self.qualification = Qualification::Unreachable;
+        Some(self.qualification)
+    }
+}
+
+fn bound(binding: &Binding, now: Now) -> Bound {
+    let left_ms = binding.expires_wall_ms.saturating_sub(now.wall_ms).max(0).unsigned_abs();
+    Bound {
+        uri: binding.uri.clone(),
+        expires_s: u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX),
+        q: binding.q,
+    }
+}

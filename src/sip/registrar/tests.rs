@@ -1,0 +1,182 @@
+//! A phone's life as the registrar sees it, on a virtual clock.
+
+use super::*;
+use crate::time::{MS, Now};
+
+const NOW: Now = Now { mono_ns: 1_000 * MS, wall_ms: 1_700_000_000_000 };
+const AOR: &str = "sip:1001@pbx";
+const A: &str = "sip:1001@192.0.2.1:5060";
+const B: &str = "sip:1001@192.0.2.2:5060";
+
+fn update(uri: &str, expires: Option<u32>, q: u16) -> ContactUpdate {
+    ContactUpdate { uri: uri.into(), expires, q: Some(q) }
+}
+
+fn request(cseq: u32, contacts: Contacts) -> RegisterRequest {
+    RegisterRequest {
+        aor: AOR.into(),
+        user: "1001".into(),
+        call_id: "c1".into(),
+        cseq,
+        contacts,
+        default_expires: Some(120),
+        flow: "udp:192.0.2.1:5060".into(),
+    }
+}
+
+fn set(cseq: u32, updates: Vec<ContactUpdate>) -> RegisterRequest {
+    request(cseq, Contacts::Set(updates))
+}
+
+fn registrar() -> Registrar {
+    Registrar::new(Settings { qualify: None, max_contacts: 2, ..Settings::default() })
+}
+
+fn events(registrar: &mut Registrar) -> Vec<Event> {
+    std::iter::from_fn(|| registrar.poll_event()).collect()
+}
+
+fn first() -> Event {
+    Event::FirstBinding { aor: AOR.into() }
+}
+
+fn last_gone() -> Event {
+    Event::LastBindingGone { aor: AOR.into() }
+}
+
+fn uris(registrar: &Registrar) -> Vec<&str> {
+    registrar.contacts(AOR).iter().map(|binding| binding.uri.as_str()).collect()
+}
+
+#[test]
+fn a_phone_comes_stays_and_goes() {
+    let mut registrar = registrar();
+    let done = registrar.handle_register(&set(1, vec![update(A, None, 1000)]), NOW).unwrap();
+    assert_eq!(done.bindings, [Bound { uri: A.into(), expires_s: 120, q: 1000 }]);
+    assert!(matches!(done.changes.as_slice(), [BindingChange::Added(binding)] if binding.cseq == 1));
+    assert_eq!(events(&mut registrar), [first()]);
+    // The same contact, its host in another case.
+    let again = set(2, vec![update("SIP:1001@192.0.2.1:5060", Some(60), 1000)]);
+    let done = registrar.handle_register(&again, NOW.plus_ms(500)).unwrap();
+    assert_eq!(done.bindings, [Bound { uri: A.into(), expires_s: 60, q: 1000 }]);
+    assert_eq!(events(&mut registrar), [Event::Refreshed { aor: AOR.into(), uri: A.into() }]);
+    let done = registrar.handle_register(&request(3, Contacts::Query), NOW.plus_ms(1_600)).unwrap();
+    assert_eq!((done.bindings[0].expires_s, done.changes.len()), (59, 0));
+    let done = registrar.handle_register(&set(4, vec![update(A, Some(0), 1000)]), NOW.plus_ms(2_000)).unwrap();
+    assert_eq!(done.changes, [BindingChange::Removed { aor: AOR.into(), uri: A.into() }]);
+    assert_eq!(events(&mut registrar), [last_gone()]);
+    assert_eq!(registrar.poll_timeout(NOW), None);
+}
+
+#[test]
+fn expiry_is_wall_time_and_survives_a_restart() {
+    let mut before = registrar();
+    let two = set(1, vec![update(A, Some(60), 500), update(B, Some(90), 500)]);
+    before.handle_register(&two, NOW).unwrap();
+    let journalled: Vec<Binding> = before.contacts(AOR).into_iter().cloned().collect();
+    let mut after = registrar();
+    let start = Now { mono_ns: 5, wall_ms: NOW.wall_ms + 10_000 };
+    after.restore(journalled, start);
+    assert_eq!(events(&mut after), []);
+    assert_eq!(after.poll_timeout(start), Some(start.in_ms(50_000)));
+    after.handle_timeout(start.plus_ms(49_999));
+    assert_eq!(events(&mut after), []);
+    after.handle_timeout(start.plus_ms(50_000));
+    assert_eq!(events(&mut after), [Event::Expired { aor: AOR.into(), uri: A.into() }]);
+    after.handle_timeout(start.plus_ms(90_000));
+    assert_eq!(events(&mut after), [Event::Expired { aor: AOR.into(), uri: B.into() }, last_gone()]);
+    assert!(after.is_empty());
+}
+
+#[test]
+fn what_has_expired_is_not_refreshed_but_new() {
+    let mut registrar = registrar();
+    registrar.handle_register(&set(5, vec![update(A, Some(60), 1000)]), NOW).unwrap();
+    // A restarted phone may count its CSeq from 1 again; nothing of the old binding holds it back.
+    registrar.handle_register(&set(1, vec![update(A, Some(60), 1000)]), NOW.plus_ms(60_000)).unwrap();
+    let expired = Event::Expired { aor: AOR.into(), uri: A.into() };
+    assert_eq!(events(&mut registrar), [first(), expired, last_gone(), first()]);
+}
+
+#[test]
+fn refuses_all_or_nothing() {
+    let mut registrar = registrar();
+    registrar.handle_register(&set(5, vec![update(A, None, 1000)]), NOW).unwrap();
+    events(&mut registrar);
+    let mut refuse = |request: RegisterRequest| registrar.handle_register(&request, NOW).unwrap_err();
+    let brief = refuse(set(6, vec![update(B, None, 1000), update(A, Some(59), 1000)]));
+    assert_eq!((brief.status(), brief.min_expires_s()), (423, Some(60)));
+    assert_eq!(refuse(set(5, vec![update(B, None, 1000), update(A, None, 1000)])), RegisterError::OutOfOrder);
+    assert_eq!(refuse(RegisterRequest { default_expires: Some(0), ..request(5, Contacts::RemoveAll) }).status(), 500);
+    assert_eq!(refuse(request(6, Contacts::RemoveAll)).status(), 400);
+    assert_eq!(refuse(set(6, vec![update(B, None, 1), update(B, None, 2)])).status(), 400);
+    assert_eq!(refuse(set(6, vec![update("", None, 1)])).status(), 400);
+    let many = ["sip:1001@h1", "sip:1001@h2"].map(|uri| update(uri, None, 1000));
+    assert_eq!(refuse(set(6, many.to_vec())), RegisterError::TooMany { max: 2 });
+    assert_eq!(refuse(RegisterRequest { user: "1002".into(), ..request(6, Contacts::Query) }).status(), 403);
+    assert_eq!(uris(&registrar), [A]);
+    assert_eq!(events(&mut registrar), []);
+}
+
+#[test]
+fn one_request_may_replace_a_contact_at_the_limit() {
+    let mut registrar = registrar();
+    registrar.handle_register(&set(1, vec![update(A, None, 1000), update(B, None, 1000)]), NOW).unwrap();
+    let moved = set(2, vec![update(A, Some(0), 1000), update("sip:1001@h3", Some(9_999), 1000)]);
+    let done = registrar.handle_register(&moved, NOW.plus_ms(1)).unwrap();
+    assert_eq!(done.bindings[0], Bound { uri: "sip:1001@h3".into(), expires_s: 3600, q: 1000 });
+    assert_eq!(uris(&registrar), ["sip:1001@h3", B]);
+    let all = RegisterRequest { default_expires: Some(0), ..request(3, Contacts::RemoveAll) };
+    assert_eq!(registrar.handle_register(&all, NOW.plus_ms(2)).unwrap().changes.len(), 2);
+    assert!(registrar.is_empty());
+}
+
+#[test]
+fn contacts_stand_by_preference_then_by_recency() {
+    let mut registrar = registrar();
+    registrar.handle_register(&set(1, vec![update(A, None, 500)]), NOW).unwrap();
+    registrar.handle_register(&set(2, vec![update(B, None, 500)]), NOW.plus_ms(1)).unwrap();
+    assert_eq!(uris(&registrar), [B, A]);
+    registrar.handle_register(&set(3, vec![update(A, None, 501)]), NOW.plus_ms(2)).unwrap();
+    registrar.handle_register(&set(4, vec![update(B, None, 500)]), NOW.plus_ms(3)).unwrap();
+    assert_eq!(uris(&registrar), [A, B]);
+    assert!(registrar.contacts("sip:1001@pb").is_empty());
+}
+
+#[test]
+fn contacts_are_asked_and_marked() {
+    let mut registrar = Registrar::new(Settings::default());
+    registrar.handle_register(&set(1, vec![update(A, None, 1000)]), NOW).unwrap();
+    assert_eq!(registrar.poll_timeout(NOW), Some(NOW.in_ms(1_000)));
+    let ask = Event::Qualify { aor: AOR.into(), uri: A.into(), flow: "udp:192.0.2.1:5060".into() };
+    registrar.handle_timeout(NOW.plus_ms(1_000));
+    assert_eq!(events(&mut registrar), [first(), ask.clone()]);
+    let (aor, uri) = (AOR.to_owned(), A.to_owned());
+    for answered in [true, true, false, true, false, false, false] {
+        registrar.handle_qualify_result(AOR, A, answered);
+    }
+    let marks = [Event::Reachable { aor: aor.clone(), uri: uri.clone() }, Event::Unreachable { aor, uri }];
+    assert_eq!(events(&mut registrar), marks);
+    // It registers again, so it is asked at once.
+    let later = NOW.plus_ms(10_000);
+    registrar.handle_register(&set(2, vec![update(A, None, 1000)]), later).unwrap();
+    assert_eq!(registrar.qualification(AOR, A), Some(Qualification::Untried { failures: 0 }));
+    registrar.handle_timeout(later.plus_ms(1_000));
+    assert_eq!(events(&mut registrar).last(), Some(&ask));
+    let all = RegisterRequest { default_expires: Some(0), ..request(3, Contacts::RemoveAll) };
+    registrar.handle_register(&all, later).unwrap();
+    assert_eq!(registrar.poll_timeout(later), None);
+    registrar.handle_qualify_result(AOR, A, true);
+    assert_eq!(events(&mut registrar), [last_gone()]);
+}
+
+#[test]
+fn restored_contacts_are_asked_one_after_the_other() {
+    let mut before = registrar();
+    before.handle_register(&set(1, vec![update(A, None, 1000), update(B, None, 1000)]), NOW).unwrap();
+    let mut after = Registrar::new(Settings::default());
+    after.restore(before.contacts(AOR).into_iter().cloned(), NOW);
+    after.handle_timeout(NOW);
+    assert_eq!(events(&mut after).len(), 1);
+    assert_eq!(after.poll_timeout(NOW), Some(NOW.in_ms(30_000)));
+}
