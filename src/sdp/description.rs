@@ -141,6 +141,8 @@ pub struct PayloadType {
     pub encoding: String,
     /// RTP clock in Hz.
     pub clock_hz: u32,
+    /// Channels of sound; 1 where the sender says nothing.
+    pub channels: u8,
     /// The format's parameters, as written.
     pub fmtp: Option<String>,
 }
@@ -238,9 +240,13 @@ fn payload_type(format: &str, attributes: &[Attribute]) -> Option<PayloadType> {
     };
     let mapped = named("rtpmap").and_then(|map| {
         let mut parts = map.split('/');
-        Some((parts.next()?.to_ascii_uppercase(), parts.next()?.trim().parse().ok()?))
+        Some((
+            parts.next()?.to_ascii_uppercase(),
+            parts.next()?.trim().parse().ok()?,
+            parts.next().map_or(Some(1), |text| text.trim().parse().ok())?,
+        ))
     });
-    let (encoding, clock_hz) = mapped.or_else(|| {
+    let (encoding, clock_hz, channels) = mapped.or_else(|| {
         let name = match number {
             0 => "PCMU",
             8 => "PCMA",
@@ -248,9 +254,9 @@ fn payload_type(format: &str, attributes: &[Attribute]) -> Option<PayloadType> {
             18 => "G729",
             _ => return None,
         };
-        Some((name.to_owned(), 8000))
+        Some((name.to_owned(), 8000, 1))
     })?;
-    Some(PayloadType { number, encoding, clock_hz, fmtp: named("fmtp") })
+    Some(PayloadType { number, encoding, clock_hz, channels, fmtp: named("fmtp") })
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl AudioCodec {
     }
 
     fn is(self, payload_type: &PayloadType) -> bool {
-        payload_type.encoding == self.encoding() && payload_type.clock_hz == 8000
+        payload_type.encoding == self.encoding() && payload_type.clock_hz == 8000 && payload_type.channels == 1
     }
 }
 

@@ -147,6 +147,7 @@ fn voice(body: &mut String, profile: &str, local: &LocalMedia, types: &[(u8, &st
 mod tests {
     use super::super::negotiated::AudioCodec;
     use super::*;
+    use proptest::prelude::*;
 
     fn local() -> LocalMedia {
         LocalMedia {
@@ -219,6 +220,7 @@ mod tests {
         assert_eq!(refuse("m=audio 0 RTP/AVP 0\r\n"), Refused::NoAudio);
         assert_eq!(refuse("m=audio 6000 RTP/AVP 18\r\n"), Refused::NoCodec);
         assert_eq!(refuse("m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/16000\r\n"), Refused::NoCodec);
+        assert_eq!(refuse("m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000/2\r\n"), Refused::NoCodec);
         assert_eq!(refuse("m=audio 6000 RTP/AVP 0\r\nc=IN IP4 phone.example\r\n"), Refused::NoAddress);
         assert_eq!(refuse("m=audio 6000 RTP/AVP 0\r\nc=IN IP4 239.1.1.1/5\r\n"), Refused::NoAddress);
         assert_eq!(refuse("").status(), 488);
@@ -288,5 +290,24 @@ mod tests {
         assert!(negotiator.has_offered());
         negotiator.withdraw_offer();
         assert!(!negotiator.has_offered());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_offered_our_answer_can_be_read_and_keeps_the_lines(
+            media in "(m=(audio|video|\\PC{1,4}) [0-9]{1,4} (RTP/AVP|\\PC{1,4}) (0|8|101|\\PC{1,3})( [0-9]{1,3}| \\PC){0,3}\r\n\
+                (a=rtpmap:101 telephone-event/8000\r\n)?(a=\\PC{0,8}\r\n)?){1,4}"
+        ) {
+            let text = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{media}");
+            let Ok(offer) = Description::parse(text.as_bytes()) else { return Ok(()) };
+            let mut negotiator = Negotiator::new(2);
+            if let Ok((answer, _)) = negotiator.answer(&offer, &local()) {
+                let answer = Description::parse(answer.as_bytes()).unwrap();
+                prop_assert_eq!(answer.media.len(), offer.media.len());
+                let again = Description::parse(negotiator.offer(&local()).as_bytes()).unwrap();
+                prop_assert_eq!(again.media.len(), offer.media.len());
+            }
+            let _ = negotiator.accept_answer(&offer);
+        }
     }
 }
