@@ -62,6 +62,11 @@ pub fn response_to(request: &Message, code: u16, reason: &str, to_tag: Option<&s
     let mut response = Message::response(code, reason);
     let forms_dialog = (101..300).contains(&code) && request.method().is_some_and(|method| method.forms_dialog());
     for (name, value) in &request.headers {
+        // A refused request may repeat what names it; its refusal does not.
+        let many = name.is("Via") || name.is("Record-Route");
+        if !many && response.header(name.as_str()).is_some() {
+            continue;
+        }
         let copied = ["Via", "From", "Call-ID", "CSeq"].iter().any(|wanted| name.is(wanted));
         if copied || (forms_dialog && name.is("Record-Route")) {
             response.headers.push((name.clone(), value.clone()));

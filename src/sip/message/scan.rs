@@ -109,7 +109,9 @@ pub fn host_port(text: &str) -> Result<(String, Option<u16>), Syntax> {
     let text_trimmed = text.trim();
     let (host, port) = if let Some(rest) = text_trimmed.strip_prefix('[') {
         let (v6, tail) = rest.split_once(']').ok_or_else(|| bad("an IPv6 address is not closed"))?;
-        v6.parse::<std::net::Ipv6Addr>().map_err(|_| bad("no IPv6 address in the brackets"))?;
+        if !v6.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
+            return Err(bad("no IPv6 address in the brackets"));
+        }
         let tail = tail.trim();
         let port = match tail.strip_prefix(':') {
             None if tail.is_empty() => None,

@@ -29,6 +29,7 @@ pub enum StreamItem {
 pub struct StreamDecoder {
     held: Vec<u8>,
     searched: usize,
+    wanted: usize,
     failed: Option<StreamError>,
 }
 
@@ -68,6 +69,10 @@ impl StreamDecoder {
             self.consume(4);
             return Ok(Some(StreamItem::KeepAlive));
         }
+        // The head of the message that is coming in was read already.
+        if self.held.len() < self.wanted {
+            return Ok(None);
+        }
         // A single line break is the tail of a message, unless it may become a keep-alive.
         if self.held.starts_with(b"\r") && b"\r\n\r".starts_with(&self.held) {
             return Ok(None);
@@ -87,6 +92,7 @@ impl StreamDecoder {
         if whole > MAX_MESSAGE {
             return Err(StreamError::TooLong);
         }
+        self.wanted = whole;
         let Some(bytes) = self.held.get(..whole) else {
             return Ok(None);
         };
@@ -108,6 +114,7 @@ impl StreamDecoder {
         if count > 0 {
             self.held.drain(..count.min(self.held.len()));
             self.searched = 0;
+            self.wanted = 0;
         }
     }
 }

@@ -66,6 +66,14 @@ fn the_torturous_invite_reads_as_its_authors_say() {
     assert!(message.routes().unwrap()[0].uri.is_loose());
 }
 
+#[test]
+fn a_refusal_names_each_part_once() {
+    let bytes = std::fs::read(torture().join("multi01.dat")).unwrap();
+    let Verdict::Reject { reply: Some(request), .. } = judge(&bytes, Framing::Datagram) else { panic!() };
+    let refusal = response_to(&request, 400, "Bad Request", Some("t"));
+    assert!(matches!(judge(&refusal.to_bytes(), Framing::Datagram), Verdict::Accept(_)));
+}
+
 const OPTIONS: &str = "OPTIONS sip:[2001:db8::1]:5070 SIP/2.0\r\nv: SIP/2.0/UDP [2001:db8::9]:5060;rport;branch=z9hG4bKa\r\n\
     f: <sip:a@b>;tag=1\r\nt: <sip:c@d>\r\ni: x\r\nCSeq: 1 OPTIONS\r\nRecord-Route: <sip:p;lr>\r\n\r\n";
 
