@@ -1,2 +1,7 @@
 //! The `trunkline` binary: arguments, signals, exit codes.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trunkline::cli::main()
+}

@@ -1,1 +1,53 @@
 //! The commands of the binary.
+
+mod check;
+mod floor;
+mod route;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Fine = 0,
+    /// The answer is no.
+    No = 1,
+    /// The arguments make no sense.
+    Usage = 2,
+    /// A port, a disk, a file, a database.
+    Environment = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A call-centre switch.
+#[derive(Debug, Parser)]
+#[command(name = "trunkline", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Route(route::Route),
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    // clap itself ends the process with 2 where the arguments make no sense.
+    let exit = match Arguments::parse().command {
+        Command::Check(check) => check.run(),
+        Command::Route(route) => route.run(),
+    };
+    exit.into()
+}

@@ -1,1 +1,10 @@
-//! Settings: files with line and column, merged with the environment.
+//! Settings: one file with line and column, merged with the environment, every error at once.
+
+mod environment;
+mod read;
+mod secret;
+mod settings;
+
+pub use read::load;
+pub use secret::{Secret, SecretSource};
+pub use settings::{AgentSettings, Net, RouteSettings, RtpSettings, Settings, SipSettings, TrunkSettings};

@@ -1,1 +1,21 @@
 //! Dialplan files, checked into a program that a cursor runs.
+//!
+//! Texts go in, and either a whole [`Program`] or every [`Problem`] at once comes out; nothing loads half.
+
+mod catalogue;
+mod check;
+mod cursor;
+mod hours;
+mod load;
+mod program;
+mod report;
+mod steps;
+pub mod table;
+
+pub use catalogue::Catalogue;
+pub use cursor::{Act, CallFacts, Cursor, CursorInput, FloorView};
+pub use hours::Hours;
+pub(crate) use load::expand_range;
+pub use load::{Surroundings, load};
+pub use program::{Action, Ask, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
+pub use report::{Place, Problem, Report, Source};

@@ -1,0 +1,76 @@
+//! `trunkline check`: every error of settings, dialplans and prompts at once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Exit;
+use super::floor::{self, FloorError};
+use crate::dialplan::Problem;
+
+/// Check settings, dialplans and prompts; every error as file:line:column
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  trunkline check --config config/demo.toml\n\n\
+    Exit codes: 0 fine, 1 problems found, 2 usage, 3 a file cannot be read")]
+pub(super) struct Check {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print a JSON object for editors and CI
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Exit {
+        match floor::load(&self.config) {
+            Ok(floor) => {
+                if self.json {
+                    println!("{}", serde_json::json!({ "problems": [] }));
+                } else {
+                    let (numbers, queues) = (floor.program.numbers().count(), floor.program.queues().len());
+                    let agents = floor.settings.agents.len();
+                    println!("{}: fine ({numbers} numbers, {queues} queues, {agents} agents)", self.config.display());
+                }
+                Exit::Fine
+            }
+            Err(FloorError::Wrong(problems)) if self.json => {
+                println!("{}", serde_json::json!({ "problems": problems }));
+                Exit::No
+            }
+            Err(error) => report(&error),
+        }
+    }
+}
+
+/// Tells a person why there is no floor.
+pub(super) fn report(error: &FloorError) -> Exit {
+    match error {
+        FloorError::Wrong(problems) => {
+            for problem in problems {
+                eprint!("{}", shown(problem));
+            }
+            eprintln!("{error}");
+            Exit::No
+        }
+        FloorError::Unreadable { .. } => {
+            eprintln!("{error}");
+            Exit::Environment
+        }
+    }
+}
+
+fn shown(problem: &Problem) -> String {
+    let Problem { file, line, column, message, hint, excerpt } = problem;
+    let mut text =
+        if *line == 0 { format!("{file}: {message}\n") } else { format!("{file}:{line}:{column}: {message}\n") };
+    if !excerpt.is_empty() {
+        // Tabs stay tabs under the line, so that the mark stands where the column is.
+        let indent: String = excerpt.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        text += &format!("    {excerpt}\n    {indent}^\n");
+    }
+    if let Some(hint) = hint {
+        text += &format!("    hint: {hint}\n");
+    }
+    text
+}

@@ -1,0 +1,89 @@
+//! Settings, dialplans and prompts from the disk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Settings};
+use crate::dialplan::{self, Catalogue, Problem, Program, Source, Surroundings};
+
+/// What the files say.
+pub(super) struct Floor {
+    pub(super) settings: Settings,
+    pub(super) program: Program,
+    pub(super) catalogue: Catalogue,
+}
+
+/// Why there is no floor.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FloorError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; check the name and its permissions")]
+    Unreadable { path: String, source: std::io::Error },
+    /// The files are wrong.
+    #[error("{} problems in the files", .0.len())]
+    Wrong(Vec<Problem>),
+}
+
+/// Reads everything that the settings file `config` leads to.
+pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
+    let settings = config::load(&read(config)?, std::env::vars()).map_err(FloorError::Wrong)?;
+    let mut sources = Vec::new();
+    for name in &settings.dialplans {
+        for path in plan_files(Path::new(name))? {
+            sources.push(read(&path)?);
+        }
+    }
+    let folder = Path::new(&settings.prompts);
+    let prompts = prompt_files(folder)?;
+    let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
+    let program = dialplan::load(&sources, Surroundings { prompts: &prompts, agents: Some(&agents) });
+    let catalogue_file = folder.join("catalogue.toml");
+    let catalogue =
+        if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
+    match (program, catalogue) {
+        (Ok(program), Ok(catalogue)) => Ok(Floor { settings, program, catalogue }),
+        (program, catalogue) => {
+            let problems = program.err().into_iter().chain(catalogue.err()).flatten();
+            Err(FloorError::Wrong(problems.collect()))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Source, FloorError> {
+    let text = fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
+    Ok(Source { file: path.display().to_string(), text })
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> FloorError {
+    FloorError::Unreadable { path: path.display().to_string(), source }
+}
+
+/// A file, or the `*.toml` of a folder in lexical order.
+fn plan_files(path: &Path) -> Result<Vec<PathBuf>, FloorError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    Ok(list(path)?.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "toml")).collect())
+}
+
+/// Every WAV file of the folder and of the languages in it, as `<language>/<name>.wav`.
+fn prompt_files(folder: &Path) -> Result<BTreeSet<String>, FloorError> {
+    let mut found = BTreeSet::new();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    for entry in list(folder)? {
+        let inner = if entry.is_dir() { list(&entry)? } else { vec![entry] };
+        let wav = inner.iter().filter(|file| file.extension().is_some_and(|ending| ending == "wav"));
+        found.extend(wav.filter_map(|file| Some(file.strip_prefix(folder).ok()?.to_str()?.to_owned())));
+    }
+    Ok(found)
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, FloorError> {
+    let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut entries: Vec<PathBuf> = entries.map_err(|source| unreadable(folder, source))?;
+    entries.sort();
+    Ok(entries)
+}

@@ -1,0 +1,343 @@
+//! Text and environment to [`Settings`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use super::environment::overlay;
+use super::secret::{Secret, SecretSource};
+use super::settings::{AgentSettings, Net, RouteSettings, RtpSettings, Settings, SipSettings, TrunkSettings};
+use crate::dialplan::table::{At, Table, parse};
+use crate::dialplan::{Problem, Report, Source, expand_range};
+
+/// Reads the settings, with `environment` as (name, value) pairs laid over them.
+///
+/// # Errors
+/// Every problem of the text and of the variables.
+pub fn load(
+    source: &Source,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, Vec<Problem>> {
+    let mut environment: Vec<_> = environment.into_iter().collect();
+    environment.sort();
+    let mut report = Report::default();
+    let file = report.add_source(source.clone());
+    let mut document = parse(&source.text, file, &mut report);
+    if !report.is_empty() {
+        return Err(report.into_problems());
+    }
+    overlay(document.get_mut(), &environment, &mut report);
+    let mut root = Table::new(document.get_ref(), 0..0, file);
+    let mut reader = Reader { environment: &environment, demo: false, report };
+    let settings = reader.settings(&mut root);
+    let mut report = reader.report;
+    root.finish(&mut report);
+    let problems = report.into_problems();
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+struct Reader<'a> {
+    environment: &'a [(String, String)],
+    demo: bool,
+    report: Report,
+}
+
+impl Reader<'_> {
+    fn settings(&mut self, root: &mut Table<'_>) -> Settings {
+        self.demo = root.boolean("demo", false, &mut self.report);
+        let dialplans = self.texts(root, "dialplans", "dialplans");
+        let (dscp_sip, dscp_rtp) = self.dscp(root);
+        let (api_token_env, api_token) = self.api(root);
+        Settings {
+            demo: self.demo,
+            data_dir: self.text(root, "data_dir", "var"),
+            prompts: self.text(root, "prompts", "dialplans/prompts"),
+            dialplans,
+            log: self.text(root, "log", "info"),
+            local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
+            sip: self.sip(root),
+            rtp: self.rtp(root),
+            http_listen: self.http(root),
+            dscp_sip,
+            dscp_rtp,
+            shutdown_deadline_ms: self.shutdown(root),
+            api_token,
+            api_token_env,
+            trunks: self.trunks(root),
+            agents: self.agents(root),
+            routes: self.routes(root),
+        }
+    }
+
+    fn text(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> String {
+        table.string(key, &mut self.report).map_or_else(|| default.to_owned(), |text| text.value)
+    }
+
+    fn texts(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> Vec<String> {
+        let given = table.strings(key, &mut self.report);
+        if given.is_empty() { vec![default.to_owned()] } else { given.into_iter().map(|text| text.value).collect() }
+    }
+
+    fn one<T: FromStr>(&mut self, text: At<String>, expected: &str) -> Option<T> {
+        let value = text.value.parse().ok();
+        if value.is_none() {
+            self.report.problem(text.place, format!("\"{}\" is not {expected}", text.value), None);
+        }
+        value
+    }
+
+    fn list<T: FromStr>(&mut self, table: &mut Table<'_>, key: &'static str, expected: &str) -> Vec<T> {
+        let texts = table.strings(key, &mut self.report);
+        texts.into_iter().filter_map(|text| self.one(text, expected)).collect()
+    }
+
+    /// Addresses to listen on; the demo floor keeps them on loopback.
+    fn listen(&mut self, table: &mut Table<'_>, key: &'static str) -> Vec<SocketAddr> {
+        let place = table.place_of(key);
+        let addresses = self.list(table, key, "an address with port such as \"127.0.0.1:5060\"");
+        self.only_loopback(addresses.iter().map(SocketAddr::ip), place);
+        addresses
+    }
+
+    fn only_loopback(&mut self, mut addresses: impl Iterator<Item = IpAddr>, place: crate::dialplan::Place) {
+        if self.demo && addresses.any(|address| !address.is_loopback()) {
+            let hint = Some("the demo's passwords are public: set demo = false and your own passwords".to_owned());
+            self.report.problem(place, "the demo floor listens on loopback addresses only", hint);
+        }
+    }
+
+    fn address(&mut self, table: &mut Table<'_>, key: &'static str) -> Option<IpAddr> {
+        let text = table.string(key, &mut self.report)?;
+        self.one(text, "an IP address such as \"192.0.2.1\"")
+    }
+
+    fn sip(&mut self, root: &mut Table<'_>) -> SipSettings {
+        let Some(mut table) = root.table("sip", &mut self.report) else { return SipSettings::default() };
+        let sip = SipSettings {
+            udp: self.listen(&mut table, "udp"),
+            tcp: self.listen(&mut table, "tcp"),
+            public_address: self.address(&mut table, "public_address"),
+        };
+        table.finish(&mut self.report);
+        sip
+    }
+
+    fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
+        let mut rtp = RtpSettings { address: Vec::new(), public_address: None, ports: 20_000..=29_999 };
+        let Some(mut table) = root.table("rtp", &mut self.report) else { return rtp };
+        let place = table.place_of("address");
+        rtp.address = self.list(&mut table, "address", "an IP address such as \"192.0.2.1\"");
+        self.only_loopback(rtp.address.iter().copied(), place);
+        rtp.public_address = self.address(&mut table, "public_address");
+        if let Some(text) = table.string("ports", &mut self.report) {
+            match parse_ports(&text.value) {
+                Some(ports) => rtp.ports = ports,
+                None => {
+                    let hint = Some("write \"20000-29999\"; it must hold at least one even and odd pair".to_owned());
+                    self.report.problem(text.place, format!("\"{}\" is no range of ports", text.value), hint);
+                }
+            }
+        }
+        table.finish(&mut self.report);
+        rtp
+    }
+
+    fn http(&mut self, root: &mut Table<'_>) -> Vec<SocketAddr> {
+        let Some(mut table) = root.table("http", &mut self.report) else { return Vec::new() };
+        let listen = self.listen(&mut table, "listen");
+        table.finish(&mut self.report);
+        listen
+    }
+
+    fn dscp(&mut self, root: &mut Table<'_>) -> (u8, u8) {
+        // CS3 for signalling and EF for voice, as RFC 4594 advises; both ranges fit eight bits.
+        let Some(mut table) = root.table("dscp", &mut self.report) else { return (24, 46) };
+        let sip = table.integer("sip", 0..64, 24, &mut self.report) as u8;
+        let rtp = table.integer("rtp", 0..64, 46, &mut self.report) as u8;
+        table.finish(&mut self.report);
+        (sip, rtp)
+    }
+
+    fn shutdown(&mut self, root: &mut Table<'_>) -> u64 {
+        const DEFAULT_MS: u64 = 300_000;
+        let Some(mut table) = root.table("shutdown", &mut self.report) else { return DEFAULT_MS };
+        let deadline = table.duration("deadline", &mut self.report).unwrap_or(DEFAULT_MS);
+        table.finish(&mut self.report);
+        deadline
+    }
+
+    fn api(&mut self, root: &mut Table<'_>) -> (String, Option<Secret>) {
+        let mut name = "TRUNKLINE_ADMIN_TOKEN".to_owned();
+        if let Some(mut table) = root.table("api", &mut self.report) {
+            name = self.text(&mut table, "token_env", &name);
+            table.finish(&mut self.report);
+        }
+        let token = self.variable(&name).or(self.demo.then(|| Secret::new("demo-admin")));
+        (name, token)
+    }
+
+    fn variable(&self, name: &str) -> Option<Secret> {
+        self.environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| Secret::new(value))
+    }
+
+    fn trunks(&mut self, root: &mut Table<'_>) -> BTreeMap<String, TrunkSettings> {
+        let mut trunks = BTreeMap::new();
+        for (name, mut table) in root.named("trunk", &mut self.report) {
+            let place = table.place_of("addresses");
+            let addresses: Vec<Net> = self.list(&mut table, "addresses", "a network such as \"192.0.2.0/24\"");
+            if self.demo && addresses.iter().any(|net| !net.is_loopback()) {
+                self.report.problem(place, "the demo floor takes calls from loopback addresses only", None);
+            }
+            let numbers = table.strings("numbers", &mut self.report).into_iter().map(|number| number.value).collect();
+            table.finish(&mut self.report);
+            trunks.insert(name, TrunkSettings { addresses, numbers });
+        }
+        trunks
+    }
+
+    fn agents(&mut self, root: &mut Table<'_>) -> BTreeMap<String, AgentSettings> {
+        let mut agents = BTreeMap::new();
+        for (name, mut table) in root.named("agent", &mut self.report) {
+            let place = table.place;
+            let password = self.password(&mut table);
+            let skills: BTreeSet<_> =
+                table.strings("skills", &mut self.report).into_iter().map(|skill| skill.value).collect();
+            let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
+            table.finish(&mut self.report);
+            if password.is_none() && contact.is_none() {
+                let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
+                self.report.problem(place, format!("agent \"{name}\" could never sign in"), hint);
+            }
+            let Some(numbers) = expand_range(&name) else {
+                let hint = Some("write [agent.\"1001\"] or a range [agent.\"1001-1004\"]".to_owned());
+                self.report.problem(place, format!("\"{name}\" is no agent's number"), hint);
+                continue;
+            };
+            for number in numbers {
+                let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
+                let agent = AgentSettings { password: password.clone(), skills: skills.clone(), contact };
+                if agents.insert(number.clone(), agent).is_some() {
+                    self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
+                }
+            }
+        }
+        agents
+    }
+
+    fn password(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
+        let plain = table.string("password", &mut self.report);
+        let file = table.string("password_file", &mut self.report);
+        let variable = table.string("password_env", &mut self.report);
+        if [plain.is_some(), file.is_some(), variable.is_some()].iter().filter(|given| **given).count() > 1 {
+            let hint = Some("keep one of password, password_file, password_env".to_owned());
+            self.report.problem(table.place, "the password is given more than once", hint);
+        }
+        if let Some(variable) = variable {
+            let secret = self.variable(&variable.value);
+            if secret.is_none() {
+                let message = format!("the environment variable {} is not set", variable.value);
+                self.report.problem(variable.place, message, None);
+            }
+            // The stand-in is never used: its problem refuses the settings as a whole.
+            return Some(SecretSource::Known(secret.unwrap_or_else(|| Secret::new(""))));
+        }
+        let plain = plain.map(|plain| SecretSource::Known(Secret::new(&plain.value)));
+        plain.or(file.map(|file| SecretSource::File(file.value)))
+    }
+
+    fn routes(&mut self, root: &mut Table<'_>) -> Vec<RouteSettings> {
+        let mut routes = Vec::new();
+        for mut table in root.tables("route", &mut self.report) {
+            let prefix = table.required("prefix", &mut self.report);
+            let target = table.required("target", &mut self.report);
+            let target = target.and_then(|text| self.one(text, "an address with port such as \"127.0.0.1:5080\""));
+            let record = table.boolean("record", false, &mut self.report);
+            table.finish(&mut self.report);
+            if let (Some(prefix), Some(target)) = (prefix, target) {
+                routes.push(RouteSettings { prefix: prefix.value, target, record });
+            }
+        }
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        routes
+    }
+}
+
+fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    // An RTP port is even and its RTCP port the odd one above (RFC 3550 §11).
+    let pair = first.checked_add(first % 2)?.checked_add(1)?;
+    (first >= 1024 && pair <= last).then_some(first..=last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
+        let environment = environment.iter().map(|(n, v)| (n.to_string(), v.to_string()));
+        load(&Source { file: "c.toml".into(), text: text.into() }, environment)
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_file() {
+        let text = "[sip]\nudp = \"127.0.0.1:5060\"\n[agent.\"1001\"]\npassword_env = \"PHONE\"";
+        let environment = [
+            ("TRUNKLINE__SIP__UDP", "127.0.0.1:5070,[::1]:5070"),
+            ("TRUNKLINE__DSCP__RTP", "0"),
+            ("PHONE", "hush"),
+            ("TRUNKLINE_ADMIN_TOKEN", "key"),
+        ];
+        let settings = read(text, &environment).expect("reads");
+        assert_eq!(settings.sip.udp.len(), 2);
+        assert_eq!(settings.sip.udp[0].port(), 5070);
+        assert_eq!(settings.dscp_rtp, 0);
+        assert_eq!(settings.api_token.as_ref().map(Secret::expose), Some("key"));
+        let printed = format!("{settings:?}");
+        assert!(!printed.contains("hush") && !printed.contains("key\""), "{printed}");
+    }
+
+    #[test]
+    fn every_problem_comes_at_once_with_its_place() {
+        let text = "[sip]\nudq = \"x\"\nudp = \"nowhere\"\n[rtp]\nports = \"9-8\"\n";
+        let problems = read(text, &[("TRUNKLINE__HTTP__LISTEN", "80"), ("TRUNKLINE__LGO", "x")]).expect_err("wrong");
+        let told: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.line, p.column, p.message.as_str())).collect();
+        let expected = [
+            ("c.toml", 2, 1, "unknown key \"udq\""),
+            ("c.toml", 3, 7, "\"nowhere\" is not an address with port such as \"127.0.0.1:5060\""),
+            ("c.toml", 5, 9, "\"9-8\" is no range of ports"),
+            (
+                "environment",
+                0,
+                0,
+                "TRUNKLINE__HTTP__LISTEN: \"80\" is not an address with port such as \"127.0.0.1:5060\"",
+            ),
+            ("environment", 0, 0, "TRUNKLINE__LGO: unknown key \"lgo\""),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"udp\"?"));
+    }
+
+    #[test]
+    fn the_demo_floor_stays_on_loopback() {
+        let text =
+            "demo = true\n[sip]\nudp = [\"127.0.0.1:5060\", \"0.0.0.0:5060\"]\n[trunk.t]\naddresses = [\"10.0.0.0/8\"]";
+        let problems = read(text, &[]).expect_err("open to the world");
+        assert_eq!(problems.iter().map(|p| p.line).collect::<Vec<_>>(), [3, 5]);
+    }
+
+    #[test]
+    fn ranges_of_agents_and_networks() {
+        let text = "[agent.\"0998-1001\"]\ncontact = \"sip:{agent}@127.0.0.1:5080\"\n[trunk.t]\naddresses = [\"127.0.0.0/8\", \"::1\"]\nnumbers = [\"4000\", \"2*\"]";
+        let settings = read(text, &[]).expect("reads");
+        assert_eq!(settings.agents.len(), 4);
+        assert_eq!(settings.agents["0999"].contact.as_deref(), Some("sip:0999@127.0.0.1:5080"));
+        let trunk = &settings.trunks["t"];
+        let from = |text: &str| text.parse::<IpAddr>().expect("an address");
+        assert!(trunk.serves(from("127.9.0.1"), "4000"));
+        assert!(trunk.serves(from("::1"), "2777"));
+        assert!(!trunk.serves(from("128.0.0.1"), "4000"));
+        assert!(!trunk.serves(from("127.0.0.1"), "4001"));
+    }
+}

@@ -1,0 +1,166 @@
+//! What is wrong in a file, and where: every problem at once, none hides another.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+/// Offsets from here on name environment variables instead of bytes of a text.
+const VARIABLES: usize = 1 << 40;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The file as named by the caller, or `environment` for an overriding variable.
+    pub file: String,
+    /// Line, from 1; 0 for the environment.
+    pub line: usize,
+    /// Column in characters, from 1; 0 for the environment.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it, where we know.
+    pub hint: Option<String>,
+    /// The line of the file; empty where it holds a secret.
+    pub excerpt: String,
+}
+
+/// One text and the name under which problems speak of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// File name, for people.
+    pub file: String,
+    /// Contents.
+    pub text: String,
+}
+
+/// A place in one of the texts (or a variable of the environment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub(crate) file: usize,
+    pub(crate) offset: usize,
+}
+
+impl Place {
+    /// Whether an environment variable stands here.
+    pub fn is_variable(self) -> bool {
+        self.offset >= VARIABLES
+    }
+}
+
+/// Collects problems over several texts.
+#[derive(Debug, Default)]
+pub struct Report {
+    sources: Vec<Source>,
+    variables: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// Adds a text; its number is what [`Place`] and `table` carry.
+    pub fn add_source(&mut self, source: Source) -> usize {
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+
+    /// Adds an environment variable and gives the span under which it is known.
+    pub fn add_variable(&mut self, name: &str) -> Range<usize> {
+        let offset = VARIABLES + self.variables.len();
+        self.variables.push(name.to_owned());
+        offset..offset
+    }
+
+    /// Notes a problem.
+    pub fn problem(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        let message = message.into();
+        let problem = match place.offset.checked_sub(VARIABLES) {
+            Some(index) => {
+                let name = self.variables.get(index).map_or("", String::as_str);
+                let message = format!("{name}: {message}");
+                Problem { file: "environment".into(), line: 0, column: 0, message, hint, excerpt: String::new() }
+            }
+            None => self.in_text(place, message, hint),
+        };
+        self.problems.push(problem);
+    }
+
+    /// Every problem in the order of the files; empty where all is well.
+    pub fn into_problems(mut self) -> Vec<Problem> {
+        self.problems.sort();
+        self.problems.dedup();
+        self.problems
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn in_text(&self, place: Place, message: String, hint: Option<String>) -> Problem {
+        let (file, text) = self.sources.get(place.file).map_or(("", ""), |s| (s.file.as_str(), s.text.as_str()));
+        let before = text.get(..place.offset.min(text.len())).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
+        let excerpt = text.lines().nth(line - 1).unwrap_or_default();
+        // A line with a password in it must not travel into logs of a build server.
+        let secret = ["password", "token", "secret"].iter().any(|word| excerpt.contains(word));
+        let excerpt = if secret { String::new() } else { excerpt.to_owned() };
+        Problem { file: file.to_owned(), line, column, message, hint, excerpt }
+    }
+}
+
+/// "did you mean": the known name nearest to `wrong`, or the list of known names.
+pub(crate) fn suggest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    known.sort_unstable();
+    let nearest = known.iter().map(|name| (distance(wrong, name), *name)).min();
+    match nearest {
+        Some((far, name)) if far <= 1 + wrong.chars().count() / 4 => Some(format!("did you mean \"{name}\"?")),
+        Some(_) if known.len() <= 20 => Some(format!("known here: {}", known.join(", "))),
+        _ => None,
+    }
+}
+
+/// Edits (insert, remove, replace, swap of neighbours) from one word to the other.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().take(64).collect();
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut before_last = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let same = usize::from(a[i - 1] != b[j - 1]);
+            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + same);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before_last[j - 2] + 1);
+            }
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(a.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_characters_and_hide_secrets() {
+        let mut report = Report::default();
+        let file = report.add_source(Source { file: "a.toml".into(), text: "x = 1\n中 = 2\npassword = 3".into() });
+        report.problem(Place { file, offset: 10 }, "here", None);
+        report.problem(Place { file, offset: 15 }, "there", None);
+        let variable = report.add_variable("TRUNKLINE__LOG");
+        report.problem(Place { file, offset: variable.start }, "bad", None);
+        let problems = report.into_problems();
+        assert_eq!((problems[0].line, problems[0].column, problems[0].excerpt.as_str()), (2, 3, "中 = 2"));
+        assert_eq!(problems[1].excerpt, "");
+        assert_eq!(problems[2].message, "TRUNKLINE__LOG: bad");
+    }
+
+    #[test]
+    fn suggests_the_nearest_name() {
+        assert_eq!(suggest("naem", ["name", "next"]), Some("did you mean \"name\"?".into()));
+        assert_eq!(suggest("zebra", ["name", "next"]), Some("known here: name, next".into()));
+    }
+}
