@@ -67,7 +67,7 @@ pub fn ntp(now: Now) -> u64 {
     let ms = now.wall_ms.max(0) as u64;
     // NTP seconds wrap in 2036 by design.
     let seconds = (ms / 1_000).wrapping_add(NTP_OFFSET) & 0xffff_ffff;
-    (seconds << 32) | ((ms % 1_000 << 32) / 1_000)
+    (seconds << 32) | (((ms % 1_000) << 32) / 1_000)
 }
 
 /// The middle 32 bits of an NTP time: 65536ths of a second.

@@ -1,0 +1,103 @@
+//! What a recording says about itself, beside its file.
+
+use serde::{Deserialize, Serialize};
+
+use super::tap::{Closed, Consent};
+use crate::id::CallId;
+use crate::journal::RecordingState;
+
+/// Written and expected duration may differ by this much (ms).
+const TOLERANCE_MS: u64 = 100;
+
+/// A stretch that was kept out of the recording; the file has silence there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Where it begins in the file, in ms.
+    pub from_ms: u64,
+    /// Where it ends in the file, in ms.
+    pub to_ms: u64,
+    /// How much of its beginning had been given out already when the pause came, in ms: 0 unless it came very late.
+    pub late_ms: u64,
+}
+
+/// The recording's own record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The recording's name.
+    pub recording: String,
+    /// The call that it is of.
+    pub call: CallId,
+    /// When it began: milliseconds since 1970 UTC.
+    pub started: i64,
+    /// Why it was allowed to begin; none where it was never armed.
+    pub consent: Option<Consent>,
+    /// What the clock says that it should hold, pauses included.
+    pub expected_ms: u64,
+    /// What it holds.
+    pub written_ms: u64,
+    /// SHA-256 of the whole file in hexadecimal; none until it is closed.
+    pub sha256: Option<String>,
+    /// Whether it is whole.
+    pub state: RecordingState,
+    /// What was kept out.
+    pub pauses: Vec<Pause>,
+}
+
+impl Manifest {
+    /// The manifest of a closed tap, of whose sound `data_len` octets are in the file.
+    pub fn of(closed: &Closed, recording: String, call: CallId, data_len: u64, sha256: Option<String>) -> Self {
+        let written_ms = data_len / 16;
+        Self {
+            recording,
+            call,
+            started: closed.started_ms,
+            consent: closed.consent,
+            expected_ms: closed.expected_ms,
+            written_ms,
+            sha256,
+            state: Self::judge(closed.expected_ms, written_ms),
+            pauses: closed.pauses.clone(),
+        }
+    }
+
+    /// Whole, short, or nothing at all.
+    pub fn judge(expected_ms: u64, written_ms: u64) -> RecordingState {
+        if expected_ms.abs_diff(written_ms) <= TOLERANCE_MS {
+            RecordingState::Complete
+        } else if written_ms > 0 {
+            RecordingState::Partial
+        } else {
+            RecordingState::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_a_second_is_forgiven_and_no_more() {
+        let judged = [(10_000, 9_900), (10_000, 9_899), (10_000, 0), (0, 0)].map(|(e, w)| Manifest::judge(e, w));
+        assert_eq!(
+            judged,
+            [RecordingState::Complete, RecordingState::Partial, RecordingState::Failed, RecordingState::Complete]
+        );
+    }
+
+    #[test]
+    fn a_manifest_reads_back() {
+        let closed = Closed {
+            started_ms: 1_700_000_000_000,
+            consent: Some(Consent::Announced),
+            expected_ms: 1_000,
+            written_ms: 1_000,
+            misplaced: 0,
+            pauses: vec![Pause { from_ms: 1, to_ms: 2, late_ms: 0 }],
+        };
+        let manifest = Manifest::of(&closed, "r".into(), CallId::new(1, 2), 16_000, None);
+        let text = serde_json::to_string(&manifest).unwrap();
+        assert!(text.contains(r#""consent":"announced""#) && text.contains(r#""written_ms":1000"#), "{text}");
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
+    }
+}

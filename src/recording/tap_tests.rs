@@ -1,0 +1,206 @@
+//! What a listener would hear, measured.
+
+use super::*;
+use crate::codec::tone::{Sine, energy_at};
+
+const LAW: Law = Law::Alaw;
+
+/// A frame of 20 ms of a tone, by its number since the start.
+fn tone(hz: f64, law: Law, number: u64) -> Vec<u8> {
+    let samples = Sine::new(hz, 8_000, 8_000).skip((number * 160 % 8_000) as usize).take(160);
+    samples.map(|sample| law.encode(sample)).collect()
+}
+
+struct Room {
+    tap: Tap,
+    start: Now,
+    octets: Vec<u8>,
+    closed: Option<Closed>,
+}
+
+impl Room {
+    fn new() -> Self {
+        let start = Now { mono_ns: 5_000 * MS, wall_ms: 1_700_000_000_000 };
+        Self { tap: Tap::new(TapSettings::new(LAW), start), start, octets: Vec::new(), closed: None }
+    }
+
+    fn armed() -> Self {
+        let mut room = Self::new();
+        room.tap.arm(Consent::Announced, room.start);
+        room
+    }
+
+    fn at(&self, ms: u64) -> Now {
+        self.start.plus_ms(ms)
+    }
+
+    /// Frame `number` of a side's tone arrives `delay` ms after its time.
+    fn hear(&mut self, side: Side, hz: f64, number: u64, delay: u64) {
+        let law = if side == Side::Caller { Law::Ulaw } else { Law::Alaw };
+        let payload = tone(hz, law, number);
+        let timestamp = 4_000_000_000u32.wrapping_add((number * 160) as u32);
+        let frame = Frame { ssrc: side as u32, timestamp, law, payload: &payload };
+        self.tap.handle_frame(side, frame, self.at(number * 20 + delay));
+        self.drain();
+    }
+
+    fn both(&mut self, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            self.hear(Side::Caller, 400.0, number, 0);
+            self.hear(Side::Agent, 1_000.0, number, 0);
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.tap.poll_output() {
+            match output {
+                TapOutput::Write(octets) => self.octets.extend(octets),
+                TapOutput::Close(closed) => self.closed = Some(closed),
+            }
+        }
+    }
+
+    fn close(&mut self, ms: u64) -> Closed {
+        self.tap.close(self.at(ms));
+        self.drain();
+        self.closed.clone().unwrap()
+    }
+
+    fn channel(&self, side: Side) -> Vec<i16> {
+        self.octets.chunks(2).map(|pair| LAW.decode(pair[side as usize])).collect()
+    }
+}
+
+#[test]
+fn the_caller_is_left_and_the_agent_right() {
+    let mut room = Room::armed();
+    room.both(0..100);
+    let closed = room.close(2_000);
+    assert_eq!((closed.expected_ms, closed.written_ms, closed.misplaced), (2_000, 2_000, 0));
+    assert_eq!(closed.consent, Some(Consent::Announced));
+    let (left, right) = (room.channel(Side::Caller), room.channel(Side::Agent));
+    assert_eq!(left.len(), 16_000);
+    let full = 8_000.0 * 8_000.0 / 2.0;
+    for (sound, own, other) in [(left, 400.0, 1_000.0), (right, 1_000.0, 400.0)] {
+        assert!((energy_at(&sound, own, 8_000) / full - 1.0).abs() < 0.05);
+        assert!(energy_at(&sound, other, 8_000) < full / 1e4);
+    }
+}
+
+#[test]
+fn nothing_is_kept_before_consent() {
+    let mut room = Room::new();
+    room.both(0..50);
+    assert_eq!(room.tap.poll_timeout(), None);
+    let at = room.at(1_000);
+    room.tap.arm(Consent::Announced, at);
+    let closed = room.close(3_000);
+    assert_eq!((closed.started_ms, closed.written_ms), (1_700_000_001_000, 2_000));
+    assert!(room.channel(Side::Caller).iter().all(|sample| sample.abs() <= 8));
+
+    let mut never = Room::new();
+    never.both(0..50);
+    let closed = never.close(1_000);
+    assert_eq!((closed.consent, closed.expected_ms, never.octets.len()), (None, 0, 0));
+}
+
+#[test]
+fn a_pause_keeps_the_digits_out_even_300_ms_late() {
+    for late in [0, 100, 300] {
+        let mut room = Room::armed();
+        let pause_seen = (1_000 + late) / 20;
+        room.both(0..pause_seen + 1);
+        let from = room.at(1_000);
+        room.tap.handle_pause(from);
+        assert_eq!(room.tap.state(), State::Paused { consent: Consent::Announced });
+        room.both(pause_seen + 1..100);
+        let until = room.at(2_000);
+        room.tap.handle_resume(until);
+        room.both(100..150);
+        let closed = room.close(3_000);
+        assert_eq!(closed.pauses, [Pause { from_ms: 1_000, to_ms: 2_000, late_ms: 0 }]);
+        assert_eq!(closed.written_ms, 3_000);
+        for side in [Side::Caller, Side::Agent] {
+            let sound = room.channel(side);
+            assert!(sound[8_000..16_000].iter().all(|sample| sample.abs() <= 8), "{late} ms late");
+            let hz = if side == Side::Caller { 400.0 } else { 1_000.0 };
+            assert!(energy_at(&sound[..8_000], hz, 8_000) > 1e7);
+            assert!(energy_at(&sound[16_000..], hz, 8_000) > 1e7);
+        }
+    }
+}
+
+#[test]
+fn a_pause_that_came_too_late_is_told() {
+    let mut room = Room::armed();
+    room.both(0..100);
+    let from = room.at(1_000);
+    room.tap.handle_pause(from);
+    let closed = room.close(2_000);
+    assert!(closed.pauses[0].late_ms > 0);
+    assert_eq!(closed.pauses[0].to_ms, 2_000);
+}
+
+#[test]
+fn an_hour_does_not_drift() {
+    let mut room = Room::armed();
+    let frames = 3_600 * 50;
+    for number in 0..frames {
+        let payload = if number + 1 == frames { [LAW.encode(20_000); 160] } else { [LAW.silence(); 160] };
+        for side in [Side::Caller, Side::Agent] {
+            // The caller's clock is 200 ppm slow: after an hour its timestamps alone would be 720 ms off.
+            let samples = if side == Side::Caller { number * 160 * 9_998 / 10_000 } else { number * 160 };
+            let frame = Frame { ssrc: 1, timestamp: samples as u32, law: LAW, payload: &payload };
+            room.tap.handle_frame(side, frame, room.at(number * 20 + number % 7 * 3));
+        }
+        room.drain();
+    }
+    let closed = room.close(3_600_000);
+    assert_eq!((closed.expected_ms, closed.written_ms), (3_600_000, 3_600_000));
+    let place = |side| room.channel(side).iter().position(|sample| *sample > 10_000).unwrap() as u64;
+    assert_eq!(place(Side::Agent), (frames - 1) * 160);
+    assert!(place(Side::Caller).abs_diff((frames - 1) * 160) <= 640, "at most 80 ms");
+}
+
+#[test]
+fn loss_disorder_and_copies_change_neither_length_nor_place() {
+    let mut room = Room::armed();
+    for group in 0..100u64 {
+        for number in [1, 0, 2, 3, 3, 4, 6, 5, 7, 8] {
+            // Nine of ten arrive; each waits for the slowest of its group.
+            let number = group * 9 + number;
+            if number % 10 != 3 {
+                room.hear(Side::Caller, 400.0, number, 25 - number % 3);
+            }
+        }
+    }
+    let closed = room.close(18_000);
+    assert!(closed.expected_ms.abs_diff(closed.written_ms) <= 100);
+    assert_eq!(closed.misplaced, 0);
+    let sound = room.channel(Side::Caller);
+    assert_eq!(sound.len(), 144_000);
+    // A tenth is silent; what is there is in phase from beginning to end.
+    let mut whole = Room::armed();
+    (0..900).for_each(|number| whole.hear(Side::Caller, 400.0, number, 0));
+    whole.close(18_000);
+    let energy = energy_at(&sound, 400.0, 8_000) / energy_at(&whole.channel(Side::Caller), 400.0, 8_000);
+    assert!((energy - 0.81).abs() < 0.01, "{energy}");
+}
+
+#[test]
+fn frames_far_out_of_time_are_dropped_and_a_stalled_thread_writes_in_pieces() {
+    let mut room = Room::armed();
+    room.both(0..100);
+    room.hear(Side::Caller, 400.0, 60, 780);
+    let later = room.at(60_000);
+    room.tap.handle_timeout(later);
+    let mut largest = 0;
+    while let Some(TapOutput::Write(octets)) = room.tap.poll_output() {
+        largest = largest.max(octets.len());
+        room.octets.extend(octets);
+    }
+    assert_eq!(largest, 16_000);
+    let closed = room.close(60_000);
+    assert_eq!((closed.misplaced, closed.written_ms), (1, 60_000));
+    assert_eq!(room.octets.len(), 60_000 * 16);
+}
