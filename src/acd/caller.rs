@@ -21,7 +21,7 @@ pub(super) enum Standing {
 
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    /// Where the caller waits; the first is the one that was entered.
+    /// Where the caller waits, never empty; the first is the one that was entered.
     pub(super) queues: Vec<usize>,
     pub(super) priority: i32,
     pub(super) place: Place,

@@ -307,10 +307,26 @@ impl Model {
         self.due.push((at, self.armed, what));
     }
 
-    pub fn serves(&self, a: usize, queue: usize) -> bool {
+    fn serves(&self, a: usize, queue: usize) -> bool {
         let (agent, queue) = (&self.settings.agents[a], &self.settings.queues[queue]);
         let enough = |(skill, least): (&String, &u8)| agent.skills.get(skill).copied().unwrap_or(0) >= *least;
         queue.members.contains(&agent.id) && queue.required.iter().all(enough)
+    }
+
+    /// Points × 1000.
+    fn score(&self, caller: &Caller, now: i64) -> i64 {
+        let age = &self.settings.ageing;
+        i64::from(age.base) * i64::from(caller.priority) * 1000 + i64::from(age.rate) * (now - caller.entered)
+    }
+
+    /// One more than those with a higher score, in each of the caller's queues.
+    pub fn positions(&self, caller: &Caller) -> Vec<u32> {
+        let order = |other: &Caller| (-self.score(other, 0), other.entered, other.call);
+        let before = |queue: &usize| {
+            let inside = self.callers.iter().filter(|other| other.queues.contains(queue));
+            inside.filter(|other| order(other) < order(caller)).count() as u32
+        };
+        caller.queues.iter().map(|queue| before(queue) + 1).collect()
     }
 
     /// Among all pairs that could talk: the caller with the highest score, with the agent who is idle longest.
@@ -318,9 +334,7 @@ impl Model {
         loop {
             let mut pairs = Vec::new();
             for (c, caller) in self.callers.iter().enumerate().filter(|(_, caller)| !caller.presented) {
-                let age = &self.settings.ageing;
-                let score = i64::from(age.base) * i64::from(caller.priority) * 1000
-                    + i64::from(age.rate) * (now - caller.entered);
+                let score = self.score(caller, now);
                 for (a, agent) in self.agents.iter().enumerate() {
                     let queue = caller.queues.iter().find(|queue| self.serves(a, **queue));
                     if let (AgentState::Available, Some(queue)) = (&agent.state, queue) {

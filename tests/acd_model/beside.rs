@@ -1,0 +1,225 @@
+//! The engine and the model side by side through random events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use trunkline::acd::{Acd, Ageing, Failure, Forced, Input, Output, OverflowStep, Settings};
+use trunkline::id::{AgentId, CallId, QueueId};
+use trunkline::journal::{AgentState, Event, LeaveReason};
+use trunkline::time::Now;
+
+use super::model::{Effect, Model};
+use super::{START, agent, agent_settings, call, not_ready, queue, queue_settings};
+
+/// Five queues that share agents, and everything that a queue can have.
+fn busy_settings() -> Settings {
+    let overflow = |after_ms, to: &str| OverflowStep { after_ms, to: queue(to) };
+    let mut sales = queue_settings("sales", 0..5);
+    sales.overflow = vec![overflow(4_000, "support"), overflow(8_000, "vip"), overflow(8_000, "support")];
+    sales.max_wait_ms = Some(30_000);
+    let mut support = queue_settings("support", 3..9);
+    (support.capacity, support.acw_ms) = (Some(6), 0);
+    let mut vip = queue_settings("vip", 0..12);
+    vip.required = BTreeMap::from([("billing".to_owned(), 60)]);
+    let mut night = queue_settings("night", 9..12);
+    (night.max_wait_ms, night.ring_timeout_ms) = (Some(10_000), 4_000);
+    let queues = vec![sales, support, vip, night, queue_settings("nobody", [])];
+    Settings { agents: (0..12).map(agent_settings).collect(), queues, ageing: Ageing { base: 5, rate: 1 } }
+}
+
+/// The engine, the model, and the floor as the journal tells it.
+struct Pair {
+    engine: Acd,
+    model: Model,
+    now: Now,
+    told: BTreeMap<AgentId, AgentState>,
+    inside: BTreeSet<(CallId, QueueId)>,
+    answered: u64,
+    finished: u64,
+    /// Every kind of ending that occurred, so that the run shows what it reached.
+    reached: BTreeSet<String>,
+}
+
+impl Pair {
+    fn step(&mut self, input: &Input) {
+        self.engine.handle(input.clone(), self.now);
+        self.model.handle(input, self.now.wall_ms);
+        self.compare();
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let end = self.now.plus_ms(ms);
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end.mono_ns) {
+            self.now = self.now.plus_ms(due.saturating_sub(self.now.mono_ns) / trunkline::time::MS);
+            self.engine.handle_timeout(self.now);
+            while self.model.fire(self.now.wall_ms) {}
+            self.compare();
+        }
+        self.now = end;
+        assert!(self.model.next_deadline().is_none_or(|due| due > self.now.wall_ms));
+    }
+
+    fn compare(&mut self) {
+        let mut effects = Vec::new();
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Present { call, agent, queue, .. } => effects.push(Effect::Present(call, agent, queue)),
+                Output::CancelPresentation { call, agent, reason } => {
+                    self.reached.insert(format!("cancel {reason:?}"));
+                    effects.push(Effect::Cancel(call, agent, reason));
+                }
+                Output::CallerOut { call, reason } => effects.push(Effect::Out(call, reason)),
+                Output::Journal(event) => self.fold(event),
+            }
+        }
+        assert_eq!(effects, std::mem::take(&mut self.model.effects));
+        self.engine.check_invariants().unwrap();
+        let view = self.engine.view();
+        let mut talking = 0;
+        for (shown, agent) in view.agents().zip(&self.model.agents) {
+            assert_eq!(*shown.state, agent.state, "agent {}", shown.id);
+            assert_eq!(self.told[shown.id], agent.state, "agent {} in the journal", shown.id);
+            let busy =
+                matches!(agent.state, AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Acw { .. });
+            talking += u64::from(busy);
+        }
+        assert_eq!(self.answered, self.finished + talking, "every conversation gives one AcwEnded");
+        let waits: usize = self.model.callers.iter().map(|caller| caller.queues.len()).sum();
+        assert_eq!(self.inside.len(), waits, "who entered and has not left waits");
+        for caller in self.model.callers.iter().rev().take(3) {
+            let positions: Vec<u32> = view.positions(caller.call).into_iter().map(|(_, position)| position).collect();
+            assert_eq!(positions, self.model.positions(caller));
+        }
+    }
+
+    fn fold(&mut self, event: Event) {
+        match event {
+            Event::AgentChanged { agent, state } => {
+                assert_ne!(self.told[&agent], state, "a change that changes nothing");
+                self.told.insert(agent, state);
+            }
+            Event::QueueEntered { call, queue, .. } => assert!(self.inside.insert((call, queue))),
+            Event::QueueLeft { call, queue, reason, .. } => {
+                assert!(self.inside.remove(&(call, queue)));
+                self.reached.insert(format!("left {reason:?}"));
+                self.answered += u64::from(reason == LeaveReason::Answered);
+            }
+            Event::AcwEnded { .. } => self.finished += 1,
+            other => panic!("the ACD does not journal {other:?}"),
+        }
+    }
+
+    /// An agent as the last run left him or her.
+    fn restore(&mut self, number: usize, random: &mut ChaCha12Rng) {
+        let (cut, until_ms) = (call(1_000_000 + number as u64), self.now.wall_ms + below(random, 6_000) as i64 - 2_000);
+        let state = match below(random, 6) {
+            0 => AgentState::Available,
+            1 => not_ready("lunch"),
+            2 => AgentState::Acw { call: cut, until_ms },
+            3 => AgentState::Talking { call: cut },
+            4 => AgentState::Ringing { call: cut },
+            _ => AgentState::Offline,
+        };
+        self.answered += u64::from(matches!(state, AgentState::Acw { .. } | AgentState::Talking { .. }));
+        self.told.insert(agent(number), state.clone());
+        let since_wall_ms = self.now.wall_ms - below(random, 5_000) as i64;
+        self.step(&Input::Restored { agent: agent(number), state, since_wall_ms });
+    }
+
+    /// Mostly what fits the agent's state, sometimes what does not.
+    fn draw(&self, calls: &mut u64, random: &mut ChaCha12Rng) -> Input {
+        let number = below(random, 12) as usize;
+        let agent = agent(number);
+        let current = match self.model.agents[number].state {
+            AgentState::Reserved { call }
+            | AgentState::Ringing { call }
+            | AgentState::Talking { call }
+            | AgentState::Hold { call } => call,
+            _ => call(below(random, *calls + 1)),
+        };
+        let call = if below(random, 20) == 0 { call(below(random, *calls + 1)) } else { current };
+        let reason = "break".to_owned();
+        match below(random, 48) {
+            0..=7 | 40 => {
+                *calls += 1;
+                let queue = queue(["sales", "support", "vip", "night", "nobody", "none"][below(random, 6) as usize]);
+                let priority = below(random, 4) as i32 - 1;
+                let entered_wall_ms = self.now.wall_ms - if below(random, 8) == 0 { 3_000 } else { 0 };
+                Input::CallerEntered { call: self::call(*calls), queue, priority, entered_wall_ms }
+            }
+            8..=9 => Input::CallerLeft { call: self::call(calls.saturating_sub(below(random, 12))) },
+            10 => Input::CallerRemoved { call },
+            11..=16 => Input::PhoneRinging { agent, call },
+            17..=23 | 41..=43 => Input::AgentAnswered { agent, call },
+            24 => Input::AgentFailed {
+                agent,
+                call,
+                why: [Failure::NoAnswer, Failure::Busy, Failure::Rejected, Failure::Unreachable]
+                    [below(random, 4) as usize],
+            },
+            25 => Input::Hold { agent, call },
+            26 => Input::Resume { agent, call },
+            27..=31 => Input::ConversationEnded { agent, call },
+            32 => Input::EndAcw { agent },
+            33..=35 => Input::SetAvailable { agent },
+            36 => Input::SetNotReady { agent, reason },
+            37 | 44..=47 => Input::AgentSignedIn { agent },
+            38 => Input::AgentSignedOut { agent },
+            _ => Input::Forced {
+                agent,
+                to: [Forced::Available, Forced::NotReady { reason }, Forced::Offline][below(random, 3) as usize]
+                    .clone(),
+            },
+        }
+    }
+}
+
+fn below(random: &mut ChaCha12Rng, limit: u64) -> u64 {
+    random.next_u64() % limit
+}
+
+#[test]
+fn the_engine_agrees_with_the_model_over_120_000_random_events() {
+    let mut reached = BTreeSet::new();
+    for seed in 0..20 {
+        let mut random = ChaCha12Rng::seed_from_u64(seed);
+        let mut pair = Pair {
+            engine: Acd::new(busy_settings()).unwrap(),
+            model: Model::new(busy_settings()),
+            now: START,
+            told: BTreeMap::new(),
+            inside: BTreeSet::new(),
+            answered: 0,
+            finished: 0,
+            reached: std::mem::take(&mut reached),
+        };
+        pair.told = (0..12).map(|number| (agent(number), AgentState::Offline)).collect();
+        (0..12).for_each(|number| pair.restore(number, &mut random));
+        let mut calls = 0;
+        for _ in 0..6_000 {
+            let input = pair.draw(&mut calls, &mut random);
+            pair.step(&input);
+            if below(&mut random, 2) == 0 {
+                let ms = below(&mut random, 800);
+                pair.pass(ms);
+            }
+        }
+        assert!(pair.finished > 150, "seed {seed} only finished {} calls", pair.finished);
+        reached = pair.reached;
+    }
+    let expected = [
+        "cancel CallerLeft",
+        "cancel NoAnswer",
+        "cancel Rejected",
+        "cancel Switch",
+        "cancel Unreachable",
+        "left Abandoned",
+        "left Answered",
+        "left Ended",
+        "left Overflow",
+        "left Refused",
+        "left Timeout",
+    ];
+    assert_eq!(reached.iter().collect::<Vec<_>>(), expected);
+}
