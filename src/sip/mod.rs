@@ -3,5 +3,5 @@
 pub mod dialog;
 pub mod digest;
 pub mod message;
-pub mod transaction;
 pub mod registrar;
+pub mod transaction;

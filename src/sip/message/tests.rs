@@ -4,13 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The messages of RFC 4475, with the verdicts that are accepted for each.
 fn torture() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let places = [root.join("../shared/data/rfc4475"), root.join("../../shared/data/rfc4475")];
-    let found = places.iter().find(|place| place.join("verdicts.tsv").exists());
-    found
-        .unwrap_or_else(|| panic!("no RFC 4475 messages in {places:?}: check out the shared data beside this folder"))
-        .clone()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/rfc4475")
 }
 
 /// Statuses that only rooms behind the verdict can give; "any" covers them too.
