@@ -173,3 +173,50 @@ fn a_broken_way_ends_its_transactions() {
     assert_eq!(layer.poll_event(), Some(TransactionEvent::TransportError { key }));
     assert_eq!((layer.len(), layer.poll_timeout()), (0, None));
 }
+
+proptest::proptest! {
+    /// Invariant 5: whatever arrives in whatever order, nothing is left once every request has its final response.
+    #[test]
+    fn nothing_outlives_its_timers(steps in proptest::collection::vec((0u8..7, 0u8..4, 0u16..6), 0..60)) {
+        let mut layer = layer();
+        let mut now = START;
+        let mut asked = Vec::new();
+        for (act, which, code) in steps {
+            now = now.plus_ms(u64::from(code) * 300);
+            layer.handle_timeout(now);
+            let via = format!("{VIA}{which}");
+            let flow = flow(if which == 3 { Transport::Tcp } else { Transport::Udp });
+            let method = [Method::Invite, Method::Ack, Method::Cancel, Method::Bye][usize::from(act % 4)].clone();
+            let mut request = request(method, &via);
+            request.set("Call-ID", which);
+            match act {
+                0..=3 => layer.handle_message(request, flow, now),
+                4 | 5 => drop(layer.send_request(request, flow, now)),
+                _ => {
+                    request.set("CSeq", "7 INVITE");
+                    layer.handle_message(response_to(&request, code * 100 + 100, "", Some("t")), flow, now);
+                }
+            }
+            while let Some(event) = layer.poll_event() {
+                if let TransactionEvent::Request { key, msg, .. } = event {
+                    asked.push((key, msg, code * 100 + 100));
+                }
+            }
+        }
+        for (key, msg, code) in asked {
+            let _ended = layer.respond(&key, &response_to(&msg, code.max(200), "", Some("t")), now);
+        }
+        // A ringing INVITE of ours waits for as long as its user does.
+        for which in 0..4 {
+            let key = TransactionKey::Client { branch: format!("z9hg4bkx{which}"), method: Method::Invite };
+            let _ended = layer.cancel(&key, now);
+            layer.forget(&key);
+        }
+        let last = now.plus_ms(40_000);
+        while let Some(at) = layer.poll_timeout() {
+            proptest::prop_assert!(at <= last.mono_ns);
+            layer.handle_timeout(Now { mono_ns: at, wall_ms: 0 });
+        }
+        proptest::prop_assert_eq!(layer.len(), 0);
+    }
+}
