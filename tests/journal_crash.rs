@@ -249,3 +249,15 @@ fn what_was_written_survives_kill_9() {
         assert_eq!(read(&journal).unwrap(), (1..next_seq).map(entry).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn an_overdue_sync_is_reported_while_writing_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nothing is synced before the patience with it ends, so the report must come, and be taken back with the sync.
+    let settings = Settings { stall_after: Duration::ZERO, ..Settings::default() };
+    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings).unwrap();
+    append(&mut journal, 1);
+    let told: Vec<_> = (0..4).map(|_| reports.recv_timeout(Duration::from_secs(20)).unwrap()).collect();
+    assert_eq!(told, [Report::Written(1), Report::Stalled { synced: 0 }, Report::Synced(1), Report::Resumed]);
+    assert!(!journal.progress().stalled());
+}
