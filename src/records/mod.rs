@@ -1,1 +1,24 @@
 //! Call records, folded from the journal.
+//!
+//! [`Folder`] turns entries into one [`CallRecord`] per call; [`AgentsFold`], [`BindingsFold`] and [`DialogsFold`] keep what a
+//! restart needs. All of them are plain data: serialised, they are the snapshot.
+
+mod agents;
+mod bindings;
+mod check;
+mod dialogs;
+mod folder;
+mod open_call;
+#[cfg(test)]
+mod property;
+mod record;
+mod wall;
+
+pub use agents::AgentsFold;
+pub use bindings::{Binding, BindingsFold};
+pub use check::{Inconsistency, check};
+pub use dialogs::DialogsFold;
+pub use folder::{Folder, OpenCallView};
+pub use open_call::OpenCall;
+pub use record::{CallRecord, Disposition, Quality, Recording, Segment, Survey, Transfer};
+pub use wall::Wall;

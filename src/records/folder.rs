@@ -1,0 +1,104 @@
+//! The fold from entries to records.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::dialogs::DialogsFold;
+use super::open_call::OpenCall;
+use super::record::CallRecord;
+use super::wall::Wall;
+use crate::id::{CallId, LegId};
+use crate::journal::{DialogState, Entry, Event};
+
+/// A call without an end, and what is needed to say BYE for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenCallView<'a> {
+    /// The call.
+    pub call: CallId,
+    /// What is known of it.
+    pub state: &'a OpenCall,
+    /// Its live dialogs by leg.
+    pub dialogs: Vec<(LegId, &'a DialogState)>,
+}
+
+/// Folds entries, in order, into one record per call.
+///
+/// Drain [`Self::poll_record`] after each entry. A record comes with revision 1 when its call ends, and once more when the
+/// agents' after-call work and the recording are closed, unless they were already.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Folder {
+    node: String,
+    calls: BTreeMap<CallId, OpenCall>,
+    dialogs: DialogsFold,
+    ready: VecDeque<CallRecord>,
+}
+
+impl Folder {
+    /// The calls without an end, oldest first. After a crash: those that it cut.
+    pub fn open_calls(&self) -> impl Iterator<Item = OpenCallView<'_>> {
+        self.calls.iter().filter(|(_, call)| !call.has_ended()).map(|(call, state)| OpenCallView {
+            call: *call,
+            state,
+            dialogs: self.dialogs.of(*call).collect(),
+        })
+    }
+
+    /// The calls that have ended and whose record waits for after-call work or a recording.
+    pub fn unfinished(&self) -> impl Iterator<Item = (CallId, &OpenCall)> {
+        self.calls.iter().filter(|(_, call)| call.has_ended()).map(|(call, state)| (*call, state))
+    }
+
+    /// All open dialogs, also those of calls that have ended.
+    pub fn dialogs(&self) -> &DialogsFold {
+        &self.dialogs
+    }
+
+    /// What closes every open call at a start after a crash: leaving the queue, ending segments, ending the call with cause
+    /// `switch_restart` (`answered` if a person had answered, `failed` else). Ask before new calls come; journal the events
+    /// with the wall time of the start's own entry, and recordings' ends beside them.
+    pub fn cut_by_restart(&self) -> Vec<Event> {
+        self.calls.values().filter(|call| !call.has_ended()).flat_map(OpenCall::cut).collect()
+    }
+
+    /// Folds one entry.
+    pub fn handle_entry(&mut self, entry: &Entry) {
+        self.dialogs.handle_entry(entry);
+        let at = Wall(entry.wall_ms);
+        match &entry.event {
+            Event::Started { node, .. } => self.node.clone_from(node),
+            Event::AgentChanged { agent, state } => {
+                let touched: Vec<_> =
+                    self.calls.iter().filter(|(_, call)| call.waits_for(agent)).map(|(id, _)| *id).collect();
+                for id in touched {
+                    self.update(id, |call| call.handle_agent(agent, state, at));
+                }
+            }
+            event @ Event::CallOffered { call, .. } => {
+                if let Some(open) = OpenCall::offered(event, at, &self.node) {
+                    self.calls.entry(*call).or_insert(open);
+                }
+            }
+            event => {
+                if let Some(id) = event.call() {
+                    self.update(id, |call| call.handle_event(event, at));
+                }
+            }
+        }
+    }
+
+    /// The next record that is ready. Call until `None`.
+    pub fn poll_record(&mut self) -> Option<CallRecord> {
+        self.ready.pop_front()
+    }
+
+    fn update(&mut self, id: CallId, change: impl FnOnce(&mut OpenCall)) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        change(call);
+        let Some(record) = call.tell() else { return };
+        if record.is_final {
+            self.calls.remove(&id);
+        }
+        self.ready.push_back(record);
+    }
+}

@@ -1,0 +1,37 @@
+//! Everything that a restart needs, folded from the journal in one pass.
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Entry;
+use crate::records::{AgentsFold, BindingsFold, Folder};
+
+/// The folds that a snapshot holds. Records are polled from [`Folds::records`] after each entry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Folds {
+    /// Calls, their dialogs and their records.
+    pub records: Folder,
+    /// What each agent is doing.
+    pub agents: AgentsFold,
+    /// Where each phone is bound.
+    pub bindings: BindingsFold,
+    /// The last entry folded; 0 before the first.
+    seq: u64,
+}
+
+impl Folds {
+    /// The sequence number up to which the folds are complete.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Folds one entry; one that was folded already (a snapshot overlapping its tail) changes nothing.
+    pub fn handle_entry(&mut self, entry: &Entry) {
+        if entry.seq <= self.seq {
+            return;
+        }
+        self.seq = entry.seq;
+        self.records.handle_entry(entry);
+        self.agents.handle_entry(entry);
+        self.bindings.handle_entry(entry);
+    }
+}
