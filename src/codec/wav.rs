@@ -58,6 +58,18 @@ pub fn parse(file: &[u8]) -> Result<Vec<i16>, WavError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_never_panics(damage in proptest::collection::vec((0usize..60, any::<u8>()), 1..6)) {
+            let mut bytes = file(1, 16_000, &[100; 40]);
+            for (at, value) in damage {
+                bytes[at] = value;
+            }
+            let _ = parse(&bytes);
+        }
+    }
 
     fn file(channels: u16, sample_rate: u32, samples: &[i16]) -> Vec<u8> {
         let spec =

@@ -221,7 +221,9 @@ impl Tap {
         if self.masks.len() >= MAX_PAUSES {
             return;
         }
-        let at = self.position(at);
+        // Ends never go back, even where instants come out of order: `emit` looks at the newest masks only.
+        let earlier = self.masks.iter().rev().nth(1).and_then(|mask| mask.to).unwrap_or(0);
+        let at = self.position(at).max(earlier);
         if let Some(mask) = self.masks.last_mut() {
             mask.to = Some(at.max(mask.from));
         }

@@ -204,3 +204,18 @@ fn frames_far_out_of_time_are_dropped_and_a_stalled_thread_writes_in_pieces() {
     assert_eq!((closed.misplaced, closed.written_ms), (1, 60_000));
     assert_eq!(room.octets.len(), 60_000 * 16);
 }
+
+#[test]
+fn pauses_that_overlap_out_of_order_leave_no_gap() {
+    let mut room = Room::armed();
+    room.both(0..51);
+    for (from, until) in [(800, 1_200), (850, 900)] {
+        let (from, until) = (room.at(from), room.at(until));
+        room.tap.handle_pause(from);
+        room.tap.handle_resume(until);
+    }
+    room.both(51..100);
+    room.close(2_000);
+    assert!(room.channel(Side::Agent)[6_400..9_600].iter().all(|sample| sample.abs() <= 8));
+    assert!(energy_at(&room.channel(Side::Agent)[9_600..], 1_000.0, 8_000) > 1e7);
+}

@@ -8,8 +8,9 @@ const SEGMENT: u16 = u16::MAX;
 /// Timestamp units of 20 ms at 8 kHz.
 const STEP: u16 = 160;
 
-/// How far back (timestamp units, 5 s) a packet counts as reordered; further back the sender has started a new clock.
-const REORDERED: u32 = 40_000;
+/// How far back in time (timestamp units, 5 s) and in sequence a packet of an earlier event may lie to be a straggler. Both are
+/// asked: some senders' clocks step back between events, and the sequence alone has wrapped after long talk.
+const STRAGGLER: (u32, u16) = (40_000, 1_000);
 
 /// How often the last packet of an event is sent (RFC 4733 §2.5.1.4).
 const END_PACKETS: u8 = 3;
@@ -65,8 +66,11 @@ pub enum Key {
 #[derive(Clone, Copy, Debug)]
 struct Pressed {
     ssrc: u32,
+    /// The newest of the event's packets.
+    sequence: u16,
     timestamp: u32,
     digit: char,
+    /// Duration of the segments that are over.
     before: u32,
     duration: u16,
     up: bool,
@@ -85,17 +89,21 @@ impl DigitReceiver {
         let Some(last) = self.last.as_mut().filter(|last| last.ssrc == header.ssrc) else {
             return self.press(header, event);
         };
+        let behind = (last.timestamp.wrapping_sub(header.timestamp), last.sequence.wrapping_sub(header.sequence));
         if last.timestamp == header.timestamp {
+            if behind.1 > u16::MAX / 2 {
+                last.sequence = header.sequence;
+            }
             return last.hold(event);
         }
         if last.continues(header, event) {
             last.before = last.before.saturating_add(u32::from(SEGMENT));
             last.timestamp = header.timestamp;
+            last.sequence = header.sequence;
             last.duration = 0;
             return last.hold(event);
         }
-        let behind = last.timestamp.wrapping_sub(header.timestamp);
-        if behind < REORDERED {
+        if behind.0 < STRAGGLER.0 && behind.1 < STRAGGLER.1 {
             return None;
         }
         self.press(header, event)
@@ -104,6 +112,7 @@ impl DigitReceiver {
     fn press(&mut self, header: &Header, event: Event) -> Option<Key> {
         self.last = Some(Pressed {
             ssrc: header.ssrc,
+            sequence: header.sequence,
             timestamp: header.timestamp,
             digit: event.digit,
             before: 0,
@@ -231,6 +240,16 @@ mod tests {
         all.swap(0, 3);
         let twice: Vec<_> = all.iter().flat_map(|p| [*p, *p]).collect();
         assert_eq!(heard(&twice), "12");
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_and_a_sequence_that_wraps_lose_no_digit() {
+        let event = Event { digit: '7', end: true, volume: 0, duration: 800 }.write().unwrap();
+        let numbers = [(10, 100_000), (20, 90_000), (40_000, 90_000 + 6_400_000)];
+        let all = numbers.map(|(sequence, timestamp)| {
+            (Header { marker: true, payload_type: 101, sequence, timestamp, ssrc: 1 }, event)
+        });
+        assert_eq!(heard(&all), "777");
     }
 
     #[test]
