@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -16,6 +17,7 @@ use rustix::fd::OwnedFd;
 
 use super::ports::{PortRange, Ports};
 use super::thread::{Links, MediaThread};
+use super::writer;
 use crate::id::LegId;
 use crate::media::{LegCommand, MediaReport, PortLease, PromptStore};
 
@@ -25,6 +27,9 @@ const STOCK: usize = 32;
 const COMMANDS: usize = 1_024;
 /// Reports under way to the switch. Further ones are dropped and counted: media must not wait for a stalled switch.
 const REPORTS: usize = 16_384;
+/// Chunks of 200 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
+/// manifest says so.
+const CHUNKS: usize = 4_096;
 /// How long a lease may wait for a thread that is about to bind more.
 const TOP_UP: Duration = Duration::from_millis(20);
 
@@ -39,6 +44,8 @@ pub struct EngineSettings {
     pub threads: Option<u16>,
     /// Everything that can be played.
     pub prompts: PromptStore,
+    /// The folder of the recordings and their manifests; made where it is missing.
+    pub recordings: PathBuf,
     /// From which SSRC, sequence numbers and timestamps are drawn; take it from the system's randomness.
     pub seed: [u8; 32],
 }
@@ -69,6 +76,14 @@ pub enum StartError {
         ports: PortRange,
         /// The threads.
         threads: u16,
+    },
+    /// The folder of the recordings cannot be made.
+    #[error("cannot make the folder {} for recordings: {source}; check data_dir and its rights", dir.display())]
+    Recordings {
+        /// The folder.
+        dir: PathBuf,
+        /// The system's refusal.
+        source: io::Error,
     },
     /// The system gave no thread, epoll or eventfd.
     #[error("cannot start media thread {thread}: {source}; check the limits on threads and open files")]
@@ -130,6 +145,7 @@ struct Thread {
 pub struct Engine {
     threads: Vec<Thread>,
     ports: PortRange,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -146,7 +162,17 @@ impl Engine {
         }
         let (reports, receiver) = bounded(REPORTS);
         let store = Arc::new(settings.prompts);
-        let mut engine = Self { threads: Vec::new(), ports };
+        let mut engine = Self { threads: Vec::new(), ports, writer: None };
+        // After the engine, so that an early end drops this sender before the engine waits for the writer.
+        let (recordings, work) = bounded(CHUNKS);
+        let dir = settings.recordings;
+        std::fs::create_dir_all(&dir).map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
+        let closed = reports.clone();
+        let writer = std::thread::Builder::new()
+            .name("recordings".to_owned())
+            .spawn(move || writer::run(&dir, &work, &closed))
+            .map_err(|source| StartError::Thread { thread: 0, source })?;
+        engine.writer = Some(writer);
         for number in 0..count {
             let mut share = Ports::new(settings.address, ports, number, count);
             let refused = |source| StartError::Bind { address: settings.address, ports, source };
@@ -168,6 +194,7 @@ impl Engine {
                 reports: reports.clone(),
                 stock,
                 store: Arc::clone(&store),
+                recordings: recordings.clone(),
             };
             let mut random = ChaCha12Rng::from_seed(settings.seed);
             random.set_stream(u64::from(number));
@@ -259,6 +286,10 @@ impl Drop for Engine {
             if let Some(Err(_)) = thread.join.take().map(JoinHandle::join) {
                 tracing::error!("a media thread had panicked; its calls had no audio from then on");
             }
+        }
+        // It ends when the threads, which have its senders, are gone, and all that they said is written.
+        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
+            tracing::error!("the writer of recordings had panicked; recordings since then are partial");
         }
     }
 }

@@ -6,6 +6,7 @@ mod clock;
 mod handle;
 mod ports;
 mod thread;
+mod writer;
 
 pub use handle::{Engine, EngineSettings, LeaseError, NoSuchThread, StartError};
 pub use ports::PortRange;

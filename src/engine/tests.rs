@@ -1,6 +1,7 @@
 //! Real sockets on loopback addresses of each test's own. Receiving waits for the packet; the timeout is only a guard.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -8,9 +9,10 @@ use crossbeam_channel::Receiver;
 use super::{Engine, EngineSettings, LeaseError, PortRange, StartError};
 use crate::codec::g711::Law;
 use crate::codec::tone::{Sine, energy_at};
-use crate::id::LegId;
+use crate::id::{CallId, LegId};
 use crate::media::{
-    AudioFormat, LegCommand, LegMedia, MediaReport, MusicId, Playlist, PortLease, PromptId, PromptStore, Source,
+    AudioFormat, HEADER_LEN, LegCommand, LegMedia, MediaReport, MusicId, Playlist, PortLease, PromptId, PromptStore,
+    RecordingSpec, Side, Source, wav_header,
 };
 use crate::rtp::event::DigitSender;
 use crate::rtp::packet::{self, Header};
@@ -20,6 +22,7 @@ const RANGE: PortRange = PortRange { first: 20_000, last: 20_019 };
 
 /// One engine on one address.
 struct Floor {
+    recordings: tempfile::TempDir,
     engine: Engine,
     reports: Receiver<MediaReport>,
     address: IpAddr,
@@ -29,8 +32,9 @@ struct Floor {
 impl Floor {
     fn new(host: u8) -> Self {
         let address = IpAddr::V4(Ipv4Addr::new(127, 7, host, 1));
-        let (engine, reports) = Engine::start(settings(address)).unwrap();
-        Self { engine, reports, address, epoch: 0 }
+        let recordings = tempfile::tempdir().unwrap();
+        let (engine, reports) = Engine::start(settings(address, recordings.path())).unwrap();
+        Self { recordings, engine, reports, address, epoch: 0 }
     }
 
     fn phone(&self) -> UdpSocket {
@@ -64,12 +68,19 @@ impl Floor {
     }
 }
 
-fn settings(address: IpAddr) -> EngineSettings {
+fn settings(address: IpAddr, recordings: &Path) -> EngineSettings {
     let mut prompts = PromptStore::default();
     let tone: Vec<i16> = Sine::new(440.0, 8_000, 8_000).take(1_600).collect();
     prompts.add_prompt(PromptId(1), &tone);
     prompts.add_music(MusicId(1), &tone);
-    EngineSettings { address, ports: RANGE, threads: Some(1), prompts, seed: [7; 32] }
+    EngineSettings {
+        address,
+        ports: RANGE,
+        threads: Some(1),
+        prompts,
+        recordings: recordings.to_owned(),
+        seed: [7; 32],
+    }
 }
 
 fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMedia {
@@ -80,6 +91,7 @@ fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMedia {
         format: AudioFormat::PCMU,
         dtmf_pt: Some(101),
         send,
+        recording: None,
         deliver_digits: true,
     }
 }
@@ -282,11 +294,53 @@ fn ports_run_out_with_a_clear_error_and_come_back() {
 fn taken_ports_are_skipped_and_a_wholly_taken_range_is_refused() {
     let address = IpAddr::V4(Ipv4Addr::new(127, 7, 8, 1));
     let _other = UdpSocket::bind((address, 20_001)).unwrap();
-    let (mut engine, _reports) = Engine::start(settings(address)).unwrap();
+    let recordings = tempfile::tempdir().unwrap();
+    let (mut engine, _reports) = Engine::start(settings(address, recordings.path())).unwrap();
     assert_eq!(engine.lease(0).unwrap().rtp_port, 20_002);
     drop(engine);
     let ports = PortRange { first: 20_000, last: 20_001 };
-    let refused = Engine::start(EngineSettings { ports, ..settings(address) }).err().unwrap();
+    let refused = Engine::start(EngineSettings { ports, ..settings(address, recordings.path()) }).err().unwrap();
     assert!(matches!(refused, StartError::Bind { .. }));
     assert!(refused.to_string().contains("20000-20001 on 127.7.8.1"), "{refused}");
+}
+
+#[test]
+fn a_bridge_is_recorded_caller_left_agent_right() {
+    let mut floor = Floor::new(9);
+    let (caller, agent, pacemaker) = (floor.phone(), floor.phone(), floor.phone());
+    let leases: Vec<_> = (0..3).map(|_| floor.engine.lease(0).unwrap()).collect();
+    let spec = |side| Some(RecordingSpec { id: "r1".to_owned(), call: CallId::new(1, 1), side });
+    let mut left = media(leases[0], &caller, Source::Bridge(LegId(2)));
+    left.recording = spec(Side::Caller);
+    let mut right = media(leases[1], &agent, Source::Bridge(LegId(1)));
+    right.recording = spec(Side::Agent);
+    floor.desire(1, &left);
+    floor.desire(2, &right);
+    floor.desire(3, &media(leases[2], &pacemaker, Source::Music(MusicId(1))));
+    let mut low = Sine::new(400.0, 8_000, 8_000);
+    let mut high = Sine::new(1_000.0, 8_000, 8_000);
+    for number in 0..50 {
+        hear(&pacemaker);
+        speak(&caller, floor.at(leases[0]), AudioFormat::PCMU, number, &low.by_ref().take(160).collect::<Vec<_>>());
+        speak(&agent, floor.at(leases[1]), AudioFormat::PCMU, number, &high.by_ref().take(160).collect::<Vec<_>>());
+        hear(&agent);
+        hear(&caller);
+    }
+    floor.release(1, leases[0]);
+    floor.release(2, leases[1]);
+    let manifest = loop {
+        if let MediaReport::RecordingClosed { manifest } = floor.reports.recv_timeout(GUARD).unwrap() {
+            break manifest;
+        }
+    };
+    assert!(manifest.expected_ms >= 980 && manifest.written_ms.abs_diff(manifest.expected_ms) <= 20, "{manifest:?}");
+    let file = std::fs::read(floor.recordings.path().join("r1.wav")).unwrap();
+    assert_eq!(file[..HEADER_LEN], wav_header(Law::Ulaw, (file.len() - HEADER_LEN) as u64));
+    let channel = |at| decoded(Law::Ulaw, &file[HEADER_LEN..]).skip(at).step_by(2).collect::<Vec<_>>();
+    for (side, hz, absent) in [(0, 400.0, 1_000.0), (1, 1_000.0, 400.0)] {
+        assert!(energy_at(&channel(side), hz, 8_000) > 10_000_000.0, "{side}");
+        assert!(energy_at(&channel(side), absent, 8_000) < 100_000.0, "{side}");
+    }
+    let kept = std::fs::read(floor.recordings.path().join("r1.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<crate::media::Manifest>(&kept).unwrap(), manifest);
 }

@@ -1,7 +1,7 @@
 //! One media thread: its legs, their sockets, and the loop that carries packets.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -17,7 +17,10 @@ use super::clock;
 use super::handle::Shared;
 use super::ports::{Pair, Ports};
 use crate::id::LegId;
-use crate::media::{Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, StreamStart};
+use crate::media::{
+    Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, Recorder, RecordingWork, Side,
+    StreamStart,
+};
 use crate::time::Now;
 
 /// The epoll token of the wake-up.
@@ -37,6 +40,8 @@ struct Buffers {
 struct Slot {
     leg: Leg,
     pair: Pair,
+    /// Which recording the party speaks into, and on which channel.
+    recording: Option<(String, Side)>,
     /// The deadline under which the leg stands in the heap; other entries are stale.
     armed_ns: u64,
 }
@@ -48,6 +53,7 @@ pub(super) struct Links {
     pub reports: Sender<MediaReport>,
     pub stock: Sender<PortLease>,
     pub store: Arc<PromptStore>,
+    pub recordings: Sender<RecordingWork>,
 }
 
 /// A media thread's whole state.
@@ -61,6 +67,9 @@ pub(super) struct MediaThread {
     slots: Vec<Option<Slot>>,
     vacant: Vec<usize>,
     by_leg: HashMap<LegId, usize>,
+    recorders: BTreeMap<String, Recorder>,
+    /// Closed, while the writer had no room to hear of it.
+    closing: Vec<Recorder>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -78,6 +87,8 @@ impl MediaThread {
             slots: Vec::new(),
             vacant: Vec::new(),
             by_leg: HashMap::new(),
+            recorders: BTreeMap::new(),
+            closing: Vec::new(),
             due: BinaryHeap::new(),
         };
         thread.top_up();
@@ -112,6 +123,10 @@ impl MediaThread {
             }
             self.handle_due(&mut buf);
         }
+        for recorder in self.recorders.values_mut() {
+            recorder.close(clock::now());
+            drain(recorder, &self.links.recordings);
+        }
     }
 
     fn handle_rtp(&mut self, index: usize, buf: &mut Buffers) {
@@ -122,7 +137,15 @@ impl MediaThread {
             let out = &mut buf.outgoing;
             let now = clock::now();
             let id = slot.leg.id();
-            match slot.leg.handle_packet(from, datagram, out, now) {
+            let fate = slot.leg.handle_packet(from, datagram, out, now);
+            if let Some((name, side)) = &slot.recording
+                && let Some(frame) = fate.frame()
+                && let Some(recorder) = self.recorders.get_mut(name)
+            {
+                recorder.handle_frame(*side, frame, now);
+                drain(recorder, &self.links.recordings);
+            }
+            match fate {
                 PacketFate::Echo { to, len } => transmit(&slot.pair.rtp, out.get(..len), to),
                 PacketFate::Forward { to, arrival } => {
                     self.report(index);
@@ -134,7 +157,7 @@ impl MediaThread {
                     }
                     continue;
                 }
-                PacketFate::Drop(_) | PacketFate::Consumed => {}
+                PacketFate::Drop(_) | PacketFate::Consumed(_) => {}
             }
             self.report(index);
         }
@@ -150,6 +173,10 @@ impl MediaThread {
 
     fn handle_due(&mut self, buf: &mut Buffers) {
         let now = clock::now();
+        self.closing.retain_mut(|recorder| {
+            drain(recorder, &self.links.recordings);
+            recorder.owes_close()
+        });
         while let Some(Reverse((at, index))) = self.due.peek().copied() {
             if at > now.mono_ns {
                 return;
@@ -161,6 +188,10 @@ impl MediaThread {
             };
             while let Some((to, len)) = slot.leg.handle_tick(&self.links.store, &mut buf.outgoing, now) {
                 transmit(&slot.pair.rtp, buf.outgoing.get(..len), to);
+            }
+            if let Some(recorder) = slot.recording.as_ref().and_then(|(name, _)| self.recorders.get_mut(name)) {
+                recorder.handle_tick(now);
+                drain(recorder, &self.links.recordings);
             }
             self.report(index);
             self.arm(index);
@@ -175,7 +206,7 @@ impl MediaThread {
         while let Ok(command) = self.links.commands.try_recv() {
             match command {
                 LegCommand::Desire { leg, epoch, desired } => self.desire(leg, epoch, desired, now),
-                LegCommand::Release { leg, lease } => self.release(leg, lease),
+                LegCommand::Release { leg, lease } => self.release(leg, lease, now),
             }
         }
         self.top_up();
@@ -186,6 +217,7 @@ impl MediaThread {
             if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
                 slot.leg.handle_command(epoch, desired, now);
             }
+            self.choose_recording(index, now);
             self.report(index);
             self.arm(index);
             return;
@@ -206,23 +238,27 @@ impl MediaThread {
         if let Err(error) = added {
             tracing::error!(%error, leg = %id, "cannot watch the sockets of a leg; it will hear, and not be heard");
         }
-        let slot = Some(Slot { leg: Leg::new(id, epoch, desired, start, now), pair, armed_ns: 0 });
+        let slot = Some(Slot { leg: Leg::new(id, epoch, desired, start, now), pair, recording: None, armed_ns: 0 });
         match self.slots.get_mut(index) {
             Some(place) => *place = slot,
             None => self.slots.push(slot),
         }
         self.by_leg.insert(id, index);
+        self.choose_recording(index, now);
         self.arm(index);
     }
 
     /// The report about the leg leaves after its ports are in the pool again, so that it may be waited for.
-    fn release(&mut self, id: LegId, lease: PortLease) {
+    fn release(&mut self, id: LegId, lease: PortLease, now: Now) {
         let slot = self.by_leg.remove(&id).and_then(|index| {
             self.vacant.push(index);
             self.slots.get_mut(index).and_then(Option::take)
         });
         match slot {
-            Some(Slot { leg, pair, .. }) => {
+            Some(Slot { leg, pair, recording, .. }) => {
+                if let Some((name, _)) = recording {
+                    self.leave_recording(&name, now);
+                }
                 self.ports.give_back(pair);
                 self.top_up();
                 self.tell(leg.quality());
@@ -231,6 +267,34 @@ impl MediaThread {
                 if let Some(pair) = self.ports.take(lease) {
                     self.ports.give_back(pair);
                 }
+            }
+        }
+    }
+
+    /// Lets a leg join the recording that its command names, and leave another one.
+    fn choose_recording(&mut self, index: usize, now: Now) {
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        let media = slot.leg.media();
+        let wanted = media.recording.as_ref().map(|spec| (spec.id.clone(), spec.side));
+        if wanted == slot.recording {
+            return;
+        }
+        if let Some(spec) = &media.recording {
+            let new = || Recorder::new(spec, media.format.law, now);
+            self.recorders.entry(spec.id.clone()).or_insert_with(new).join();
+        }
+        if let Some((name, _)) = std::mem::replace(&mut slot.recording, wanted) {
+            self.leave_recording(&name, now);
+        }
+    }
+
+    fn leave_recording(&mut self, name: &str, now: Now) {
+        if self.recorders.get_mut(name).is_some_and(|recorder| recorder.leave(now))
+            && let Some(mut recorder) = self.recorders.remove(name)
+        {
+            drain(&mut recorder, &self.links.recordings);
+            if recorder.owes_close() {
+                self.closing.push(recorder);
             }
         }
     }
@@ -274,6 +338,16 @@ impl MediaThread {
     fn tell(&self, report: MediaReport) {
         if self.links.reports.try_send(report).is_err() {
             self.links.shared.reports_lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Hands a recording's work to the writer, which nobody waits for.
+fn drain(recorder: &mut Recorder, writer: &Sender<RecordingWork>) {
+    while let Some(work) = recorder.poll_work() {
+        if let Err(refused) = writer.try_send(work) {
+            recorder.handle_refused(refused.into_inner());
+            return;
         }
     }
 }

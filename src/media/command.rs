@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::codec::g711::Law;
-use crate::id::LegId;
+use crate::id::{CallId, LegId};
+use crate::recording::Side;
 
 /// A pair of bound ports: RTP on an even one, RTCP on the next (RFC 3550 §11). Bound before an SDP names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,18 @@ pub enum Source {
     Bridge(LegId),
 }
 
+/// The recording that a leg's packets go into. It runs from the first leg that names it to the last, so name it only after the
+/// announcement has been played to its end, and on hold too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingSpec {
+    /// The recording's name and the stem of its files' names: letters, digits, `-` and `_`, no path.
+    pub id: String,
+    /// The call that it is of.
+    pub call: CallId,
+    /// The channel that this leg's party speaks on.
+    pub side: Side,
+}
+
 /// Everything that the switch wants of one leg's media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegMedia {
@@ -79,6 +92,8 @@ pub struct LegMedia {
     pub dtmf_pt: Option<u8>,
     /// What the party hears.
     pub send: Source,
+    /// Where the party is recorded, if it is.
+    pub recording: Option<RecordingSpec>,
     /// Whether digits are reported (they pass over a bridge in any case).
     pub deliver_digits: bool,
 }

@@ -10,6 +10,7 @@ use super::report::{DropReason, MediaReport, PacketFate};
 use super::source_lock::{SourceLock, Verdict};
 use crate::codec::g711::Law;
 use crate::id::LegId;
+use crate::recording::Frame;
 use crate::rtp::event::{DigitReceiver, Key};
 use crate::rtp::packet::{self, HEADER_LEN, Header, Packet};
 use crate::rtp::rtcp;
@@ -39,6 +40,14 @@ pub struct Arrival<'a> {
     header: Header,
     kind: Kind,
     payload: &'a [u8],
+}
+
+impl<'a> Arrival<'a> {
+    /// The sound in it.
+    pub fn frame(&self) -> Option<Frame<'a>> {
+        let Kind::Audio(law) = self.kind else { return None };
+        Some(Frame { ssrc: self.header.ssrc, timestamp: self.header.timestamp, law, payload: self.payload })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,10 +192,10 @@ impl Leg {
         match self.media.send {
             Source::Echo => match self.send(&arrival, out, now) {
                 Some((to, len)) => PacketFate::Echo { to, len },
-                None => PacketFate::Consumed,
+                None => PacketFate::Consumed(arrival),
             },
             Source::Bridge(to) => PacketFate::Forward { to, arrival },
-            Source::Silence | Source::Play(_) | Source::Music(_) => PacketFate::Consumed,
+            Source::Silence | Source::Play(_) | Source::Music(_) => PacketFate::Consumed(arrival),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::id::LegId;
+use crate::recording::{Frame, Manifest};
 use crate::rtp::stats::Snapshot;
 use crate::time::Now;
 
@@ -57,6 +58,11 @@ pub enum MediaReport {
         /// RTCP datagrams taken.
         rtcp_received: u64,
     },
+    /// A recording's file is closed.
+    RecordingClosed {
+        /// What should be in it and what is.
+        manifest: Manifest,
+    },
     /// A command named ports that the thread does not hold; the leg has no media.
     LeaseUnknown {
         /// Which leg.
@@ -96,6 +102,16 @@ pub enum PacketFate<'a> {
     },
     /// Nowhere.
     Drop(DropReason),
-    /// Accounted, and nobody is to hear it.
-    Consumed,
+    /// Accounted, and nobody is to hear it (it may be recorded).
+    Consumed(super::Arrival<'a>),
+}
+
+impl<'a> PacketFate<'a> {
+    /// The sound for a recording, where the packet was taken and is sound. Echoes are not recorded.
+    pub fn frame(&self) -> Option<Frame<'a>> {
+        match self {
+            Self::Forward { arrival, .. } | Self::Consumed(arrival) => arrival.frame(),
+            Self::Echo { .. } | Self::Drop(_) => None,
+        }
+    }
 }
