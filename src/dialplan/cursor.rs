@@ -423,3 +423,6 @@ fn ask_of(action: &Action) -> Option<&Ask> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
