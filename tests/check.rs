@@ -60,6 +60,7 @@ fn every_problem_of_a_plan_is_told_at_once() {
     edit(folder.path(), plan, "open = \"welcome\"", "open = \"wellcome\"");
     edit(folder.path(), plan, "queue = \"sales\"\nrecord", "queue = \"sails\"\nrecord");
     edit(folder.path(), plan, "do = \"echo\"", "do = \"ehco\"");
+    edit(folder.path(), "config/demo.toml", "log =", "lgo =");
     let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
@@ -68,7 +69,8 @@ fn every_problem_of_a_plan_is_told_at_once() {
         "demo.toml:36:8: there is no step \"wellcome\" in this flow",
         "there is no queue \"sails\"",
         "there is no step that does \"ehco\"",
-        "\n4 problems in the files\n",
+        "config/demo.toml:7:1: unknown key \"lgo\"",
+        "\n5 problems in the files\n",
     ] {
         assert!(told.contains(expected), "missing: {expected}\nin: {told}");
     }
