@@ -153,7 +153,7 @@ fn spinning_loops(program: &Program, places: &Places, report: &mut Report) {
     }
     for step in left.keys() {
         if let (Some(place), Some(named)) = (places.steps.get(step.0), program.steps.get(step.0)) {
-            let hint = Some("put a play, menu or queue step into the loop".to_owned());
+            let hint = Some("put a play or menu step into the loop".to_owned());
             report.problem(*place, format!("step \"{}\" runs into a loop in which nothing waits", named.name), hint);
         }
     }

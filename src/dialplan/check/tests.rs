@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::super::{Source, Surroundings, load};
 
 /// The messages for a plan with one flow `f` in two languages of which `a` is a prompt.
@@ -32,6 +34,8 @@ fn loops_may_wait_but_not_spin() {
     let spinning = "go = { do = \"goto\", next = \"on\" }\non = { do = \"goto\", next = \"go\" }";
     let told = problems(spinning);
     assert_eq!(told.len(), 2);
+    let refused = "go = { do = \"answer\", next = \"q\" }\nq = { do = \"queue\", queue = \"q\", next = \"q\" }";
+    assert_eq!(problems(refused).len(), 2, "a queue that refuses at once would be asked for ever");
     assert_eq!(told[0], "6: step \"go\" runs into a loop in which nothing waits");
 }
 
@@ -58,4 +62,18 @@ fn a_large_plan_is_checked_at_once() {
     }
     steps += "s10000 = { do = \"hangup\" }";
     assert_eq!(problems(&steps), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_plan_is_told_and_never_panics(at in 0usize..4_000, cut in 0usize..60, junk in "[\\PC\n]{0,12}") {
+        let text: Vec<char> = include_str!("../../../dialplans/demo.toml").chars().collect();
+        let (before, after) = text.split_at(at.min(text.len()));
+        let damaged: String = before.iter().chain(&junk.chars().collect::<Vec<_>>()).chain(after.iter().skip(cut)).collect();
+        let lines = damaged.lines().count().max(1) + 1;
+        let prompts = BTreeSet::new();
+        let sources = [Source { file: "p".into(), text: damaged }];
+        let told = load(&sources, Surroundings { prompts: &prompts, agents: None }).expect_err("no prompt is there");
+        prop_assert!(told.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
+    }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::dialplan::{Source, Surroundings, load};
+use crate::id::QueueId;
 
 const PLAN: &str = r#"
 version = 1
