@@ -27,7 +27,10 @@ pub(super) enum FloorError {
 
 /// Reads everything that the settings file `config` leads to.
 pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
-    let settings = config::load(&read(config)?, std::env::vars()).map_err(FloorError::Wrong)?;
+    // Variables that are not UTF-8 cannot be ours.
+    let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+    let (settings, mut problems) = config::load_partly(&read(config)?, environment);
+    let Some(settings) = settings else { return Err(FloorError::Wrong(problems)) };
     let mut sources = Vec::new();
     for name in &settings.dialplans {
         for path in plan_files(Path::new(name))? {
@@ -37,15 +40,16 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let folder = Path::new(&settings.prompts);
     let prompts = prompt_files(folder)?;
     let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
-    let program = dialplan::load(&sources, Surroundings { prompts: &prompts, agents: Some(&agents) });
+    let program =
+        dialplan::load(&sources, Surroundings { prompts: &prompts, agents: problems.is_empty().then_some(&agents) });
     let catalogue_file = folder.join("catalogue.toml");
     let catalogue =
         if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
     match (program, catalogue) {
-        (Ok(program), Ok(catalogue)) => Ok(Floor { settings, program, catalogue }),
+        (Ok(program), Ok(catalogue)) if problems.is_empty() => Ok(Floor { settings, program, catalogue }),
         (program, catalogue) => {
-            let problems = program.err().into_iter().chain(catalogue.err()).flatten();
-            Err(FloorError::Wrong(problems.collect()))
+            problems.extend(program.err().into_iter().chain(catalogue.err()).flatten());
+            Err(FloorError::Wrong(problems))
         }
     }
 }

@@ -5,6 +5,6 @@ mod read;
 mod secret;
 mod settings;
 
-pub use read::load;
+pub use read::{load, load_partly};
 pub use secret::{Secret, SecretSource};
 pub use settings::{AgentSettings, Net, RouteSettings, RtpSettings, Settings, SipSettings, TrunkSettings};

@@ -19,13 +19,24 @@ pub fn load(
     source: &Source,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Vec<Problem>> {
+    match load_partly(source, environment) {
+        (Some(settings), problems) if problems.is_empty() => Ok(settings),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// The same for a checker, which goes on with what could be read; not to be run on while there are problems.
+pub fn load_partly(
+    source: &Source,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> (Option<Settings>, Vec<Problem>) {
     let mut environment: Vec<_> = environment.into_iter().collect();
     environment.sort();
     let mut report = Report::default();
     let file = report.add_source(source.clone());
     let mut document = parse(&source.text, file, &mut report);
     if !report.is_empty() {
-        return Err(report.into_problems());
+        return (None, report.into_problems());
     }
     overlay(document.get_mut(), &environment, &mut report);
     let mut root = Table::new(document.get_ref(), 0..0, file);
@@ -33,8 +44,7 @@ pub fn load(
     let settings = reader.settings(&mut root);
     let mut report = reader.report;
     root.finish(&mut report);
-    let problems = report.into_problems();
-    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    (Some(settings), report.into_problems())
 }
 
 struct Reader<'a> {

@@ -20,6 +20,9 @@ pub(super) fn check(program: &Program, places: &Places, surroundings: Surroundin
     for (index, step) in program.steps.iter().enumerate() {
         let place = places.steps.get(index).copied().unwrap_or(Place { file: 0, offset: 0 });
         let Some(known) = facts.get(&StepRef(index)) else {
+            if places.broken.contains(&step.flow) {
+                continue;
+            }
             report.problem(place, format!("no path leads to step \"{}\"", step.name), None);
             continue;
         };
@@ -150,8 +153,11 @@ fn spinning_loops(program: &Program, places: &Places, report: &mut Report) {
     }
     for step in left.keys() {
         if let (Some(place), Some(named)) = (places.steps.get(step.0), program.steps.get(step.0)) {
-            let hint = Some("put a play, menu or queue step into the loop".to_owned());
+            let hint = Some("put a play or menu step into the loop".to_owned());
             report.problem(*place, format!("step \"{}\" runs into a loop in which nothing waits", named.name), hint);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

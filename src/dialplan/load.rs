@@ -25,6 +25,8 @@ pub struct Surroundings<'a> {
 pub(super) struct Places {
     pub(super) steps: Vec<Place>,
     pub(super) flows: BTreeMap<String, Place>,
+    /// Flows with a step that could not be read: what follows from its lack is not worth telling.
+    pub(super) broken: BTreeSet<String>,
 }
 
 struct DraftFlow<'a> {
@@ -124,12 +126,16 @@ fn read_flows(mut drafts: Vec<DraftFlow<'_>>, program: &mut Program, report: &mu
             let names = Names { steps: &draft.names, flows: &starts, hours: &program.hours, queues: &program.queues };
             let action = read_step(table, &names, report);
             // What could not be read is reported; the stand-in only keeps the count of the steps.
-            let action = action.unwrap_or(Action::Hangup { cause: Cause::normal() });
+            let action = action.unwrap_or_else(|| {
+                places.broken.insert(draft.name.clone());
+                Action::Hangup { cause: Cause::normal() }
+            });
             program.steps.push(Step { flow: draft.name.clone(), name, action });
         }
         if let Some(Some(start)) = starts.get(&draft.name) {
             program.flows.insert(draft.name.clone(), Flow { start: *start, language });
         } else {
+            places.broken.insert(draft.name.clone());
             program.flows.insert(draft.name.clone(), Flow { start: StepRef(usize::MAX), language });
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Texts go in, and either a whole [`Program`] or every [`Problem`] at once comes out; nothing loads half.
 
+mod act;
 mod catalogue;
 mod check;
 mod cursor;
@@ -12,8 +13,9 @@ mod report;
 mod steps;
 pub mod table;
 
+pub use act::{Act, CallFacts, CursorInput, FloorView};
 pub use catalogue::Catalogue;
-pub use cursor::{Act, CallFacts, Cursor, CursorInput, FloorView};
+pub use cursor::Cursor;
 pub use hours::Hours;
 pub(crate) use load::expand_range;
 pub use load::{Surroundings, load};

@@ -132,9 +132,9 @@ impl Action {
         }
     }
 
-    /// Whether the step takes time by itself, so that a loop through it cannot spin.
+    /// Whether the step takes time by itself, so that a loop through it cannot spin. A queue may refuse at once.
     pub fn waits(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Hours { .. } | Self::Goto { .. })
+        !matches!(self, Self::Answer { .. } | Self::Hours { .. } | Self::Goto { .. } | Self::Queue { .. })
     }
 }
 

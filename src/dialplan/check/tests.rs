@@ -1,0 +1,79 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::{Source, Surroundings, load};
+
+/// The messages for a plan with one flow `f` in two languages of which `a` is a prompt.
+fn problems(steps: &str) -> Vec<String> {
+    let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nqueue.q.members = \"1001\"\n[flow.f.step]\n";
+    let prompts = BTreeSet::from(["en/a.wav".to_owned(), "zh/a.wav".to_owned()]);
+    let sources = [Source { file: "p".into(), text: format!("{head}{steps}") }];
+    let told = load(&sources, Surroundings { prompts: &prompts, agents: None }).err().unwrap_or_default();
+    told.into_iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
+}
+
+#[test]
+fn one_path_without_the_notice_is_enough_to_refuse() {
+    let steps = |skip: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"ask\" }}\n\
+             ask = {{ do = \"menu\", prompt = \"a\", keys = {{ 1 = \"notice\" }}, no_input = \"{skip}\" }}\n\
+             notice = {{ do = \"play\", prompts = \"a\", notice = true, next = \"q\" }}\n\
+             q = {{ do = \"queue\", queue = \"q\", record = true }}\n"
+        )
+    };
+    assert_eq!(problems(&steps("notice")), Vec::<String>::new());
+    assert_eq!(problems(&steps("q")), ["9: step \"q\" would record callers who were not told so"]);
+}
+
+#[test]
+fn loops_may_wait_but_not_spin() {
+    let waiting = "go = { do = \"answer\", next = \"p\" }\np = { do = \"play\", prompts = \"a\", next = \"p\" }";
+    assert_eq!(problems(waiting), Vec::<String>::new());
+    let spinning = "go = { do = \"goto\", next = \"on\" }\non = { do = \"goto\", next = \"go\" }";
+    let told = problems(spinning);
+    assert_eq!(told.len(), 2);
+    let refused = "go = { do = \"answer\", next = \"q\" }\nq = { do = \"queue\", queue = \"q\", next = \"q\" }";
+    assert_eq!(problems(refused).len(), 2, "a queue that refuses at once would be asked for ever");
+    assert_eq!(told[0], "6: step \"go\" runs into a loop in which nothing waits");
+}
+
+#[test]
+fn calls_are_answered_before_anything_is_heard() {
+    let steps = "go = { do = \"echo\" }\nlost = { do = \"hangup\" }";
+    let expected = ["6: step \"go\" can be reached before the call is answered", "7: no path leads to step \"lost\""];
+    assert_eq!(problems(steps), expected);
+}
+
+#[test]
+fn prompts_are_needed_in_every_language_that_gets_there() {
+    let steps = "go = { do = \"answer\", next = \"l\" }\n\
+        l = { do = \"language\", prompt = \"a\", keys = { 1 = \"zh\" }, default = \"fr\", next = \"p\" }\n\
+        p = { do = \"play\", prompts = \"a\", next = \"h\" }\nh = { do = \"hangup\" }";
+    assert_eq!(problems(steps), ["8: step \"p\" needs the prompt file \"fr/a.wav\""]);
+}
+
+#[test]
+fn a_large_plan_is_checked_at_once() {
+    let mut steps = "go = { do = \"answer\", next = \"s0\" }\n".to_owned();
+    for index in 0..10_000 {
+        steps += &format!("s{index} = {{ do = \"goto\", next = \"s{}\" }}\n", index + 1);
+    }
+    steps += "s10000 = { do = \"hangup\" }";
+    assert_eq!(problems(&steps), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_plan_is_told_and_never_panics(at in 0usize..4_000, cut in 0usize..60, junk in "[\\PC\n]{0,12}") {
+        let text: Vec<char> = include_str!("../../../dialplans/demo.toml").chars().collect();
+        let (before, after) = text.split_at(at.min(text.len()));
+        let damaged: String = before.iter().chain(&junk.chars().collect::<Vec<_>>()).chain(after.iter().skip(cut)).collect();
+        let lines = damaged.lines().count().max(1) + 1;
+        let prompts = BTreeSet::new();
+        let sources = [Source { file: "p".into(), text: damaged }];
+        let told = load(&sources, Surroundings { prompts: &prompts, agents: None }).expect_err("no prompt is there");
+        prop_assert!(told.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
+    }
+}
