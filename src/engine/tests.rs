@@ -31,7 +31,7 @@ struct Floor {
 
 impl Floor {
     fn new(host: u8) -> Self {
-        let address = IpAddr::V4(Ipv4Addr::new(127, 7, host, 1));
+        let address = loopback(host);
         let recordings = tempfile::tempdir().unwrap();
         let (engine, reports) = Engine::start(settings(address, recordings.path())).unwrap();
         Self { recordings, engine, reports, address, epoch: 0 }
@@ -66,6 +66,12 @@ impl Floor {
             }
         }
     }
+}
+
+/// An address of one test of one process, so that test runs do not meet.
+fn loopback(host: u8) -> IpAddr {
+    let run = std::process::id() % 60_000;
+    IpAddr::V4(Ipv4Addr::new(127, 10 + (run / 250) as u8, (run % 250) as u8, host))
 }
 
 fn settings(address: IpAddr, recordings: &Path) -> EngineSettings {
@@ -292,7 +298,7 @@ fn ports_run_out_with_a_clear_error_and_come_back() {
 
 #[test]
 fn taken_ports_are_skipped_and_a_wholly_taken_range_is_refused() {
-    let address = IpAddr::V4(Ipv4Addr::new(127, 7, 8, 1));
+    let address = loopback(8);
     let _other = UdpSocket::bind((address, 20_001)).unwrap();
     let recordings = tempfile::tempdir().unwrap();
     let (mut engine, _reports) = Engine::start(settings(address, recordings.path())).unwrap();
@@ -301,7 +307,7 @@ fn taken_ports_are_skipped_and_a_wholly_taken_range_is_refused() {
     let ports = PortRange { first: 20_000, last: 20_001 };
     let refused = Engine::start(EngineSettings { ports, ..settings(address, recordings.path()) }).err().unwrap();
     assert!(matches!(refused, StartError::Bind { .. }));
-    assert!(refused.to_string().contains("20000-20001 on 127.7.8.1"), "{refused}");
+    assert!(refused.to_string().contains(&format!("20000-20001 on {address}")), "{refused}");
 }
 
 #[test]

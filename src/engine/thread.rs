@@ -353,6 +353,7 @@ fn drain(recorder: &mut Recorder, writer: &Sender<RecordingWork>) {
 }
 
 /// A packet that the system does not take is lost, as it might be on the network.
+/// Sockets stay unconnected: a connected one would drop strangers where nobody counts them.
 fn transmit(socket: &UdpSocket, datagram: Option<&[u8]>, to: SocketAddr) {
     if let Some(datagram) = datagram {
         let _ = socket.send_to(datagram, to);

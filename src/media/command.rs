@@ -144,3 +144,31 @@ impl LegCommand {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_state_wins_and_nothing_follows_a_release() {
+        let leg = LegId(1);
+        let lease = PortLease { id: 1, thread: 0, rtp_port: 20_000 };
+        let desired = LegMedia {
+            lease,
+            remote: None,
+            nat: false,
+            format: AudioFormat::PCMU,
+            dtmf_pt: None,
+            send: Source::Silence,
+            recording: None,
+            deliver_digits: false,
+        };
+        let at = |epoch| LegCommand::Desire { leg, epoch, desired: desired.clone() };
+        let release = LegCommand::Release { leg, lease };
+        assert!(at(2).replaces(&at(1)));
+        assert!(!at(1).replaces(&at(1)));
+        assert!(!at(1).replaces(&at(2)));
+        assert!(release.replaces(&at(2)));
+        assert!(!at(3).replaces(&release));
+    }
+}
