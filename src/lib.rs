@@ -25,6 +25,8 @@ pub mod recording;
 
 pub mod media;
 
+pub mod switch;
+
 pub mod records;
 
 pub mod quality;

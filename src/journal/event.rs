@@ -176,6 +176,8 @@ pub enum Event {
     AgentRinging { call: CallId, agent: AgentId },
     /// The agent answered: a person speaks.
     AgentAnswered { call: CallId, agent: AgentId, codec_in: String, codec_out: String },
+    /// The other switch or phone that the call was routed to answered: a person speaks, who is no agent of ours.
+    PeerAnswered { call: CallId, codec_in: String, codec_out: String },
     /// A hold began, by the agent's or the caller's side.
     HoldBegan { call: CallId },
     /// The hold ended.
@@ -226,6 +228,7 @@ impl Event {
             | Self::AgentPresented { call, .. }
             | Self::AgentRinging { call, .. }
             | Self::AgentAnswered { call, .. }
+            | Self::PeerAnswered { call, .. }
             | Self::HoldBegan { call }
             | Self::HoldEnded { call }
             | Self::SegmentEnded { call, .. }
