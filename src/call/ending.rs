@@ -15,6 +15,7 @@ impl Call {
             (_, HangupBy::Caller, _) => "abandoned",
             (_, _, says) => says.unwrap_or("failed"),
         };
+        self.ended_by_switch = by == HangupBy::Switch;
         match std::mem::replace(&mut self.state, CallState::Ended) {
             CallState::Presented { agent, leg, .. } => {
                 let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };

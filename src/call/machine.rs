@@ -57,6 +57,7 @@ pub struct Call {
     pub(super) agents: Vec<Leg>,
     pub(super) answered: bool,
     pub(super) finished: bool,
+    pub(super) ended_by_switch: bool,
     /// Whether the flow has given the caller what it is for.
     pub(super) served: bool,
     notice_played: bool,
@@ -73,6 +74,7 @@ impl Call {
             agents: Vec::new(),
             answered: false,
             finished: false,
+            ended_by_switch: false,
             served: false,
             notice_played: false,
             outputs: VecDeque::new(),
@@ -87,6 +89,11 @@ impl Call {
     /// What the customer experiences now.
     pub fn state(&self) -> &CallState {
         &self.state
+    }
+
+    /// Whether we ended the call, not one of its parties.
+    pub fn ended_by_switch(&self) -> bool {
+        self.ended_by_switch
     }
 
     /// Legs whose dialogs are still open.

@@ -93,6 +93,11 @@ impl Session {
 }
 
 impl Endpoint {
+    /// The way to a leg's peer.
+    pub fn flow_of(&self, leg: LegId) -> Option<Flow> {
+        self.sessions.get(&leg).map(|session| session.flow)
+    }
+
     /// Our Contact towards the peer of `flow`.
     fn contact(&self, user: &str, flow: Flow) -> String {
         let address = self.settings.advertised(flow);
