@@ -52,7 +52,7 @@ enum Timer {
 
 /// Something that waits until the journal is synced.
 enum Waiting {
-    Register(Confirmation),
+    Register(Box<Confirmation>),
     Reply { id: u64 },
 }
 
@@ -225,7 +225,7 @@ impl Switch {
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
-            Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, dialog, now),
+            Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),
             Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),
             Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
             Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),

@@ -7,7 +7,7 @@ use crate::sip::registrar::{Binding, BindingChange};
 use crate::time::Now;
 
 impl Switch {
-    pub(super) fn handle_registered(&mut self, confirmation: Confirmation, changes: Vec<BindingChange>, now: Now) {
+    pub(super) fn handle_registered(&mut self, confirmation: Box<Confirmation>, changes: Vec<BindingChange>, now: Now) {
         for change in changes {
             let event = match change {
                 BindingChange::Added(binding) | BindingChange::Refreshed(binding) => changed(binding),
@@ -41,7 +41,7 @@ impl Switch {
         {
             let safe = seq <= progress.synced;
             match waiting {
-                Waiting::Register(confirmation) if safe => self.endpoint.confirm(confirmation, now),
+                Waiting::Register(confirmation) if safe => self.endpoint.confirm(*confirmation, now),
                 Waiting::Register(confirmation) => self.endpoint.refuse_confirmation(&confirmation, now),
                 Waiting::Reply { id } => {
                     let result = if safe { Ok(seq) } else { Err(super::CommandError::Stalled) };

@@ -146,12 +146,12 @@ pub enum Event {
         /// Its leg.
         leg: LegId,
         /// The dialog as it stands.
-        dialog: DialogFacts,
+        dialog: Box<DialogFacts>,
     },
     /// Bindings changed; journal them, then `confirm`.
     Registered {
         /// What waits.
-        confirmation: Confirmation,
+        confirmation: Box<Confirmation>,
         /// What changed.
         changes: Vec<BindingChange>,
     },

@@ -125,7 +125,7 @@ impl Endpoint {
                 if registered.changes.is_empty() {
                     self.respond(&key, accepted, now);
                 } else {
-                    let confirmation = Confirmation { key, request: msg, accepted };
+                    let confirmation = Box::new(Confirmation { key, request: msg, accepted });
                     self.events.push_back(Event::Registered { confirmation, changes: registered.changes });
                 }
                 self.drain_registrar(now);

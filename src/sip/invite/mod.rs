@@ -111,7 +111,7 @@ impl Endpoint {
 
     fn tell_dialog(&mut self, leg: LegId) {
         if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
-            self.events.push_back(Event::DialogChanged { leg, dialog });
+            self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
         }
     }
 
