@@ -33,8 +33,12 @@ pub mod quality;
 
 pub mod config;
 
+pub mod net;
+
 pub mod engine;
 
 pub mod store;
+
+pub mod node;
 
 pub mod cli;

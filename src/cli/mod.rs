@@ -3,6 +3,7 @@
 mod check;
 mod floor;
 mod route;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ struct Arguments {
 enum Command {
     Check(check::Check),
     Route(route::Route),
+    Serve(serve::Serve),
 }
 
 /// Runs the command that the process was called with.
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Check(check) => check.run(),
         Command::Route(route) => route.run(),
+        Command::Serve(serve) => serve.run(),
     };
     exit.into()
 }

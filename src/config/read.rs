@@ -129,6 +129,11 @@ impl Reader<'_> {
             tcp: self.listen(&mut table, "tcp"),
             public_address: self.address(&mut table, "public_address"),
         };
+        let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
+        if everywhere && sip.public_address.is_none() {
+            let hint = Some("set sip.public_address, or listen on one address of this machine".to_owned());
+            self.report.problem(table.place, "peers could not be told where to answer", hint);
+        }
         table.finish(&mut self.report);
         sip
     }

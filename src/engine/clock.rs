@@ -1,11 +1,11 @@
-//! The one place of this room that reads clocks.
+//! The one place that reads the clocks that packets and the switch go by.
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::time::{MS, Now};
 
 /// The present instant, on the machine's clocks: the same for every thread.
-pub(super) fn now() -> Now {
+pub fn now() -> Now {
     let wall = clock_gettime(ClockId::Realtime);
     Now {
         mono_ns: nanoseconds(clock_gettime(ClockId::Monotonic)),

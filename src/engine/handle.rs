@@ -218,6 +218,14 @@ impl Engine {
         self.threads.iter().map(|thread| thread.shared.reports_lost.load(Ordering::Relaxed)).sum()
     }
 
+    /// Takes a bound pair from a thread's stock, if there is one; never waits.
+    pub fn try_lease(&mut self, thread: u16) -> Option<PortLease> {
+        let held = self.threads.get(usize::from(thread))?;
+        let lease = held.leases.try_recv().ok()?;
+        held.shared.wake();
+        Some(lease)
+    }
+
     /// Takes a bound pair from a thread. Waits 20 ms at most, and only in a burst that outruns the thread's binding.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod ports;
 mod thread;
 mod writer;
 
+pub use crate::media::{MusicId, PromptId, PromptStore};
+pub use clock::now;
 pub use handle::{Engine, EngineSettings, LeaseError, NoSuchThread, StartError};
 pub use ports::PortRange;
 

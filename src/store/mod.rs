@@ -8,7 +8,8 @@ pub mod journal;
 mod sampling;
 mod snapshot;
 
+pub use crate::records::Binding as FoldedBinding;
 pub use folds::Folds;
-pub use journal::Journal;
+pub use journal::{Journal, JournalError};
 pub use sampling::recorded_calls;
 pub use snapshot::{SnapshotError, Snapshots};

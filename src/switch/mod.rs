@@ -20,6 +20,7 @@ mod settings;
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease};
 pub use crate::sip::message::Verdict;
+pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
 pub use figures::Figures;
 pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output};

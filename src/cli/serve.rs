@@ -1,0 +1,97 @@
+//! `trunkline serve`: the daemon.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::Exit;
+use super::check::report;
+use super::floor;
+use crate::node::{self, CommandPort, Node, State};
+
+/// Commands of the API that may wait for the loop.
+const COMMANDS: usize = 256;
+
+/// Run the switch
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  trunkline serve --config config/demo.toml\n\n\
+    SIGTERM or SIGINT stops in order: new calls get 503, calls in progress may finish until shutdown.deadline; a second one\n\
+    ends them at once.\n\
+    Exit codes: 0 stopped in order, 1 problems in the files, 2 usage, 3 a port, a disk or a file is not to be had")]
+pub(super) struct Serve {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Exit {
+        let floor = match floor::load(&self.config) {
+            Ok(floor) => floor,
+            Err(error) => return report(&error),
+        };
+        log_to_stderr(&floor.settings.log);
+        // Before anything opens, so that a signal during the start is not lost.
+        let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+            Ok(signals) => signals,
+            Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
+        };
+        let deadline_ms = floor.settings.shutdown_deadline_ms;
+        match start(floor) {
+            Ok(node) => run_until_stopped(node, signals, deadline_ms),
+            Err(error) => no_floor(&error.to_string()),
+        }
+    }
+}
+
+fn start(floor: floor::Floor) -> Result<Node, node::StartError> {
+    let settings = floor.settings;
+    let state = State::open(Path::new(&settings.data_dir))?;
+    let (requests_in, requests) = crossbeam_channel::bounded(COMMANDS);
+    let (replies, replies_out) = crossbeam_channel::bounded(COMMANDS);
+    let _ = (requests_in, replies_out);
+    node::open(&settings, Arc::new(floor.program), state, Box::new(|_| ()), CommandPort { requests, replies })
+}
+
+fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit {
+    let control = node.control();
+    let handle = signals.handle();
+    let watcher = std::thread::spawn(move || {
+        let mut patience_ms = deadline_ms;
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                tracing::warn!(
+                    "settings and dialplans are read at the start only: stop and start to load changed files"
+                );
+                continue;
+            }
+            tracing::info!(patience_ms, "stopping: new calls get 503, calls in progress may finish");
+            if control.send(node::Control::Drain { deadline_ms: patience_ms }).is_err() {
+                return;
+            }
+            patience_ms = 0;
+        }
+    });
+    let sound = node.join();
+    handle.close();
+    let watched = watcher.join().is_ok();
+    if sound && watched { Exit::Fine } else { no_floor("the switch came to grief; its last words are in the log") }
+}
+
+fn no_floor(why: &str) -> Exit {
+    eprintln!("{why}");
+    Exit::Environment
+}
+
+fn log_to_stderr(filter: &str) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("log = \"{filter}\" is no filter ({error}): logging at info");
+        EnvFilter::new("info")
+    });
+    // A second subscriber in one process (tests) keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,114 @@
+//! From settings and a checked plan to what the switch wants to know.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::{Secret, Settings};
+use crate::acd;
+use crate::dialplan::{Program, Prompt};
+use crate::id::{AgentId, QueueId, TrunkId};
+use crate::media::{MusicId, PromptId};
+use crate::sip::endpoint::{self, Admission, User};
+use crate::sip::transaction::Transport;
+use crate::switch;
+
+/// What only the shell knows when the floor opens.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// This machine's name.
+    pub node: String,
+    /// Passwords of phones, those from files included.
+    pub passwords: BTreeMap<String, Secret>,
+    /// What SIP listens on, as bound.
+    pub udp: Vec<SocketAddr>,
+    /// The same for TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// Media threads.
+    pub media_threads: u16,
+    /// Prompts that were loaded.
+    pub prompts: BTreeMap<Prompt, PromptId>,
+    /// Music that was loaded.
+    pub music: BTreeMap<String, MusicId>,
+    /// Music where a queue names none.
+    pub default_music: MusicId,
+}
+
+impl Settings {
+    /// Where media is received.
+    pub fn media_address(&self) -> IpAddr {
+        let sip = self.sip.udp.first().or(self.sip.tcp.first()).map(SocketAddr::ip);
+        let loopback = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        self.rtp.address.first().copied().or(sip).unwrap_or(loopback)
+    }
+
+    /// What the switch is to know.
+    pub fn switch(&self, program: Arc<Program>, opening: Opening) -> switch::Settings {
+        let routes = self.routes.iter().map(|route| switch::Route {
+            prefix: route.prefix.clone(),
+            target: route.target,
+            record: route.record,
+        });
+        let contact = |(agent, settings): (&String, &super::AgentSettings)| {
+            Some((AgentId::from(agent.as_str()), settings.contact.clone()?))
+        };
+        switch::Settings {
+            node: opening.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            acd: self.acd(&program),
+            sip: self.endpoint(&opening),
+            program,
+            media_address: self.media_address(),
+            media_public: self.rtp.public_address,
+            media_threads: opening.media_threads,
+            prompts: opening.prompts,
+            music: opening.music,
+            default_music: opening.default_music,
+            routes: routes.collect(),
+            static_contacts: self.agents.iter().filter_map(contact).collect(),
+        }
+    }
+
+    fn endpoint(&self, opening: &Opening) -> endpoint::Settings {
+        let user = |(name, password): (&String, &Secret)| {
+            let nat = self.agents.get(name).is_some_and(|agent| agent.nat);
+            (name.clone(), User { password: password.clone(), nat })
+        };
+        let udp = opening.udp.iter().map(|address| (Transport::Udp, *address));
+        let tcp = opening.tcp.iter().map(|address| (Transport::Tcp, *address));
+        endpoint::Settings {
+            admission: Admission::Guarded,
+            trunks: self.trunks.iter().map(|(name, trunk)| (TrunkId::from(name.as_str()), trunk.clone())).collect(),
+            users: opening.passwords.iter().map(user).collect(),
+            digest: Default::default(),
+            registrar: Default::default(),
+            listen: udp.chain(tcp).collect(),
+            public_address: self.sip.public_address,
+            local_nets: self.local_nets.clone(),
+            product: format!("Trunkline/{}", env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    fn acd(&self, program: &Program) -> acd::Settings {
+        let skilled = |skill: &String| (skill.clone(), 100);
+        let agents = self.agents.iter().map(|(name, agent)| acd::AgentSettings {
+            id: AgentId::from(name.as_str()),
+            skills: agent.skills.iter().map(skilled).collect(),
+        });
+        let queues = program.queues().iter().map(|(name, queue)| acd::QueueSettings {
+            id: QueueId::from(name.as_str()),
+            members: queue.members.iter().map(|member| AgentId::from(member.as_str())).collect(),
+            ring_timeout_ms: queue.ring_ms,
+            acw_ms: queue.acw_ms,
+            max_wait_ms: queue.max_wait_ms,
+            overflow: queue
+                .overflow
+                .iter()
+                .map(|step| acd::OverflowStep { after_ms: step.after_ms, to: step.to.clone() })
+                .collect(),
+            capacity: None,
+            required: queue.skills.iter().map(|skill| (skill.clone(), 1)).collect(),
+        });
+        acd::Settings { agents: agents.collect(), queues: queues.collect(), ageing: acd::Ageing::default() }
+    }
+}

@@ -1,0 +1,246 @@
+//! The loop: one thread, one switch, numbered priorities, a budget per turn.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+use crate::engine::{self, Engine};
+use crate::net::{self, Net, NetEvent};
+use crate::store::journal::{JournalHandle, Progress, Report};
+use crate::switch::{Command, CommandError, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch};
+use crate::time::Now;
+
+/// Inputs of one kind that a turn takes before the others have theirs.
+const BUDGET: usize = 64;
+/// The longest sleep, so that figures for metrics are never older.
+const NAP: Duration = Duration::from_millis(250);
+/// The journal counts as full from this backlog on; above it is room for what calls in progress still say.
+const FULL_BYTES: u64 = 56 << 20;
+
+/// Orders from the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Stop in order.
+    Drain {
+        /// How long calls in progress may go on, ms.
+        deadline_ms: u64,
+    },
+}
+
+/// Commands of the API and their answers.
+pub struct CommandPort {
+    /// What is asked.
+    pub requests: Receiver<(u64, Command)>,
+    /// What came of it.
+    pub replies: Sender<(u64, Result<u64, CommandError>)>,
+}
+
+/// What the outside may look at while the loop runs.
+pub struct Watch {
+    figures: Mutex<Figures>,
+    /// How far the disk has come.
+    pub progress: Progress,
+    /// What passes the sockets.
+    pub net: Arc<net::Counters>,
+}
+
+impl Watch {
+    pub(super) fn new(progress: Progress, net: Arc<net::Counters>) -> Self {
+        Self { figures: Mutex::new(Figures::default()), progress, net }
+    }
+
+    /// The switch's figures, at most a quarter of a second old.
+    pub fn figures(&self) -> Figures {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Everything that the loop owns.
+pub(super) struct Parts {
+    pub(super) switch: Switch,
+    pub(super) engine: Engine,
+    pub(super) net: Net,
+    pub(super) journal: JournalHandle,
+    pub(super) feed: Box<dyn FnMut(&Entry) + Send>,
+    pub(super) reports: Receiver<MediaReport>,
+    pub(super) progress: Receiver<Report>,
+    pub(super) events: Receiver<NetEvent>,
+    pub(super) orders: Receiver<Control>,
+    pub(super) commands: CommandPort,
+}
+
+pub(super) struct EventLoop {
+    parts: Parts,
+    watch: Arc<Watch>,
+    /// Journalled and not appended yet, because the backlog was at its limit.
+    pending: Vec<Entry>,
+    /// What the switch was told last.
+    told: JournalProgress,
+    drained: bool,
+    published_ns: u64,
+}
+
+impl EventLoop {
+    pub(super) fn new(parts: Parts, watch: Arc<Watch>) -> Self {
+        let told = JournalProgress::default();
+        Self { parts, watch, pending: Vec::new(), told, drained: false, published_ns: 0 }
+    }
+
+    /// Runs until the switch is drained, then closes everything in order.
+    pub(super) fn run(mut self) {
+        self.turn_over(engine::now());
+        while !self.drained {
+            self.wait();
+            self.turn();
+        }
+        let Parts { engine, net, journal, reports, mut switch, mut feed, .. } = self.parts;
+        net.stop();
+        // The media threads say their last words, which belong into the journal, while they end.
+        drop(engine);
+        let mut last = std::mem::take(&mut self.pending);
+        let now = engine::now();
+        for report in reports.try_iter() {
+            switch.handle(Input::Media(report), now);
+        }
+        while let Some(output) = switch.poll_output() {
+            if let Output::Journal(entry) = output {
+                last.push(entry);
+            }
+        }
+        let mut journal = journal;
+        last.iter().for_each(&mut *feed);
+        if let Err(error) = journal.append(&last) {
+            tracing::error!(%error, entries = last.len(), "the last journal entries were not taken");
+        }
+        if let Err(error) = journal.close() {
+            tracing::error!(%error, "the journal was not closed in order");
+        }
+    }
+
+    /// Sleeps until something comes or is due.
+    fn wait(&mut self) {
+        let now = engine::now();
+        let due = self.parts.switch.poll_timeout(now).map(|at| Duration::from_nanos(at.saturating_sub(now.mono_ns)));
+        let Parts { reports, progress, events, orders, commands, .. } = &self.parts;
+        let mut select = Select::new();
+        select.recv(orders);
+        select.recv(reports);
+        select.recv(progress);
+        select.recv(events);
+        select.recv(&commands.requests);
+        let _ = select.ready_timeout(due.unwrap_or(NAP).min(NAP));
+    }
+
+    /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 deadlines.
+    fn turn(&mut self) {
+        for order in self.parts.orders.try_iter().collect::<Vec<_>>() {
+            let Control::Drain { deadline_ms } = order;
+            self.take(Input::Drain { deadline_ms });
+        }
+        // Only wakes: the figures are in Progress.
+        for _ in self.parts.progress.try_iter().take(BUDGET) {}
+        for _ in 0..BUDGET {
+            let Ok(report) = self.parts.reports.try_recv() else { break };
+            self.take(Input::Media(report));
+        }
+        for _ in 0..BUDGET {
+            let Ok(event) = self.parts.events.try_recv() else { break };
+            self.take(match event {
+                NetEvent::Message { verdict, flow } => Input::Sip { verdict, flow },
+                NetEvent::Broken { flow } => Input::FlowBroken { flow },
+            });
+        }
+        for _ in 0..BUDGET {
+            let Ok((id, command)) = self.parts.commands.requests.try_recv() else { break };
+            self.take(Input::Command { id, command });
+        }
+        let now = engine::now();
+        if self.parts.switch.poll_timeout(now).is_some_and(|at| at <= now.mono_ns) {
+            self.parts.switch.handle_timeout(now);
+        }
+        self.turn_over(now);
+    }
+
+    /// Each input has its own stamp: the instant at which the loop takes it.
+    fn take(&mut self, input: Input) {
+        let now = engine::now();
+        self.parts.switch.handle(input, now);
+        self.stock_up(now);
+    }
+
+    fn stock_up(&mut self, now: Now) {
+        while let Some(thread) = self.parts.switch.wants_lease() {
+            let Some(lease) = self.parts.engine.try_lease(thread) else { break };
+            self.parts.switch.handle(Input::Leased(lease), now);
+        }
+    }
+
+    /// Carries out what the switch wants: entries to the journal in one batch, then what may leave.
+    fn turn_over(&mut self, now: Now) {
+        self.stock_up(now);
+        loop {
+            self.carry_out();
+            self.append();
+            if !self.tell_progress() {
+                break;
+            }
+        }
+        self.parts.engine.flush();
+        if now.mono_ns.saturating_sub(self.published_ns) >= NAP.as_nanos() as u64 {
+            self.published_ns = now.mono_ns;
+            *self.watch.figures.lock().unwrap_or_else(PoisonError::into_inner) = self.parts.switch.figures();
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.parts.switch.poll_output() {
+            match output {
+                Output::Journal(entry) => self.pending.push(entry),
+                Output::Transmit(transmit) => self.parts.net.send(&transmit),
+                Output::Media(command) => {
+                    if let Err(error) = self.parts.engine.send(command) {
+                        tracing::error!(%error, "a command for media reached nobody");
+                    }
+                }
+                Output::Reply { id, result } => {
+                    // The API gives up on its own when it hears nothing.
+                    let _ = self.parts.commands.replies.try_send((id, result));
+                }
+                Output::Drained => self.drained = true,
+            }
+        }
+    }
+
+    fn append(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        match self.parts.journal.append(&self.pending) {
+            Ok(()) => {
+                self.pending.iter().for_each(&mut *self.parts.feed);
+                self.pending.clear();
+            }
+            // Kept, and tried again with the next turn; meanwhile new calls get 503.
+            Err(error) => tracing::error!(%error, waiting = self.pending.len(), "the journal takes no entries"),
+        }
+    }
+
+    /// Tells the switch how far the disk has come; `true` where that was news.
+    fn tell_progress(&mut self) -> bool {
+        let progress = self.parts.journal.progress();
+        let full = !self.pending.is_empty() || progress.backlog_bytes() >= FULL_BYTES;
+        let news = JournalProgress {
+            written: progress.written(),
+            synced: progress.synced(),
+            stalled: progress.stalled(),
+            full,
+        };
+        if news == self.told {
+            return false;
+        }
+        self.told = news;
+        self.parts.switch.handle(Input::Journal(news), engine::now());
+        true
+    }
+}

@@ -1,0 +1,185 @@
+//! Opening the floor: journal, folds, prompts, media threads, sockets, switch, loop, in this order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
+use super::prompts::{self, PromptError};
+use super::{Node, closing};
+use crate::config::{Opening, Program, Prompt, Secret, SecretSource, Settings};
+use crate::engine::{self, Engine, EngineSettings, PortRange};
+use crate::net::{Limits, Net, NetError, NetSettings};
+use crate::store::{Folds, Journal, JournalError, SnapshotError, Snapshots};
+use crate::switch::{Binding, Restart, Switch};
+
+/// Events of the network that may wait for the loop; more are dropped and counted by the net.
+const NET_BACKLOG: usize = 16_384;
+
+/// Why the floor cannot open.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what was tried, on what, and what to do")]
+pub enum StartError {
+    #[error("cannot make or write the data folder {}: {source}; check data_dir, its permissions and the space left", path.display())]
+    DataDir { path: PathBuf, source: std::io::Error },
+    #[error("cannot read the password of agent {agent} from {path}: {source}; check password_file and its permissions")]
+    Password { agent: String, path: String, source: std::io::Error },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Prompts(#[from] PromptError),
+    #[error(transparent)]
+    Media(#[from] engine::StartError),
+    #[error(transparent)]
+    Net(#[from] NetError),
+    #[error("the floor's settings contradict themselves: {0}")]
+    Settings(String),
+    #[error("the system gives no randomness or no thread: {0}; check its limits")]
+    System(std::io::Error),
+}
+
+/// What a start finds on the disk: the folds up to the last entry, and the journal behind them.
+pub struct State {
+    /// The folds.
+    pub folds: Folds,
+    /// The journal, locked.
+    pub journal: Journal,
+    /// What closes recordings that a crash left open.
+    pub closing: Vec<crate::switch::JournalEvent>,
+}
+
+impl State {
+    /// Opens the data folder: makes it, locks it, cuts a torn tail, folds snapshot and tail, mends recordings.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written, is in use, or is damaged beyond what a crash can do.
+    pub fn open(data_dir: &Path) -> Result<Self, StartError> {
+        let refused = |source| StartError::DataDir { path: data_dir.to_owned(), source };
+        fs::create_dir_all(data_dir).map_err(refused)?;
+        let journal = Journal::open(data_dir)?;
+        if let Some(torn) = journal.torn() {
+            tracing::warn!(
+                path = %torn.path.display(), offset = torn.offset, cut_bytes = torn.cut_bytes, what = torn.what,
+                "the last run ended in the middle of a write; its torn tail is cut"
+            );
+        }
+        let mut folds: Folds = Snapshots::new(data_dir).load()?.unwrap_or_default();
+        for entry in journal.entries(folds.seq() + 1) {
+            folds.handle_entry(&entry?);
+            // The follower folds on from the database's own mark and tells these records there.
+            while folds.records.poll_record().is_some() {}
+        }
+        let closing = closing::events(data_dir, &folds);
+        Ok(Self { folds, journal, closing })
+    }
+}
+
+/// Opens the floor and starts its loop. `feed` hears every journal entry.
+///
+/// # Errors
+/// Whatever keeps the floor from opening, each with what to do.
+pub fn open(
+    settings: &Settings,
+    program: Arc<Program>,
+    state: State,
+    feed: Box<dyn FnMut(&crate::switch::Entry) + Send>,
+    commands: CommandPort,
+) -> Result<Node, StartError> {
+    let data_dir = Path::new(&settings.data_dir);
+    let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
+    let loaded = prompts::load(Path::new(&settings.prompts), &music)?;
+    let ports = PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() };
+    let (engine, reports) = Engine::start(EngineSettings {
+        address: settings.media_address(),
+        ports,
+        threads: None,
+        prompts: loaded.store,
+        recordings: data_dir.join("recordings"),
+        seed: random()?,
+    })?;
+    let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
+    let (udp, tcp) = (settings.sip.udp.clone(), settings.sip.tcp.clone());
+    let net = Net::start(NetSettings { udp, tcp, dscp: settings.dscp_sip, limits: Limits::default() }, deliver)?;
+    let addresses = net.local_addresses().clone();
+    let restart = restart(&state);
+    let (journal, progress) = state.journal.start(Default::default())?;
+    let name = |((language, name), id)| (Prompt { language, name }, id);
+    let opening = Opening {
+        node: node_name(),
+        passwords: passwords(settings)?,
+        udp: addresses.udp.clone(),
+        tcp: addresses.tcp.clone(),
+        media_threads: engine.threads(),
+        prompts: loaded.prompts.into_iter().map(name).collect(),
+        music: loaded.music,
+        default_music: prompts::OWN_MUSIC,
+    };
+    let settings = settings.switch(program, opening);
+    let switch = Switch::new(settings, restart, random()?, engine::now());
+    let switch = switch.map_err(|error| StartError::Settings(error.to_string()))?;
+    let watch = Arc::new(Watch::new(journal.progress().clone(), net.counters()));
+    let (control, orders) = crossbeam_channel::bounded(16);
+    let parts = Parts { switch, engine, net, journal, feed, reports, progress, events, orders, commands };
+    let event_loop = EventLoop::new(parts, Arc::clone(&watch));
+    let thread = std::thread::Builder::new()
+        .name("switch".into())
+        .spawn(move || event_loop.run())
+        .map_err(StartError::System)?;
+    Ok(Node { addresses, watch, control, thread })
+}
+
+fn restart(state: &State) -> Restart {
+    let folds = &state.folds;
+    let binding = |(aor, contact, binding): (&str, &str, &crate::store::FoldedBinding)| Binding {
+        aor: aor.to_owned(),
+        uri: contact.to_owned(),
+        call_id: binding.call_id.clone(),
+        cseq: binding.cseq,
+        expires_wall_ms: binding.expires_ms,
+        updated_wall_ms: 0,
+        q: 1000,
+        flow: binding.flow.clone(),
+    };
+    Restart {
+        boot: folds.boot() + 1,
+        next_seq: state.journal.next_seq(),
+        closing: folds.records.cut_by_restart().into_iter().chain(state.closing.iter().cloned()).collect(),
+        dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),
+        bindings: folds.bindings.bindings().map(binding).collect(),
+        agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
+    }
+}
+
+fn passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
+    let mut passwords = BTreeMap::new();
+    for (agent, settings) in &settings.agents {
+        let secret = match &settings.password {
+            None => continue,
+            Some(SecretSource::Known(secret)) => secret.clone(),
+            Some(SecretSource::File(path)) => {
+                let text = fs::read_to_string(path);
+                let refused = |source| StartError::Password { agent: agent.clone(), path: path.clone(), source };
+                Secret::new(text.map_err(refused)?.trim_end_matches(['\r', '\n']))
+            }
+        };
+        passwords.insert(agent.clone(), secret);
+    }
+    Ok(passwords)
+}
+
+fn random() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    let got = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
+    match got {
+        Ok(32) => Ok(seed),
+        Ok(_) => Err(StartError::System(std::io::ErrorKind::UnexpectedEof.into())),
+        Err(error) => Err(StartError::System(error.into())),
+    }
+}
+
+fn node_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
