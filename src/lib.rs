@@ -33,6 +33,8 @@ pub mod quality;
 
 pub mod config;
 
+pub mod net;
+
 pub mod engine;
 
 pub mod store;

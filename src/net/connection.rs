@@ -1,0 +1,219 @@
+//! One stream: reading, writing, and how it ends.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::counters::{Counters, Figure};
+use super::deliver::Deliver;
+use super::hub::Note;
+use super::outbox::{Outlet, WeakInlet};
+use super::settings::Limits;
+use super::{NetEvent, sockets};
+use crate::sip::message::{Framing, StreamDecoder, StreamItem, Verdict, judge, response_to};
+use crate::sip::transaction::Flow;
+
+/// Bytes asked of the system at a time.
+const CHUNK: usize = 16 * 1024;
+/// To tag of refusals that are sent from here, without a dialog or a transaction.
+const TAG: &str = "stream";
+
+/// A connection and all that it needs to end by itself.
+pub(super) struct Connection {
+    pub(super) id: u64,
+    pub(super) flow: Flow,
+    pub(super) outlet: Outlet,
+    /// For answers of our own to the stream.
+    pub(super) back: WeakInlet,
+    /// Told when the peer does not take what is queued.
+    pub(super) cut: Arc<Notify>,
+    /// Cleared once another connection carries the flow.
+    pub(super) current: Arc<AtomicBool>,
+    pub(super) deliver: Deliver,
+    pub(super) notes: mpsc::Sender<Note>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) dscp: u8,
+}
+
+/// How the stream came to be.
+pub(super) enum Origin {
+    Accepted(TcpStream),
+    ToBeOpened,
+}
+
+impl Connection {
+    /// Runs to the end, and tells it: first the hub, so that what is sent from then on takes a new connection, then the loop.
+    pub(super) async fn run(mut self, origin: Origin) {
+        let accepted = matches!(origin, Origin::Accepted(_));
+        let cut = Arc::clone(&self.cut);
+        let carried = tokio::select! {
+            carried = self.carry(origin) => carried,
+            () = cut.notified() => true,
+        };
+        self.tell_hub().await;
+        while self.outlet.discard() {
+            self.deliver.counters.add(Figure::DroppedOut);
+        }
+        if carried && self.current.load(Ordering::Acquire) && !self.deliver.is_stopping() {
+            self.deliver.hand_over(NetEvent::Broken { flow: self.flow }).await;
+        }
+        // Last, so that strangers cannot pile up connections that wait for the loop.
+        let _ = self.notes.send(Note::Gone { remote: self.flow.remote.ip(), accepted }).await;
+    }
+
+    /// Carries messages until one side ends; whether the loop knew of the flow.
+    async fn carry(&mut self, origin: Origin) -> bool {
+        let (stream, mut first) = match origin {
+            Origin::Accepted(stream) => (stream, Some(Instant::now() + self.limits.first_message)),
+            Origin::ToBeOpened => match timeout(self.limits.connect, open(self.flow, self.dscp)).await {
+                Ok(Ok(stream)) => (stream, None),
+                Ok(Err(error)) => {
+                    tracing::info!(remote = %self.flow.remote, %error, "cannot open a SIP connection");
+                    return true;
+                }
+                Err(_) => {
+                    tracing::info!(remote = %self.flow.remote, "a SIP connection did not open in time");
+                    return true;
+                }
+            },
+        };
+        let _ = stream.set_nodelay(true);
+        sockets::mark(&SockRef::from(&stream), self.flow.remote.ip(), self.dscp);
+        let (reading, writing) = stream.into_split();
+        let counters = Arc::clone(&self.deliver.counters);
+        let back = self.back.clone();
+        let opened = first.is_none();
+        let write = write(writing, &mut self.outlet, &counters);
+        tokio::pin!(write);
+        let mut reader = Reader { reading, flow: self.flow, back, deliver: &mut self.deliver, first: &mut first };
+        tokio::select! {
+            biased;
+            written = &mut write => {
+                if let Err(error) = written {
+                    tracing::debug!(remote = %self.flow.remote, %error, "a SIP connection takes no more");
+                }
+            }
+            () = reader.read() => {
+                // What is queued may still be wanted: a peer may close its half and wait for the answer.
+                let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
+                let _ = timeout(self.limits.flush, write).await;
+            }
+        }
+        opened || first.is_none()
+    }
+
+    async fn tell_hub(&self) {
+        let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
+    }
+}
+
+async fn open(flow: Flow, dscp: u8) -> io::Result<TcpStream> {
+    let socket = if flow.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    sockets::mark(&SockRef::from(&socket), flow.remote.ip(), dscp);
+    // From the address that peers know us by.
+    socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
+    socket.connect(flow.remote).await
+}
+
+/// Writes what is queued until the hub lets go of the queue or the peer is gone.
+async fn write(mut half: OwnedWriteHalf, outlet: &mut Outlet, counters: &Counters) -> io::Result<()> {
+    while let Some(bytes) = outlet.next().await {
+        if let Err(error) = half.write_all(&bytes).await {
+            counters.add(Figure::DroppedOut);
+            return Err(error);
+        }
+        if bytes.as_slice() != PONG {
+            counters.add(Figure::Sent);
+        }
+    }
+    half.shutdown().await
+}
+
+/// The answer to a keep-alive (RFC 5626 §4.4.1).
+const PONG: &[u8] = b"\r\n";
+
+struct Reader<'a> {
+    reading: OwnedReadHalf,
+    flow: Flow,
+    back: WeakInlet,
+    deliver: &'a mut Deliver,
+    /// Until when the first message must be whole; `None` once it was.
+    first: &'a mut Option<Instant>,
+}
+
+impl Reader<'_> {
+    async fn read(&mut self) {
+        let mut decoder = StreamDecoder::default();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = match *self.first {
+                Some(deadline) => timeout_at(deadline, self.reading.read(&mut chunk)).await,
+                None => Ok(self.reading.read(&mut chunk).await),
+            };
+            let length = match read {
+                Ok(Ok(0)) => return,
+                Ok(Ok(length)) => length,
+                Ok(Err(error)) => {
+                    tracing::debug!(remote = %self.flow.remote, %error, "a SIP connection broke");
+                    return;
+                }
+                Err(_) => {
+                    tracing::debug!(remote = %self.flow.remote, "closed: no message came in time");
+                    return;
+                }
+            };
+            decoder.push(&chunk[..length]);
+            if !self.take_all(&mut decoder, &chunk[..length]).await {
+                return;
+            }
+        }
+    }
+
+    /// Hands on every message that is whole; false where the stream is to be closed.
+    async fn take_all(&mut self, decoder: &mut StreamDecoder, chunk: &[u8]) -> bool {
+        loop {
+            let held = decoder.len();
+            match decoder.pop() {
+                Ok(None) => return true,
+                Ok(Some(StreamItem::KeepAlive)) => self.answer(PONG.to_vec()),
+                Ok(Some(StreamItem::Message(verdict))) => {
+                    *self.first = None;
+                    if let Verdict::Drop(why) = *verdict {
+                        tracing::debug!(remote = %self.flow.remote, why, "message dropped");
+                        self.deliver.counters.add(Figure::Malformed);
+                    } else if !self.deliver.hand_over(NetEvent::Message { verdict, flow: self.flow }).await {
+                        return false;
+                    }
+                }
+                Err(error) => {
+                    tracing::info!(remote = %self.flow.remote, %error, "SIP stream closed");
+                    self.deliver.counters.add(Figure::Malformed);
+                    // Where the message began in this chunk, its sender can be told.
+                    if let Some(message) = chunk.len().checked_sub(held).and_then(|at| chunk.get(at..)) {
+                        self.refuse(message);
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, message: &[u8]) {
+        if let Verdict::Reject { status, reason, reply: Some(request) } = judge(message, Framing::Stream) {
+            self.answer(response_to(&request, status, reason, Some(TAG)).to_bytes());
+        }
+    }
+
+    /// Queues bytes of our own. Where the queue is full the peer does not read, and they are worth nothing to it.
+    fn answer(&self, bytes: Vec<u8>) {
+        let _ = self.back.offer(bytes);
+    }
+}

@@ -1,0 +1,48 @@
+//! From a stream to the loop: a stream waits where a datagram would be dropped, because nobody would send it again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::watch;
+
+use super::NetEvent;
+use super::counters::{Counters, Figure};
+
+/// How soon a full channel is tried again.
+const AGAIN: Duration = Duration::from_millis(1);
+
+#[derive(Clone)]
+pub(super) struct Deliver {
+    pub(super) loop_end: Sender<NetEvent>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl Deliver {
+    /// Whether the loop takes no more.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Hands an event over, waiting for room; false where the loop is gone or stops.
+    pub(super) async fn hand_over(&mut self, mut event: NetEvent) -> bool {
+        let message = matches!(event, NetEvent::Message { .. });
+        loop {
+            event = match self.loop_end.try_send(event) {
+                Ok(()) => {
+                    if message {
+                        self.counters.add(Figure::Received);
+                    }
+                    return true;
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(event)) => event,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                _ = self.stopping.wait_for(|stopping| *stopping) => return false,
+            }
+        }
+    }
+}

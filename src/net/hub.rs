@@ -1,0 +1,248 @@
+//! The hub of all streams: which connection carries which flow. One task owns the map, so nothing is locked.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::NetEvent;
+use super::connection::{Connection, Origin};
+use super::counters::Figure;
+use super::deliver::Deliver;
+use super::outbox::{Inlet, Refused, outbox};
+use super::settings::Limits;
+use crate::sip::transaction::{Flow, Transmit, Transport};
+
+/// Notes on the way to the hub; whoever has more waits.
+const NOTES: usize = 1_024;
+/// How long accepting rests where the system is out of descriptors.
+const REST: Duration = Duration::from_millis(50);
+
+/// What the loop wants.
+pub(super) enum Command {
+    /// Send this.
+    Send(Transmit),
+    /// Write what is queued and end.
+    Stop,
+}
+
+/// What the tasks tell the hub.
+pub(super) enum Note {
+    /// A peer connected to the listener at `local`.
+    Accepted { stream: TcpStream, local: SocketAddr, remote: SocketAddr },
+    /// The connection carries its flow no longer.
+    Closed { id: u64, flow: Flow },
+    /// The connection's task is over.
+    Gone { remote: IpAddr, accepted: bool },
+}
+
+struct Held {
+    id: u64,
+    inlet: Inlet,
+    cut: Arc<Notify>,
+    current: Arc<AtomicBool>,
+}
+
+/// Local (listening) and remote address of a stream.
+type Way = (SocketAddr, SocketAddr);
+
+pub(super) struct Hub {
+    pub(super) limits: Arc<Limits>,
+    pub(super) dscp: u8,
+    pub(super) deliver: Deliver,
+    pub(super) stopping: watch::Sender<bool>,
+    pub(super) local: Vec<SocketAddr>,
+}
+
+struct State {
+    hub: Hub,
+    held: BTreeMap<Way, Held>,
+    sources: BTreeMap<IpAddr, usize>,
+    inbound: usize,
+    outbound: usize,
+    last: u64,
+    tasks: JoinSet<()>,
+    notes: mpsc::Sender<Note>,
+}
+
+impl Hub {
+    /// Runs until it is told to stop.
+    pub(super) async fn run(self, listeners: Vec<(TcpListener, SocketAddr)>, mut commands: mpsc::Receiver<Command>) {
+        let (notes, mut told) = mpsc::channel(NOTES);
+        let mut accepting = JoinSet::new();
+        for (listener, local) in listeners {
+            accepting.spawn(accept(listener, local, notes.clone()));
+        }
+        let mut state = State {
+            hub: self,
+            held: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            inbound: 0,
+            outbound: 0,
+            last: 0,
+            tasks: JoinSet::new(),
+            notes,
+        };
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Send(transmit)) => state.send(transmit),
+                    Some(Command::Stop) | None => break,
+                },
+                Some(note) = told.recv() => state.handle_note(note),
+                // Finished tasks are collected as they end.
+                Some(_) = state.tasks.join_next() => {}
+            }
+        }
+        accepting.shutdown().await;
+        state.stop(told).await;
+    }
+}
+
+impl State {
+    fn send(&mut self, transmit: Transmit) {
+        let flow = transmit.flow;
+        let way = (flow.local, flow.remote);
+        let mut payload = transmit.payload;
+        if let Some(held) = self.held.get(&way) {
+            match held.inlet.offer(payload) {
+                Ok(()) => return,
+                Err(Refused::Full) => {
+                    tracing::info!(remote = %flow.remote, "closing a SIP connection whose peer does not read");
+                    held.cut.notify_one();
+                    self.held.remove(&way);
+                    self.hub.deliver.counters.add(Figure::DroppedOut);
+                    return;
+                }
+                Err(Refused::Over(back)) => {
+                    self.held.remove(&way);
+                    payload = back;
+                }
+            }
+        }
+        if !self.hub.local.contains(&flow.local) || self.outbound >= self.hub.limits.connections {
+            tracing::warn!(local = %flow.local, remote = %flow.remote, "no SIP connection may be opened here");
+            self.hub.deliver.counters.add(Figure::DroppedOut);
+            // Where the loop has no room, its transaction finds out by its timer.
+            let _ = self.hub.deliver.loop_end.try_send(NetEvent::Broken { flow });
+            return;
+        }
+        self.outbound += 1;
+        self.hub.deliver.counters.add(Figure::Outbound);
+        if self.start(flow, Origin::ToBeOpened).inlet.offer(payload).is_err() {
+            self.hub.deliver.counters.add(Figure::DroppedOut);
+        }
+    }
+
+    fn handle_note(&mut self, note: Note) {
+        match note {
+            Note::Accepted { stream, local, remote } => self.accepted(stream, local, remote),
+            Note::Closed { id, flow } => {
+                let way = (flow.local, flow.remote);
+                if self.held.get(&way).is_some_and(|held| held.id == id) {
+                    self.held.remove(&way);
+                }
+            }
+            Note::Gone { remote, accepted: true } => {
+                self.inbound -= 1;
+                self.hub.deliver.counters.take(Figure::Inbound);
+                if let Some(count) = self.sources.get_mut(&remote) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.sources.remove(&remote);
+                    }
+                }
+            }
+            Note::Gone { accepted: false, .. } => {
+                self.outbound -= 1;
+                self.hub.deliver.counters.take(Figure::Outbound);
+            }
+        }
+    }
+
+    fn accepted(&mut self, stream: TcpStream, local: SocketAddr, remote: SocketAddr) {
+        let from_there = self.sources.entry(remote.ip()).or_default();
+        if self.inbound >= self.hub.limits.connections || *from_there >= self.hub.limits.per_source {
+            if *from_there == 0 {
+                self.sources.remove(&remote.ip());
+            }
+            tracing::info!(%remote, "SIP connection refused: too many are open");
+            self.hub.deliver.counters.add(Figure::Refused);
+            return;
+        }
+        *from_there += 1;
+        self.inbound += 1;
+        self.hub.deliver.counters.add(Figure::Inbound);
+        let flow = Flow { transport: Transport::Tcp, local, remote };
+        self.start(flow, Origin::Accepted(stream));
+    }
+
+    fn start(&mut self, flow: Flow, origin: Origin) -> &Held {
+        self.last += 1;
+        let (inlet, outlet) = outbox(&self.hub.limits);
+        let (cut, current) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(true)));
+        let connection = Connection {
+            id: self.last,
+            flow,
+            outlet,
+            back: inlet.weak(),
+            cut: Arc::clone(&cut),
+            current: Arc::clone(&current),
+            deliver: self.hub.deliver.clone(),
+            notes: self.notes.clone(),
+            limits: Arc::clone(&self.hub.limits),
+            dscp: self.hub.dscp,
+        };
+        let held = Held { id: self.last, inlet, cut, current };
+        self.tasks.spawn(connection.run(origin));
+        let way = (flow.local, flow.remote);
+        if let Some(older) = self.held.remove(&way) {
+            older.current.store(false, Ordering::Release);
+        }
+        self.held.entry(way).or_insert(held)
+    }
+
+    /// Lets go of every queue, so that connections write what is in them and end, and waits for that as long as is allowed.
+    async fn stop(mut self, mut told: mpsc::Receiver<Note>) {
+        let _ = self.hub.stopping.send(true);
+        self.held.clear();
+        let flush = self.hub.limits.flush;
+        let ended = async {
+            while !self.tasks.is_empty() {
+                tokio::select! {
+                    Some(note) = told.recv() => {
+                        // Who connects now is too late; who closes need not be known.
+                        drop(note);
+                    }
+                    Some(_) = self.tasks.join_next() => {}
+                }
+            }
+        };
+        if timeout(flush, ended).await.is_err() {
+            tracing::warn!(connections = self.tasks.len(), "SIP connections are cut whose peers do not read");
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn accept(listener: TcpListener, local: SocketAddr, notes: mpsc::Sender<Note>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => {
+                if notes.send(Note::Accepted { stream, local, remote }).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%local, %error, "a SIP connection could not be accepted; check the limit on open files");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! SIP over UDP and TCP, for one event loop on a plain thread.
+//!
+//! What peers send arrives, judged, in one bounded channel; [`Net::send`] never waits. A UDP socket has a reader thread; all
+//! streams share one thread with a small tokio runtime, whose hub knows the connection of every flow.
+
+mod connection;
+mod counters;
+mod deliver;
+mod handle;
+mod hub;
+mod outbox;
+mod settings;
+mod sockets;
+mod udp;
+
+pub use counters::{Counters, Figures};
+pub use handle::{Addresses, Net};
+pub use settings::{Limits, NetError, NetSettings};
+
+use crate::sip::message::Verdict;
+use crate::sip::transaction::Flow;
+
+/// What the network tells the loop.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NetEvent {
+    /// A message came; keep-alives and what the verdict drops never get here.
+    Message {
+        /// The judgement.
+        verdict: Box<Verdict>,
+        /// The way it came. `local` of a TCP flow is the listening address that it belongs to, also where we connected.
+        flow: Flow,
+    },
+    /// A stream that carried something has closed, or could not be opened, or does not take what is sent.
+    Broken {
+        /// The way.
+        flow: Flow,
+    },
+}
+
+#[cfg(test)]
+mod tests;
