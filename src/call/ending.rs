@@ -15,6 +15,7 @@ impl Call {
             (_, HangupBy::Caller, _) => "abandoned",
             (_, _, says) => says.unwrap_or("failed"),
         };
+        self.ended_by_switch = by == HangupBy::Switch;
         match std::mem::replace(&mut self.state, CallState::Ended) {
             CallState::Presented { agent, leg, .. } => {
                 let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
@@ -29,10 +30,13 @@ impl Call {
                     HangupBy::Agent => SegmentEnd::Agent,
                     HangupBy::Switch => SegmentEnd::Switch,
                 };
-                self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
-                self.push(Output::ConversationEnded { agent });
+                if let Some(agent) = agent {
+                    self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
+                    self.push(Output::ConversationEnded { agent });
+                }
                 self.bye_agent(leg, cause.clone());
             }
+            CallState::Routed { leg, .. } => self.cancel_agent(leg),
             CallState::Offered | CallState::InFlow | CallState::Ended => {}
         }
         self.journal(Event::CallEnded { call: self.id, by, cause: cause.clone(), disposition: disposition.to_owned() });
@@ -50,6 +54,9 @@ impl Call {
             self.end(HangupBy::Caller, cause.clone(), None);
         } else if matches!(self.state, CallState::Presented { leg: presented, .. } if presented == leg) {
             self.handle_agent_failed(leg, SegmentEnd::Unreachable, cause);
+            return;
+        } else if matches!(self.state, CallState::Routed { leg: routed, .. } if routed == leg) {
+            self.handle_target_failed(leg, cause);
             return;
         } else if self.agent_leg(leg).is_some() {
             self.agents.retain(|l| l.id != leg);

@@ -27,11 +27,18 @@ pub enum CallState {
         /// As in `Waiting`.
         record: bool,
     },
+    /// Sent straight on; the other phone has not answered.
+    Routed {
+        /// The called phone's leg.
+        leg: LegId,
+        /// Whether the conversation is recorded.
+        record: bool,
+    },
     /// In conversation.
     Bridged {
-        /// Who.
-        agent: AgentId,
-        /// The agent's leg.
+        /// Who; none where the call was routed to a phone that is no agent's.
+        agent: Option<AgentId>,
+        /// The other party's leg.
         leg: LegId,
         /// Whether it is on hold.
         held: bool,
@@ -46,10 +53,11 @@ pub struct Call {
     pub(super) id: CallId,
     pub(super) state: CallState,
     pub(super) caller: Leg,
-    /// Agents' legs that are not gone; more than one only while losers close.
+    /// Legs of agents and called phones that are not gone; more than one only while losers close.
     pub(super) agents: Vec<Leg>,
     pub(super) answered: bool,
     pub(super) finished: bool,
+    pub(super) ended_by_switch: bool,
     /// Whether the flow has given the caller what it is for.
     pub(super) served: bool,
     notice_played: bool,
@@ -66,6 +74,7 @@ impl Call {
             agents: Vec::new(),
             answered: false,
             finished: false,
+            ended_by_switch: false,
             served: false,
             notice_played: false,
             outputs: VecDeque::new(),
@@ -80,6 +89,11 @@ impl Call {
     /// What the customer experiences now.
     pub fn state(&self) -> &CallState {
         &self.state
+    }
+
+    /// Whether we ended the call, not one of its parties.
+    pub fn ended_by_switch(&self) -> bool {
+        self.ended_by_switch
     }
 
     /// Legs whose dialogs are still open.
@@ -106,6 +120,10 @@ impl Call {
             Input::AgentRinging { leg } => self.handle_agent_ringing(leg),
             Input::AgentAnswered { leg, codec_in, codec_out } => self.handle_agent_answered(leg, codec_in, codec_out),
             Input::AgentFailed { leg, end, cause } => self.handle_agent_failed(leg, end, cause),
+            Input::Route { leg, record } => self.handle_route(leg, record),
+            Input::TargetRinging { leg } => self.handle_target_ringing(leg),
+            Input::TargetAnswered { leg, codec_in, codec_out } => self.handle_target_answered(leg, codec_in, codec_out),
+            Input::TargetFailed { leg, cause } => self.handle_target_failed(leg, cause),
             Input::Held { on } => self.handle_held(on),
             Input::HungUp { leg, cause } => self.handle_hung_up(leg, cause),
             Input::Hangup { cause, as_designed } => self.handle_hangup(cause, as_designed),
@@ -189,7 +207,7 @@ impl Call {
         }
         match self.state.clone() {
             CallState::Presented { agent, leg, record } if leg == answered => {
-                self.state = CallState::Bridged { agent: agent.clone(), leg, held: false };
+                self.state = CallState::Bridged { agent: Some(agent.clone()), leg, held: false };
                 self.journal(Event::AgentAnswered { call: self.id, agent, codec_in, codec_out });
                 // Without the notice played to its end there is no recording, whatever the queue asks for.
                 let record = record && self.notice_played;

@@ -4,6 +4,7 @@
 mod ending;
 mod leg;
 mod machine;
+mod routed;
 #[cfg(test)]
 mod tests;
 
@@ -68,6 +69,34 @@ pub enum Input {
         /// The final status.
         cause: Cause,
     },
+    /// The dialplan's routes send the call straight on to another switch or phone.
+    Route {
+        /// The leg to dial, drawn by the switch.
+        leg: LegId,
+        /// Whether the conversation is recorded.
+        record: bool,
+    },
+    /// The called phone rings.
+    TargetRinging {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The called phone sent its 200.
+    TargetAnswered {
+        /// The leg.
+        leg: LegId,
+        /// Codec of the caller's leg.
+        codec_in: String,
+        /// Codec of the called leg.
+        codec_out: String,
+    },
+    /// The called phone refused, failed or confirmed our CANCEL.
+    TargetFailed {
+        /// The leg.
+        leg: LegId,
+        /// The final status.
+        cause: Cause,
+    },
     /// A party held or resumed the conversation.
     Held {
         /// Whether it is on hold now.
@@ -104,6 +133,13 @@ pub enum Output {
         /// Its status and our word.
         cause: Cause,
     },
+    /// Tell the caller that the called phone rings.
+    RingCaller,
+    /// Invite the phone that the call was routed to.
+    DialTarget {
+        /// The leg.
+        leg: LegId,
+    },
     /// Invite the agent.
     DialAgent {
         /// The leg.
@@ -127,7 +163,7 @@ pub enum Output {
     Bridge {
         /// The caller's leg.
         caller: LegId,
-        /// The agent's leg.
+        /// The agent's leg, or that of the phone that the call was routed to.
         agent: LegId,
         /// Whether the tap is armed.
         record: bool,

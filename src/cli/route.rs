@@ -78,7 +78,7 @@ impl Route {
                         cursor.handle(CursorInput::PlayFinished { id, completed: true }, now, &Staffed);
                     }
                     Act::Enqueue { .. } | Act::Echo | Act::Hangup { .. } => return,
-                    Act::EnterStep { .. } | Act::StopPlay | Act::ChooseLanguage(_) => {}
+                    Act::EnterStep { .. } | Act::StopPlay | Act::ChooseLanguage(_) | Act::ChangeAgent(_) => {}
                 }
             } else if let Some(deadline) = cursor.poll_timeout() {
                 if let Some(key) = keys.pop_front() {
@@ -114,6 +114,7 @@ fn told(act: &Act, catalogue: &Catalogue) -> String {
         Act::Enqueue { queue, priority, record } => {
             format!("  queue {queue}, priority {priority}, {}", if *record { "recorded" } else { "not recorded" })
         }
+        Act::ChangeAgent(change) => format!("  agent becomes {change:?}"),
         Act::Echo => "  echo".to_owned(),
         Act::Hangup { cause } => format!("  hang up: {} {}", cause.code, cause.text),
     }

@@ -2,9 +2,9 @@
 
 mod environment;
 mod read;
-mod secret;
 mod settings;
 
+pub use crate::sip::digest::Secret;
+pub use crate::sip::trunk::{Net, Trunk};
 pub use read::{load, load_partly};
-pub use secret::{Secret, SecretSource};
-pub use settings::{AgentSettings, Net, RouteSettings, RtpSettings, Settings, SipSettings, TrunkSettings};
+pub use settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings};

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::environment::overlay;
-use super::secret::{Secret, SecretSource};
-use super::settings::{AgentSettings, Net, RouteSettings, RtpSettings, Settings, SipSettings, TrunkSettings};
+use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings};
+use super::{Net, Secret, Trunk};
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
 
@@ -191,7 +191,7 @@ impl Reader<'_> {
         self.environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| Secret::new(value))
     }
 
-    fn trunks(&mut self, root: &mut Table<'_>) -> BTreeMap<String, TrunkSettings> {
+    fn trunks(&mut self, root: &mut Table<'_>) -> BTreeMap<String, Trunk> {
         let mut trunks = BTreeMap::new();
         for (name, mut table) in root.named("trunk", &mut self.report) {
             let place = table.place_of("addresses");
@@ -200,8 +200,9 @@ impl Reader<'_> {
                 self.report.problem(place, "the demo floor takes calls from loopback addresses only", None);
             }
             let numbers = table.strings("numbers", &mut self.report).into_iter().map(|number| number.value).collect();
+            let nat = table.boolean("nat", false, &mut self.report);
             table.finish(&mut self.report);
-            trunks.insert(name, TrunkSettings { addresses, numbers });
+            trunks.insert(name, Trunk { addresses, numbers, nat });
         }
         trunks
     }
@@ -214,6 +215,7 @@ impl Reader<'_> {
             let skills: BTreeSet<_> =
                 table.strings("skills", &mut self.report).into_iter().map(|skill| skill.value).collect();
             let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
+            let nat = table.boolean("nat", false, &mut self.report);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
@@ -226,7 +228,7 @@ impl Reader<'_> {
             };
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let agent = AgentSettings { password: password.clone(), skills: skills.clone(), contact };
+                let agent = AgentSettings { password: password.clone(), nat, skills: skills.clone(), contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }

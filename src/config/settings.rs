@@ -3,51 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
-use super::secret::{Secret, SecretSource};
-
-/// A network such as `127.0.0.0/8`, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Net {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl Net {
-    /// Whether `other` lies in the network. Addresses of the other family never do.
-    pub fn contains(&self, other: IpAddr) -> bool {
-        let prefix = u32::from(self.prefix);
-        match (self.address, other) {
-            (IpAddr::V4(net), IpAddr::V4(other)) => {
-                let differ = u32::from(net) ^ u32::from(other);
-                differ.checked_shr(32 - prefix).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(net), IpAddr::V6(other)) => {
-                let differ = u128::from(net) ^ u128::from(other);
-                differ.checked_shr(128 - prefix).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether every address of the network is loopback.
-    pub fn is_loopback(&self) -> bool {
-        self.address.is_loopback() && self.prefix >= if self.address.is_ipv4() { 8 } else { 128 }
-    }
-}
-
-impl FromStr for Net {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
-        let address: IpAddr = address.parse().map_err(|_| ())?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(longest), |p| p.parse().map_err(|_| ()))?;
-        if prefix > longest { Err(()) } else { Ok(Self { address, prefix }) }
-    }
-}
+use crate::sip::digest::Secret;
+use crate::sip::trunk::{Net, Trunk};
 
 /// `[sip]`
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -71,21 +29,13 @@ pub struct RtpSettings {
     pub ports: RangeInclusive<u16>,
 }
 
-/// `[trunk.NAME]`
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct TrunkSettings {
-    /// Sources whose requests belong to the trunk.
-    pub addresses: Vec<Net>,
-    /// The numbers that it may call: digits, or a prefix with `*`.
-    pub numbers: Vec<String>,
-}
-
-impl TrunkSettings {
-    /// Whether a request from `source` for `called` comes from this trunk.
-    pub fn serves(&self, source: IpAddr, called: &str) -> bool {
-        let number = |n: &String| n.strip_suffix('*').map_or(n == called, |prefix| called.starts_with(prefix));
-        self.addresses.iter().any(|net| net.contains(source)) && self.numbers.iter().any(number)
-    }
+/// Where a secret is to be had; the shell resolves files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Written in the settings or found in the named environment variable.
+    Known(Secret),
+    /// In a file, whose trailing line end does not count.
+    File(String),
 }
 
 /// `[agent."NUMBER"]`
@@ -93,6 +43,8 @@ impl TrunkSettings {
 pub struct AgentSettings {
     /// The phone's password; an agent with a contact needs none.
     pub password: Option<SecretSource>,
+    /// Whether the phone's media may come from another address than its SDP says.
+    pub nat: bool,
     /// What the agent knows.
     pub skills: BTreeSet<String>,
     /// A phone that needs no registration: its SIP URI.
@@ -142,7 +94,7 @@ pub struct Settings {
     /// The variable that holds the token.
     pub api_token_env: String,
     /// Trunks by name.
-    pub trunks: BTreeMap<String, TrunkSettings>,
+    pub trunks: BTreeMap<String, Trunk>,
     /// Agents by number.
     pub agents: BTreeMap<String, AgentSettings>,
     /// Numbers that go straight on, the longest prefix first.

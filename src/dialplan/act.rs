@@ -1,6 +1,6 @@
 //! What a cursor takes in and what it gives back.
 
-use super::program::Prompt;
+use super::program::{AgentChange, Prompt};
 use crate::id::{QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
 
@@ -72,6 +72,8 @@ pub enum Act {
         /// Whether to record; never without a notice that was heard to its end.
         record: bool,
     },
+    /// Change the state of the agent whose phone calls; nothing where the caller is no agent.
+    ChangeAgent(AgentChange),
     /// Send the caller's audio back.
     Echo,
     /// End the call.

@@ -286,6 +286,10 @@ impl Cursor {
             at = match &step.action {
                 Action::Goto { next } => *next,
                 Action::Answer { next } if self.answered => *next,
+                Action::Agent { change, next } => {
+                    self.acts.push_back(Act::ChangeAgent(*change));
+                    *next
+                }
                 Action::Hours { hours, open, closed } => {
                     let is_open = program.hours.get(hours).is_some_and(|hours| hours.is_open(now.wall_ms));
                     if is_open { *open } else { *closed }
@@ -329,7 +333,11 @@ impl Cursor {
             }
             Action::Hangup { cause } => self.hang_up(cause.clone()),
             // The caller of this function goes through these itself.
-            Action::Menu { .. } | Action::Language { .. } | Action::Hours { .. } | Action::Goto { .. } => {}
+            Action::Menu { .. }
+            | Action::Language { .. }
+            | Action::Hours { .. }
+            | Action::Agent { .. }
+            | Action::Goto { .. } => {}
         }
     }
 }

@@ -19,5 +19,5 @@ pub use cursor::Cursor;
 pub use hours::Hours;
 pub(crate) use load::expand_range;
 pub use load::{Surroundings, load};
-pub use program::{Action, Ask, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
+pub use program::{Action, AgentChange, Ask, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
 pub use report::{Place, Problem, Report, Source};

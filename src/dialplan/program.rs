@@ -43,6 +43,19 @@ pub struct Ask {
     pub barge_in: bool,
 }
 
+/// What an agent can dial to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentChange {
+    /// Takes calls.
+    Available,
+    /// Takes no calls after the present one.
+    NotReady,
+    /// Is done with after-call work.
+    EndAcw,
+    /// Signed out.
+    SignOut,
+}
+
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -111,6 +124,13 @@ pub enum Action {
         /// Outside.
         closed: StepRef,
     },
+    /// Changes the state of the agent whose phone calls; goes on at once.
+    Agent {
+        /// What to.
+        change: AgentChange,
+        /// Then.
+        next: StepRef,
+    },
     /// Goes on elsewhere.
     Goto {
         /// There.
@@ -122,9 +142,11 @@ impl Action {
     /// Every step that may come after this one.
     pub fn exits(&self) -> Vec<StepRef> {
         match self {
-            Self::Answer { next } | Self::Play { next, .. } | Self::Language { next, .. } | Self::Goto { next } => {
-                vec![*next]
-            }
+            Self::Answer { next }
+            | Self::Play { next, .. }
+            | Self::Language { next, .. }
+            | Self::Agent { next, .. }
+            | Self::Goto { next } => vec![*next],
             Self::Menu { keys, no_input, .. } => keys.values().copied().chain([*no_input]).collect(),
             Self::Queue { next, unstaffed, .. } => next.iter().chain(unstaffed).copied().collect(),
             Self::Hours { open, closed, .. } => vec![*open, *closed],
@@ -134,7 +156,10 @@ impl Action {
 
     /// Whether the step takes time by itself, so that a loop through it cannot spin. A queue may refuse at once.
     pub fn waits(&self) -> bool {
-        !matches!(self, Self::Answer { .. } | Self::Hours { .. } | Self::Goto { .. } | Self::Queue { .. })
+        !matches!(
+            self,
+            Self::Answer { .. } | Self::Hours { .. } | Self::Agent { .. } | Self::Goto { .. } | Self::Queue { .. }
+        )
     }
 }
 

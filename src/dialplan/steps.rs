@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use super::hours::Hours;
 use super::load::find_step;
-use super::program::{Action, Ask, Queue, StepRef};
+use super::program::{Action, AgentChange, Ask, Queue, StepRef};
 use super::report::{Report, suggest};
 use super::table::{At, Table};
 use crate::id::QueueId;
 use crate::journal::Cause;
 
-const KINDS: [&str; 9] = ["answer", "play", "menu", "language", "queue", "echo", "hangup", "hours", "goto"];
+const KINDS: [&str; 10] = ["answer", "play", "menu", "language", "queue", "echo", "hangup", "hours", "agent", "goto"];
+
+const CHANGES: [(&str, AgentChange); 4] = [
+    ("available", AgentChange::Available),
+    ("not_ready", AgentChange::NotReady),
+    ("end_acw", AgentChange::EndAcw),
+    ("sign_out", AgentChange::SignOut),
+];
 
 /// What a step may refer to.
 pub(super) struct Names<'a> {
@@ -37,6 +44,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
             Some(Action::Hangup { cause: Cause::new(code as u16, &text) })
         }
         "hours" => read_hours(&mut table, names, report),
+        "agent" => read_agent(&mut table, names, report),
         "goto" => read_goto(&mut table, names, report),
         other => {
             report.problem(kind.place, format!("there is no step that does \"{other}\""), suggest(other, KINDS));
@@ -169,6 +177,18 @@ fn read_hours(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> 
     let open = step(table, "open", names, report);
     let closed = step(table, "closed", names, report);
     Some(Action::Hours { hours: hours?.value, open: open?, closed: closed? })
+}
+
+fn read_agent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let state = table.required("state", report);
+    let next = step(table, "next", names, report);
+    let state = state?;
+    let Some((_, change)) = CHANGES.iter().find(|(name, _)| *name == state.value) else {
+        let hint = suggest(&state.value, CHANGES.iter().map(|(name, _)| *name));
+        report.problem(state.place, format!("an agent cannot become \"{}\"", state.value), hint);
+        return None;
+    };
+    Some(Action::Agent { change: *change, next: next? })
 }
 
 fn read_goto(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {

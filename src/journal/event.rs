@@ -132,7 +132,7 @@ pub struct DialogState {
     pub local_cseq: u32,
     /// The CSeq number of the peer's last request, if it sent one.
     pub remote_cseq: Option<u32>,
-    /// `udp` or `tcp`, and where the peer was last heard: `udp:127.0.0.1:5080`.
+    /// `udp` or `tcp`, where the peer was last heard, and at which address of ours: `udp:127.0.0.1:5080@127.0.0.1:5060`.
     pub flow: String,
 }
 

@@ -12,6 +12,7 @@ use crate::codec::g711::Law;
 use crate::id::LegId;
 use crate::recording::Frame;
 use crate::rtp::event::{DigitReceiver, Key};
+use crate::rtp::mos;
 use crate::rtp::packet::{self, HEADER_LEN, Header, Packet};
 use crate::rtp::rtcp;
 use crate::rtp::stats::Receiver;
@@ -20,6 +21,8 @@ use crate::time::{MS, Now};
 
 /// A party that sends nothing for so long (milliseconds) is reported as silent.
 const SILENT_MS: u64 = 5_000;
+/// The one-way delay that a score assumes, milliseconds: our own part and a far jitter buffer; the network's is not measured.
+const ONE_WAY_MS: f64 = 60.0;
 /// How often silence and strangers are looked at, milliseconds.
 const WATCH_MS: u64 = 1_000;
 
@@ -272,7 +275,9 @@ impl Leg {
 
     /// How the party's packets arrived, for the leg's end.
     pub fn quality(&self) -> MediaReport {
-        MediaReport::Quality { leg: self.id, figures: self.stats.snapshot(), rtcp_received: self.rtcp_received }
+        let figures = self.stats.snapshot();
+        let mos = (figures.received > 0).then(|| mos::mos(mos::r_factor(figures.loss, ONE_WAY_MS)));
+        MediaReport::Quality { leg: self.id, figures, mos, rtcp_received: self.rtcp_received }
     }
 
     fn watch(&mut self, now: Now) {

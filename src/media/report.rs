@@ -55,6 +55,8 @@ pub enum MediaReport {
         leg: LegId,
         /// The figures of its RTP.
         figures: Snapshot,
+        /// Mean opinion score by the E-model (ITU-T G.107), 1–4.5; none where no packet came.
+        mos: Option<f64>,
         /// RTCP datagrams taken.
         rtcp_received: u64,
     },

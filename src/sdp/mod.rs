@@ -5,5 +5,5 @@ mod negotiated;
 mod negotiator;
 
 pub use description::{Description, Direction, MediaKind, MediaLine, PayloadType, SdpError};
-pub use negotiated::{AudioCodec, LocalMedia, Negotiated, Refused};
+pub use negotiated::{AudioCodec, LocalMedia, Negotiated, Refused, preferred_codec};
 pub use negotiator::Negotiator;

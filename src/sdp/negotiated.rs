@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::description::{Direction, MediaKind, MediaLine, PayloadType};
+use super::description::{Description, Direction, MediaKind, MediaLine, PayloadType};
 
 /// A codec that a voice leg speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,6 +109,13 @@ impl Refused {
             Self::Mismatch => 399,
         }
     }
+}
+
+/// The codec that an offer's sender likes best among those that we speak.
+pub fn preferred_codec(offer: &Description) -> Option<AudioCodec> {
+    let line = offer.media.iter().find(|line| is_voice(line))?;
+    let known = |one: &PayloadType| [AudioCodec::Pcma, AudioCodec::Pcmu].into_iter().find(|codec| codec.is(one));
+    line.payload_types.iter().find_map(known)
 }
 
 /// The line is audio over plain RTP and in use.

@@ -121,6 +121,16 @@ impl Dialog {
         &self.id
     }
 
+    /// Our URI.
+    pub fn local_uri(&self) -> &str {
+        &self.local_uri
+    }
+
+    /// The peer's URI.
+    pub fn remote_uri(&self) -> &str {
+        &self.remote_uri
+    }
+
     /// Where requests go: the URI of the peer's last Contact.
     pub fn remote_target(&self) -> &str {
         &self.remote_target

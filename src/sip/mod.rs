@@ -1,7 +1,10 @@
-//! SIP as a pure machine: messages, transactions, dialogs, digest, registrar (RFC 3261).
+//! SIP as a pure machine: messages, transactions, dialogs, digest, registrar, and the endpoint that joins them (RFC 3261).
 
 pub mod dialog;
 pub mod digest;
+pub mod endpoint;
+mod invite;
 pub mod message;
 pub mod registrar;
 pub mod transaction;
+pub mod trunk;

@@ -1,5 +1,280 @@
 //! The switch: owns the SIP endpoint, the calls, the dialplan, the ACD and the outbox, and introduces them to one another.
+//!
+//! [`Switch::handle`] takes one input, [`Switch::poll_output`] gives what to do about it, [`Switch::poll_timeout`] says when to call
+//! [`Switch::handle_timeout`]. One thread owns it: no locks, no reordering.
 
+mod commands;
+mod dial;
+mod figures;
+mod flow;
+mod inbound;
 mod io;
+mod legs;
+mod media;
+mod outbox;
+mod party;
+mod phones;
+mod restart;
+mod settings;
 
+pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
+pub use crate::media::{LegCommand, MediaReport, PortLease};
+pub use crate::sip::message::Verdict;
+pub use crate::sip::transaction::{Flow, Transmit};
+pub use figures::Figures;
 pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output};
+pub use settings::{Restart, Route, Settings};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::acd::{self, Acd, BadSettings};
+use crate::id::{AgentId, CallId, LegId};
+use crate::journal::{Cause, Event};
+use crate::sip::endpoint::{self, Confirmation, Endpoint};
+use crate::time::{Now, Timers};
+use media::Stock;
+use outbox::Outbox;
+use party::{Party, PartyCall};
+
+/// Deadlines of the switch's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// When a flow waits for a key no longer.
+    Flow(CallId),
+    /// When a leg's media counts as gone though its thread has not said so.
+    MediaGone(LegId),
+    /// When a stop waits for calls no longer.
+    Drain,
+}
+
+/// Something that waits until the journal is synced.
+enum Waiting {
+    Register(Box<Confirmation>),
+    Reply { id: u64 },
+}
+
+/// The whole floor as one state machine.
+pub struct Switch {
+    settings: Settings,
+    endpoint: Endpoint,
+    acd: Acd,
+    calls: BTreeMap<CallId, PartyCall>,
+    legs: BTreeMap<LegId, Party>,
+    /// Dialogs that a crash left open, until their BYE is answered.
+    orphans: BTreeMap<LegId, CallId>,
+    /// Calls whose outputs are to be looked at in this turn.
+    touched: VecDeque<CallId>,
+    stock: Stock,
+    outbox: Outbox,
+    /// By the entry that they wait for.
+    waiting: VecDeque<(u64, Waiting)>,
+    timers: Timers<Timer>,
+    rng: ChaCha12Rng,
+    draining: bool,
+    drained: bool,
+    counts: figures::Counts,
+}
+
+impl Switch {
+    /// A switch that goes on where the journal ends. Its first outputs close what a crash cut.
+    ///
+    /// # Errors
+    /// Where the floor's settings contradict themselves.
+    pub fn new(settings: Settings, restart: Restart, seed: [u8; 32], now: Now) -> Result<Self, BadSettings> {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut endpoint_seed = [0; 32];
+        rng.fill_bytes(&mut endpoint_seed);
+        let endpoint = Endpoint::new(settings.sip.clone(), restart.boot, ChaCha12Rng::from_seed(endpoint_seed));
+        let mut switch = Self {
+            acd: Acd::new(settings.acd.clone())?,
+            stock: Stock::new(settings.media_threads),
+            outbox: Outbox::new(restart.next_seq),
+            endpoint,
+            settings,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            touched: VecDeque::new(),
+            waiting: VecDeque::new(),
+            timers: Timers::default(),
+            rng,
+            draining: false,
+            drained: false,
+            counts: figures::Counts::default(),
+        };
+        switch.resume(restart, now);
+        switch.settle(now);
+        Ok(switch)
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Sip { verdict, flow } => self.endpoint.handle_verdict(*verdict, flow, now),
+            Input::FlowBroken { flow } => self.endpoint.handle_flow_broken(flow, now),
+            Input::Media(report) => self.handle_media(report, now),
+            Input::Leased(lease) => self.stock.put(lease),
+            Input::Journal(progress) => self.handle_progress(progress, now),
+            Input::Command { id, command } => self.handle_command(id, command, now),
+            Input::Drain { deadline_ms } => self.handle_drain(deadline_ms, now),
+        }
+        self.settle(now);
+    }
+
+    /// Acts on every deadline that has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.outbox.handle_timeout(now);
+        self.endpoint.handle_timeout(now);
+        self.acd.handle_timeout(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Flow(call) => self.handle_flow_timeout(call, now),
+                Timer::MediaGone(leg) => self.handle_media_gone(leg),
+                Timer::Drain => self.end_all(&Cause::new(503, "shutdown")),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When to call [`Self::handle_timeout`] (monotonic nanoseconds, seen from `now`).
+    pub fn poll_timeout(&self, now: Now) -> Option<u64> {
+        let deadlines = [
+            self.endpoint.poll_timeout(now),
+            self.acd.poll_timeout(),
+            self.timers.next_deadline(),
+            self.outbox.poll_timeout(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The next thing to do. Call until `None` after each input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outbox.poll() {
+            return Some(output);
+        }
+        let idle = self.calls.is_empty() && self.orphans.is_empty() && self.legs.is_empty() && self.waiting.is_empty();
+        if self.draining && !self.drained && idle && self.outbox.is_empty() {
+            self.drained = true;
+            return Some(Output::Drained);
+        }
+        None
+    }
+
+    /// The media thread whose leases in stock are few; answer with [`Input::Leased`] where there are more.
+    pub fn wants_lease(&self) -> Option<u16> {
+        self.stock.wanted()
+    }
+
+    /// What is wrong inside: empty in a sound switch. Looks at everything; for simulations and tests.
+    pub fn check(&self) -> Vec<String> {
+        let mut wrong: Vec<String> = self.acd.check_invariants().err().into_iter().collect();
+        for (id, leg) in &self.legs {
+            if !self.calls.contains_key(&leg.call) {
+                wrong.push(format!("leg {id} has outlived its call {}", leg.call));
+            }
+        }
+        if self.calls.is_empty() && self.orphans.is_empty() {
+            let load = self.endpoint.load();
+            if load[..2] != [0, 0] {
+                wrong.push(format!("sessions and dialogs {:?} have outlived their calls", &load[..2]));
+            }
+        }
+        wrong
+    }
+
+    /// Calls, legs, and what the endpoint holds (sessions, dialogs, transactions, timers): zero on an idle floor.
+    pub fn load(&self) -> [usize; 6] {
+        let [sessions, dialogs, transactions, timers] = self.endpoint.load();
+        [self.calls.len(), self.legs.len(), sessions, dialogs, transactions, timers]
+    }
+
+    fn journal(&mut self, event: Event, now: Now) -> u64 {
+        self.outbox.journal(event, now)
+    }
+
+    /// Lets every room say what it has to say, until all are silent.
+    fn settle(&mut self, now: Now) {
+        loop {
+            if let Some(event) = self.endpoint.poll_event() {
+                self.handle_sip(event, now);
+            } else if let Some(output) = self.acd.poll_output() {
+                self.handle_acd(output, now);
+            } else if let Some(call) = self.touched.pop_front() {
+                self.handle_call(call, now);
+            } else {
+                break;
+            }
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.outbox.push(Output::Transmit(transmit), now);
+        }
+    }
+
+    fn handle_sip(&mut self, event: endpoint::Event, now: Now) {
+        use endpoint::Event as Sip;
+        match event {
+            Sip::Invited { leg, invite } => self.handle_invited(leg, invite, now),
+            Sip::Cancelled { leg } => self.handle_hung_up(leg, Cause::new(487, "cancelled"), now),
+            Sip::HungUp { leg, why } => self.handle_hung_up(leg, Cause::new(why.code, &why.text), now),
+            Sip::Acked { leg, body } => self.handle_acked(leg, body.as_deref(), now),
+            Sip::Progressed { leg, code } => self.handle_progressed(leg, code, now),
+            Sip::Answered { leg, body } => self.handle_answered(leg, body.as_deref(), now),
+            Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
+            Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
+            Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
+            Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),
+            Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),
+            Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
+            Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
+            Sip::SignedOut { user } => self.acd.handle(acd::Input::AgentSignedOut { agent: as_agent(&user) }, now),
+            Sip::Reachability { user, uri, reachable } => {
+                tracing::info!(user, uri, reachable, "a phone answers OPTIONS differently than before");
+            }
+            Sip::RegistrationChanged { .. } => {}
+        }
+    }
+
+    fn handle_acd(&mut self, output: acd::Output, now: Now) {
+        use crate::call::Input;
+        match output {
+            acd::Output::Journal(event) => {
+                self.journal(event, now);
+            }
+            acd::Output::Present { call, agent, queue, why } => {
+                let leg = self.endpoint.next_leg();
+                self.tell(call, Input::Present { agent, queue, leg, why });
+            }
+            acd::Output::CancelPresentation { call, agent, reason } => self.cancel_presentation(call, &agent, reason),
+            acd::Output::CallerOut { call, reason } => {
+                self.tell(call, Input::Dequeued);
+                self.advance(call, crate::dialplan::CursorInput::QueueLeft { reason }, now);
+            }
+        }
+    }
+
+    /// Tells a call something; what it wants done is done in this turn.
+    fn tell(&mut self, call: CallId, input: crate::call::Input) {
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.call.handle(input);
+            self.touched.push_back(call);
+        }
+    }
+
+    fn end_all(&mut self, cause: &Cause) {
+        let all: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in all {
+            self.tell(call, crate::call::Input::Hangup { cause: cause.clone(), as_designed: false });
+        }
+    }
+
+    fn random_u128(&mut self) -> u128 {
+        (u128::from(self.rng.next_u64()) << 64) | u128::from(self.rng.next_u64())
+    }
+}
+
+fn as_agent(user: &str) -> AgentId {
+    AgentId::from(user)
+}

@@ -4,8 +4,10 @@ mod authenticator;
 mod challenge;
 mod hash;
 mod params;
+mod secret;
 
 pub use authenticator::{Authenticator, Refusal, Settings, Verdict};
 pub use challenge::{Answering, Challenge};
 pub use hash::Algorithm;
 pub use params::{ClientNonce, Credentials, DigestError};
+pub use secret::Secret;

@@ -1,12 +1,14 @@
 //! Ways to peers, and what the layer sends and tells.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use super::key::TransactionKey;
 use crate::sip::message::Message;
 
 /// What carries messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Datagrams, which get lost.
     Udp,
@@ -15,7 +17,7 @@ pub enum Transport {
 }
 
 /// A way to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {
     /// The transport.
     pub transport: Transport,
@@ -28,6 +30,49 @@ pub struct Flow {
 impl Flow {
     pub(super) fn is_reliable(&self) -> bool {
         self.transport == Transport::Tcp
+    }
+}
+
+impl Transport {
+    /// The name in Via.
+    pub fn via_name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// `udp:REMOTE@LOCAL`, as the journal keeps it.
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        };
+        write!(f, "{transport}:{}@{}", self.remote, self.local)
+    }
+}
+
+/// A text that is no flow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no flow: expected udp:REMOTE@LOCAL or tcp:REMOTE@LOCAL")]
+pub struct BadFlow(pub String);
+
+impl FromStr for Flow {
+    type Err = BadFlow;
+
+    fn from_str(text: &str) -> Result<Self, BadFlow> {
+        let bad = || BadFlow(text.to_owned());
+        let (transport, addresses) = text.split_once(':').ok_or_else(bad)?;
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            _ => return Err(bad()),
+        };
+        let (remote, local) = addresses.split_once('@').ok_or_else(bad)?;
+        let address = |text: &str| text.parse::<SocketAddr>().map_err(|_| bad());
+        Ok(Self { transport, local: address(local)?, remote: address(remote)? })
     }
 }
 

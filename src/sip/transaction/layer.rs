@@ -8,7 +8,7 @@ use rand_core::Rng;
 
 use super::client_invite::ClientInvite;
 use super::client_non_invite::ClientNonInvite;
-use super::flow::{Flow, TransactionEvent, Transmit, Transport, reply_flow};
+use super::flow::{Flow, TransactionEvent, Transmit, reply_flow};
 use super::key::{MergeKey, TransactionKey};
 use super::requests::cancel_for;
 use super::server_invite::ServerInvite;
@@ -343,10 +343,7 @@ impl Transactions {
 
     /// Puts a Via on top and returns its branch in lower case, as keys have it.
     fn push_via(&mut self, msg: &mut Message, dest: Flow) -> String {
-        let transport = match dest.transport {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        };
+        let transport = dest.transport.via_name();
         let branch = format!("{COOKIE}{}", self.draw());
         // Without the zone of a link-local address, which has no place in a Via.
         let sent_by = SocketAddr::new(dest.local.ip(), dest.local.port());

@@ -23,12 +23,3 @@ impl fmt::Debug for Secret {
         f.write_str("***")
     }
 }
-
-/// Where a secret is to be had; the shell resolves files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// Written in the settings or found in the named environment variable.
-    Known(Secret),
-    /// In a file, whose trailing line end does not count.
-    File(String),
-}

@@ -1,0 +1,58 @@
+//! A call that goes straight on to another switch or phone: no queue, no agent.
+
+use super::{Call, CallState, Leg, LegState, Output};
+use crate::id::LegId;
+use crate::journal::{Cause, Event, HangupBy};
+
+impl Call {
+    pub(super) fn handle_route(&mut self, leg: LegId, record: bool) {
+        if self.state == CallState::Offered {
+            self.state = CallState::Routed { leg, record };
+            self.agents.push(Leg::inviting(leg));
+            self.push(Output::DialTarget { leg });
+        }
+    }
+
+    pub(super) fn handle_target_ringing(&mut self, ringing: LegId) {
+        if matches!(self.state, CallState::Routed { leg, .. } if leg == ringing) {
+            self.push(Output::RingCaller);
+        }
+    }
+
+    /// The caller is answered by the same event: who pays for a call never pays for its ringing.
+    pub(super) fn handle_target_answered(&mut self, answered: LegId, codec_in: String, codec_out: String) {
+        match self.agent_leg(answered) {
+            Some(leg) if matches!(leg.state, LegState::Inviting | LegState::Cancelling) => leg.state = LegState::Up,
+            _ => return,
+        }
+        match self.state {
+            CallState::Routed { leg, record } if leg == answered => {
+                self.state = CallState::Bridged { agent: None, leg, held: false };
+                self.caller.state = LegState::Up;
+                self.answered = true;
+                self.journal(Event::CallAnswered { call: self.id });
+                self.push(Output::AnswerCaller);
+                self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out });
+                self.push(Output::Bridge { caller: self.caller.id, agent: leg, record });
+            }
+            _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
+        }
+    }
+
+    pub(super) fn handle_target_failed(&mut self, failed: LegId, cause: Cause) {
+        if self.agent_leg(failed).is_none() {
+            return;
+        }
+        self.agents.retain(|leg| leg.id != failed);
+        self.journal(Event::LegEnded { call: self.id, leg: failed, cause: cause.clone() });
+        if matches!(self.state, CallState::Routed { leg, .. } if leg == failed) {
+            let disposition = match cause.code {
+                486 | 600 => "busy",
+                408 | 480 | 487 => "no_answer",
+                _ => "failed",
+            };
+            self.end(HangupBy::Switch, cause, Some(disposition));
+        }
+        self.finish_if_done();
+    }
+}

@@ -1,0 +1,189 @@
+//! What an endpoint tells its owner.
+
+use crate::id::{LegId, TrunkId};
+use crate::sip::dialog::DialogId;
+use crate::sip::message::Message;
+use crate::sip::registrar::BindingChange;
+use crate::sip::transaction::{Flow, TransactionKey};
+
+/// Why something ended: a SIP status or a Q.850 cause, and our word for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// SIP status (300–699) or Q.850 cause (1–127).
+    pub code: u16,
+    /// In `snake_case`.
+    pub text: String,
+}
+
+impl Why {
+    /// A reason by number and word.
+    pub fn new(code: u16, text: &str) -> Self {
+        Self { code, text: text.to_owned() }
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A trunk, known by its source.
+    Trunk(TrunkId),
+    /// One of our users, who proved the password.
+    User(String),
+    /// Nobody asked ([`super::Admission::Open`]).
+    Anyone,
+}
+
+/// A call that is offered to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Who calls.
+    pub identity: Identity,
+    /// The user in From: the caller's number; empty where there is none.
+    pub caller: String,
+    /// The user in the Request-URI: the number called.
+    pub called: String,
+    /// The session description; `None` where we are to offer.
+    pub body: Option<Vec<u8>>,
+    /// The way it came.
+    pub flow: Flow,
+    /// Whether the peer's media may come from elsewhere than it says.
+    pub nat: bool,
+}
+
+/// What a restart needs of a dialog (RFC 3261 §12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialogFacts {
+    /// Call-ID and tags.
+    pub id: DialogId,
+    /// Our URI.
+    pub local_uri: String,
+    /// The peer's URI.
+    pub remote_uri: String,
+    /// Where its requests go.
+    pub remote_target: String,
+    /// Route set, topmost first.
+    pub route_set: Vec<String>,
+    /// The number of our last request.
+    pub local_cseq: u32,
+    /// The number of the peer's last request.
+    pub remote_cseq: Option<u32>,
+    /// The way to the peer.
+    pub flow: Flow,
+}
+
+/// A 200 to a REGISTER that waits until its changes are safe; see [`super::Endpoint::confirm`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    pub(in crate::sip) key: TransactionKey,
+    pub(in crate::sip) request: Message,
+    pub(in crate::sip) accepted: Message,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A call is offered: answer it with `ring`, `answer` or `refuse`.
+    Invited {
+        /// Its leg.
+        leg: LegId,
+        /// What is known of it.
+        invite: Invite,
+    },
+    /// The caller gave up before our final response: `refuse` it with 487.
+    Cancelled {
+        /// Its leg.
+        leg: LegId,
+    },
+    /// Our 200 was acknowledged; `body` answers the offer that it carried.
+    Acked {
+        /// Its leg.
+        leg: LegId,
+        /// The answer.
+        body: Option<Vec<u8>>,
+    },
+    /// The called party's phone says something before it answers.
+    Progressed {
+        /// Its leg.
+        leg: LegId,
+        /// 101–199.
+        code: u16,
+    },
+    /// The called party answered; acknowledged already.
+    Answered {
+        /// Its leg.
+        leg: LegId,
+        /// Its answer to our offer.
+        body: Option<Vec<u8>>,
+    },
+    /// Our INVITE came to nothing; the leg is gone.
+    Failed {
+        /// Its leg.
+        leg: LegId,
+        /// The final status.
+        why: Why,
+    },
+    /// The peer offers another session: `accept_modify` or `refuse_modify`.
+    Modified {
+        /// Its leg.
+        leg: LegId,
+        /// Its offer; `None` where we are to offer.
+        body: Option<Vec<u8>>,
+    },
+    /// The peer ended the session, or is lost.
+    HungUp {
+        /// Its leg.
+        leg: LegId,
+        /// What it said.
+        why: Why,
+    },
+    /// The leg's dialog is closed on both sides; nothing more will come from it.
+    Gone {
+        /// Its leg.
+        leg: LegId,
+    },
+    /// A dialog came to be, or its target or numbers moved.
+    DialogChanged {
+        /// Its leg.
+        leg: LegId,
+        /// The dialog as it stands.
+        dialog: Box<DialogFacts>,
+    },
+    /// Bindings changed; journal them, then `confirm`.
+    Registered {
+        /// What waits.
+        confirmation: Box<Confirmation>,
+        /// What changed.
+        changes: Vec<BindingChange>,
+    },
+    /// A binding was not refreshed in time.
+    BindingExpired {
+        /// Address of record.
+        aor: String,
+        /// Contact.
+        uri: String,
+    },
+    /// The first phone of a user registered.
+    SignedIn {
+        /// The user.
+        user: String,
+    },
+    /// The last phone of a user is gone.
+    SignedOut {
+        /// The user.
+        user: String,
+    },
+    /// A contact answers again, or no longer.
+    Reachability {
+        /// The user.
+        user: String,
+        /// The contact.
+        uri: String,
+        /// Whether it answers.
+        reachable: bool,
+    },
+    /// Our own registration with another registrar stands (again), or failed.
+    RegistrationChanged {
+        /// The status of the last answer.
+        code: u16,
+    },
+}

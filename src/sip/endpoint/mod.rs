@@ -1,0 +1,285 @@
+//! The SIP endpoint: one party that receives and places calls, registers phones and answers for itself.
+//!
+//! It joins transactions, dialogs, the registrar and digest authentication. Messages and time go in with `handle_*`, the acts of a
+//! session are its methods (`invite/`, a file per act), and [`Endpoint::poll_event`] and [`Endpoint::poll_transmit`] say what came
+//! of it. Session descriptions pass through as bytes.
+
+mod admission;
+mod event;
+mod registration;
+mod requests;
+mod settings;
+
+pub use super::invite::Dial;
+pub use event::{Confirmation, DialogFacts, Event, Identity, Invite, Why};
+pub use registration::Registration;
+pub use settings::{Admission, Settings, User};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::Rng;
+
+use super::digest::Authenticator;
+use super::invite::Session;
+use super::message::{Message, Verdict};
+use super::registrar::{self, Registrar};
+use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
+use crate::id::LegId;
+use crate::time::{Now, Timers};
+
+/// The methods that we serve, for Allow.
+pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER";
+
+/// Why a transaction is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sip) enum Purpose {
+    /// A peer's INVITE that made this leg and has no final response.
+    Offered(LegId),
+    /// Our INVITE.
+    Dialled(LegId),
+    /// Our BYE.
+    Closing(LegId),
+    /// Our OPTIONS to a contact.
+    Qualify { aor: String, uri: String },
+    /// Our REGISTER.
+    Registering,
+}
+
+/// Deadlines of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sip) enum Timer {
+    /// When to send a 2xx again that was not acknowledged.
+    Repeat(LegId),
+    /// When to give up on an INVITE that was cancelled and got no final response.
+    CancelPatience(LegId),
+    /// When to register again.
+    Register,
+}
+
+/// Figures since the start, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// INVITEs outside dialogs that came in.
+    pub invites: u64,
+    /// Final responses to them by status.
+    pub responses: BTreeMap<u16, u64>,
+    /// Requests that were challenged.
+    pub challenges: u64,
+    /// Answers to challenges that were wrong.
+    pub wrong_answers: u64,
+    /// Messages that were refused or dropped before they were read whole.
+    pub malformed: u64,
+}
+
+/// One SIP endpoint.
+pub struct Endpoint {
+    pub(in crate::sip) settings: Settings,
+    pub(in crate::sip) transactions: Transactions,
+    pub(in crate::sip) registrar: Registrar,
+    authenticator: Authenticator,
+    pub(in crate::sip) sessions: BTreeMap<LegId, Session>,
+    /// By Call-ID and our tag.
+    pub(in crate::sip) dialogs: BTreeMap<(String, String), LegId>,
+    pub(in crate::sip) purposes: BTreeMap<TransactionKey, Purpose>,
+    pub(in crate::sip) timers: Timers<Timer>,
+    pub(in crate::sip) events: VecDeque<Event>,
+    pub(in crate::sip) counts: Counts,
+    registration: Option<registration::Account>,
+    rng: ChaCha12Rng,
+    boot: u32,
+    legs: u64,
+    refusing: bool,
+}
+
+impl Endpoint {
+    /// An endpoint without calls. `boot` counts the starts of the daemon; `rng` draws tags, branches, Call-IDs and nonces.
+    pub fn new(settings: Settings, boot: u32, mut rng: ChaCha12Rng) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        let transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
+        Self {
+            transactions,
+            registrar: Registrar::new(settings.registrar.clone()),
+            authenticator: Authenticator::new(settings.digest.clone(), key),
+            settings,
+            sessions: BTreeMap::new(),
+            dialogs: BTreeMap::new(),
+            purposes: BTreeMap::new(),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            counts: Counts::default(),
+            registration: None,
+            rng,
+            boot,
+            legs: 0,
+            refusing: false,
+        }
+    }
+
+    /// A name for a leg that is about to be dialled.
+    pub fn next_leg(&mut self) -> LegId {
+        self.legs += 1;
+        LegId::new(self.boot, self.legs)
+    }
+
+    /// Whether new calls and OPTIONS get 503: a stop is under way, or the journal takes no more.
+    pub fn set_refusing(&mut self, refusing: bool) {
+        self.refusing = refusing;
+    }
+
+    /// Takes a message as [`super::message::judge`] saw it.
+    pub fn handle_verdict(&mut self, verdict: Verdict, source: Flow, now: Now) {
+        if !matches!(verdict, Verdict::Accept(_)) {
+            self.counts.malformed += 1;
+        }
+        self.transactions.handle_verdict(verdict, source, now);
+        self.drain_transactions(now);
+    }
+
+    /// A way to a peer is broken.
+    pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
+        self.transactions.handle_transport_error(flow);
+        self.drain_transactions(now);
+    }
+
+    /// Acts on every deadline that has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.transactions.handle_timeout(now);
+        self.drain_transactions(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
+                Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
+                Timer::Register => self.send_register(None, now),
+            }
+        }
+        self.registrar.handle_timeout(now);
+        self.drain_registrar(now);
+    }
+
+    /// When to call [`Self::handle_timeout`] (monotonic nanoseconds, seen from `now`).
+    pub fn poll_timeout(&self, now: Now) -> Option<u64> {
+        let deadlines =
+            [self.transactions.poll_timeout(), self.timers.next_deadline(), self.registrar.poll_timeout(now)];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The next thing that happened. Call until `None` after each `handle_*` and each act.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next bytes to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transactions.poll_transmit()
+    }
+
+    /// The registrar, to look up contacts.
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    /// Takes back the journalled bindings after a restart.
+    pub fn restore_bindings(&mut self, bindings: impl IntoIterator<Item = registrar::Binding>, now: Now) {
+        self.registrar.restore(bindings, now);
+    }
+
+    /// Sessions, dialogs, open transactions and deadlines: all zero once every call is gone and its timers have run out.
+    pub fn load(&self) -> [usize; 4] {
+        [self.sessions.len(), self.dialogs.len(), self.transactions.len(), self.timers.len()]
+    }
+
+    /// Figures since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Sixteen hexadecimal digits that nobody guesses.
+    pub(in crate::sip) fn draw(&mut self) -> String {
+        format!("{:016x}", self.rng.next_u64())
+    }
+
+    pub(in crate::sip) fn draw_u128(&mut self) -> u128 {
+        (u128::from(self.rng.next_u64()) << 64) | u128::from(self.rng.next_u64())
+    }
+
+    pub(in crate::sip) fn drain_transactions(&mut self, now: Now) {
+        while let Some(event) = self.transactions.poll_event() {
+            match event {
+                TransactionEvent::Request { key, msg, flow } => self.handle_request(key, msg, flow, now),
+                TransactionEvent::Ack { msg, .. } => self.handle_ack(&msg, now),
+                TransactionEvent::Cancel { invite } => self.handle_cancel(&invite),
+                TransactionEvent::Response { key, msg } => self.handle_response(&key, &msg, now),
+                TransactionEvent::StraySuccess { msg, .. } => self.handle_stray_success(&msg),
+                TransactionEvent::Timeout { key } => self.handle_silence(&key, Why::new(408, "timeout"), now),
+                TransactionEvent::TransportError { key } => {
+                    self.handle_silence(&key, Why::new(503, "transport_failed"), now);
+                }
+            }
+        }
+    }
+
+    fn handle_response(&mut self, key: &TransactionKey, msg: &Message, now: Now) {
+        let code = msg.code().unwrap_or_default();
+        let Some(purpose) = self.purposes.get(key).cloned() else { return };
+        if code >= 200 && !matches!(purpose, Purpose::Dialled(_)) {
+            self.purposes.remove(key);
+        }
+        match purpose {
+            Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, now),
+            Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
+            Purpose::Qualify { aor, uri } if code >= 200 => {
+                self.registrar.handle_qualify_result(&aor, &uri, true);
+                self.drain_registrar(now);
+            }
+            Purpose::Registering if code >= 200 => self.handle_register_response(msg, now),
+            _ => {}
+        }
+    }
+
+    /// No answer came, or none can come any more.
+    fn handle_silence(&mut self, key: &TransactionKey, why: Why, now: Now) {
+        match self.purposes.remove(key) {
+            Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
+            Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why),
+            Some(Purpose::Closing(leg)) => self.handle_closed(leg),
+            Some(Purpose::Qualify { aor, uri }) => {
+                self.registrar.handle_qualify_result(&aor, &uri, false);
+                self.drain_registrar(now);
+            }
+            Some(Purpose::Registering) => self.handle_register_silence(now),
+            None => {}
+        }
+    }
+
+    /// What the registrar says becomes sign-ins, sign-outs and OPTIONS.
+    pub(in crate::sip) fn drain_registrar(&mut self, now: Now) {
+        while let Some(event) = self.registrar.poll_event() {
+            match event {
+                registrar::Event::FirstBinding { aor } => {
+                    self.events.push_back(Event::SignedIn { user: user_of(&aor) });
+                }
+                registrar::Event::LastBindingGone { aor } => {
+                    self.events.push_back(Event::SignedOut { user: user_of(&aor) });
+                }
+                registrar::Event::Expired { aor, uri } => self.events.push_back(Event::BindingExpired { aor, uri }),
+                registrar::Event::Reachable { aor, uri } => {
+                    self.events.push_back(Event::Reachability { user: user_of(&aor), uri, reachable: true });
+                }
+                registrar::Event::Unreachable { aor, uri } => {
+                    self.events.push_back(Event::Reachability { user: user_of(&aor), uri, reachable: false });
+                }
+                registrar::Event::Qualify { aor, uri, flow } => self.qualify(aor, uri, &flow, now),
+                registrar::Event::Refreshed { .. } => {}
+            }
+        }
+    }
+}
+
+fn user_of(aor: &str) -> String {
+    let bare = aor.split_once(':').map_or(aor, |(_, rest)| rest);
+    bare.rsplit_once('@').map_or(bare, |(user, _)| user).to_owned()
+}

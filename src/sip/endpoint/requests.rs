@@ -1,0 +1,260 @@
+//! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
+
+use super::{ALLOW, Confirmation, Endpoint, Event, Invite, Purpose};
+use crate::id::LegId;
+use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
+use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
+use crate::sip::transaction::{Flow, TransactionKey};
+use crate::time::Now;
+
+impl Endpoint {
+    pub(super) fn handle_request(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
+        let Some(method) = msg.method().cloned() else { return };
+        if matches!(method, Method::Other(_)) {
+            return self.reply_allowing(&key, &msg, 501, now);
+        }
+        let unsupported = msg.require().join(", ");
+        if !unsupported.is_empty() {
+            let tag = self.draw();
+            let response = response_to(&msg, 420, reason_phrase(420), Some(&tag)).with("Unsupported", unsupported);
+            return self.respond(&key, response, now);
+        }
+        if msg.to().is_ok_and(|to| to.tag().is_some()) {
+            return self.handle_dialog_request(key, &msg, method, now);
+        }
+        match method {
+            Method::Invite => self.handle_invite(key, msg, flow, now),
+            Method::Register => self.handle_register(key, msg, flow, now),
+            Method::Options if self.refusing => self.reply(&key, &msg, 503, now),
+            Method::Options => self.answer_options(&key, &msg, now),
+            Method::Bye => self.reply(&key, &msg, 481, now),
+            _ => self.reply_allowing(&key, &msg, 405, now),
+        }
+    }
+
+    /// The leg whose dialog a message names, both tags right.
+    pub(in crate::sip) fn leg_of(&self, msg: &Message) -> Option<LegId> {
+        let (to, from) = (msg.to().ok()?, msg.from().ok()?);
+        let leg = *self.dialogs.get(&(msg.call_id()?.to_owned(), to.tag()?.to_owned()))?;
+        let dialog = self.sessions.get(&leg)?.dialog.as_ref()?;
+        (dialog.id().remote_tag == from.tag().unwrap_or_default()).then_some(leg)
+    }
+
+    fn handle_dialog_request(&mut self, key: TransactionKey, msg: &Message, method: Method, now: Now) {
+        let Some(leg) = self.leg_of(msg) else { return self.reply(&key, msg, 481, now) };
+        let number = msg.cseq().map_or(0, |cseq| cseq.number);
+        let dialog = self.sessions.get_mut(&leg).and_then(|session| session.dialog.as_mut());
+        if dialog.is_some_and(|dialog| dialog.handle_request(number).is_err()) {
+            return self.reply(&key, msg, 500, now);
+        }
+        match method {
+            Method::Bye => self.handle_bye(leg, &key, msg, now),
+            Method::Invite => self.handle_modify(leg, key, msg, now),
+            Method::Options => self.answer_options(&key, msg, now),
+            _ => self.reply_allowing(&key, msg, 405, now),
+        }
+    }
+
+    fn handle_invite(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
+        self.counts.invites += 1;
+        if self.refusing {
+            return self.reply(&key, &msg, 503, now);
+        }
+        let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else { return self.reply(&key, &msg, 416, now) };
+        let called = uri.user.clone().unwrap_or_default();
+        if !matches!(msg.contacts(), Ok(Contacts::List(list)) if list.len() == 1) {
+            return self.reply(&key, &msg, 400, now);
+        }
+        let Some((identity, nat)) = self.admit(&key, &msg, flow, &called, now) else { return };
+        let Some(body) = self.session_body(&key, &msg, now) else { return };
+        let caller = msg.from().ok().and_then(|from| from.uri.user).unwrap_or_default();
+        let leg = self.next_leg();
+        self.purposes.insert(key.clone(), Purpose::Offered(leg));
+        self.take_offer(leg, key, msg, flow);
+        let invite = Invite { identity, caller, called, body, flow, nat };
+        self.events.push_back(Event::Invited { leg, invite });
+    }
+
+    /// The session description of a request: `Some(None)` where it has no body, `None` where a 415 was sent.
+    pub(in crate::sip) fn session_body(
+        &mut self,
+        key: &TransactionKey,
+        msg: &Message,
+        now: Now,
+    ) -> Option<Option<Vec<u8>>> {
+        if msg.body.is_empty() {
+            return Some(None);
+        }
+        let coded = msg.header("Content-Encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+        if !coded && msg.content_type().as_deref() == Some("application/sdp") {
+            return Some(Some(msg.body.clone()));
+        }
+        let tag = self.draw();
+        let response = response_to(msg, 415, reason_phrase(415), Some(&tag))
+            .with("Accept", "application/sdp")
+            .with("Accept-Encoding", "identity");
+        self.respond(key, response, now);
+        None
+    }
+
+    fn answer_options(&mut self, key: &TransactionKey, msg: &Message, now: Now) {
+        let tag = self.draw();
+        let response = response_to(msg, 200, reason_phrase(200), Some(&tag))
+            .with("Allow", ALLOW)
+            .with("Accept", "application/sdp")
+            .with("Accept-Encoding", "identity")
+            .with("Accept-Language", "en, zh")
+            .with("Supported", "");
+        self.respond(key, response, now);
+    }
+
+    fn handle_register(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
+        if self.refusing {
+            return self.reply(&key, &msg, 503, now);
+        }
+        let Some(user) = self.authenticate(&key, &msg, now) else { return };
+        let Some(request) = self.register_request(&msg, user, flow) else { return self.reply(&key, &msg, 400, now) };
+        let outcome = self.registrar.handle_register(&request, now);
+        let tag = self.draw();
+        match outcome {
+            Ok(registered) => {
+                let mut accepted = response_to(&msg, 200, reason_phrase(200), Some(&tag));
+                for bound in &registered.bindings {
+                    accepted.push("Contact", contact_value(bound));
+                }
+                if registered.changes.is_empty() {
+                    self.respond(&key, accepted, now);
+                } else {
+                    let confirmation = Box::new(Confirmation { key, request: msg, accepted });
+                    self.events.push_back(Event::Registered { confirmation, changes: registered.changes });
+                }
+                self.drain_registrar(now);
+            }
+            Err(error) => {
+                tracing::info!(user = %request.user, %error, "a registration was refused");
+                let status = error.status();
+                let mut response = response_to(&msg, status, reason_phrase(status), Some(&tag));
+                if let Some(seconds) = error.min_expires_s() {
+                    response.push("Min-Expires", seconds);
+                }
+                self.respond(&key, response, now);
+            }
+        }
+    }
+
+    fn register_request(&self, msg: &Message, user: String, flow: Flow) -> Option<RegisterRequest> {
+        // Whatever host a phone writes, there is one domain here: that of the realm.
+        let named = msg.to().ok()?.uri.user?;
+        let contacts = match msg.contacts().ok()? {
+            Contacts::All => Wanted::RemoveAll,
+            Contacts::List(list) if list.is_empty() => Wanted::Query,
+            Contacts::List(list) => Wanted::Set(
+                list.into_iter()
+                    .map(|contact| ContactUpdate {
+                        expires: contact.expires(),
+                        q: contact.params.value("q").and_then(thousandths),
+                        uri: contact.uri.to_string(),
+                    })
+                    .collect(),
+            ),
+        };
+        Some(RegisterRequest {
+            aor: self.aor(&named),
+            user,
+            call_id: msg.call_id()?.to_owned(),
+            cseq: msg.cseq().ok()?.number,
+            contacts,
+            default_expires: msg.expires(),
+            flow: flow.to_string(),
+        })
+    }
+
+    /// The address of record of a user.
+    pub fn aor(&self, user: &str) -> String {
+        format!("sip:{user}@{}", self.settings.digest.realm)
+    }
+
+    /// The changes of a REGISTER are safe: its 200 leaves.
+    pub fn confirm(&mut self, confirmation: Confirmation, now: Now) {
+        self.respond(&confirmation.key, confirmation.accepted, now);
+    }
+
+    /// The changes of a REGISTER cannot be made safe: 503. The phone asks again.
+    pub fn refuse_confirmation(&mut self, confirmation: &Confirmation, now: Now) {
+        self.reply(&confirmation.key, &confirmation.request, 503, now);
+    }
+
+    /// Asks a contact whether it still answers.
+    pub(super) fn qualify(&mut self, aor: String, uri: String, flow: &str, now: Now) {
+        let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse()) else {
+            self.registrar.handle_qualify_result(&aor, &uri, false);
+            return;
+        };
+        let own = format!("<sip:{}>", self.settings.advertised(flow));
+        let (tag, call_id) = (self.draw(), self.draw());
+        let request = Message::request(Method::Options, target)
+            .with("From", format!("{own};tag={tag}"))
+            .with("To", format!("<{uri}>"))
+            .with("Call-ID", call_id)
+            .with("CSeq", "1 OPTIONS")
+            .with("Max-Forwards", 70)
+            .with("Accept", "application/sdp");
+        let key = self.send(request, flow, now);
+        self.purposes.insert(key, Purpose::Qualify { aor, uri });
+    }
+
+    /// Sends a request of ours; peers outside the local networks read our public address in its Via.
+    pub(in crate::sip) fn send(&mut self, mut request: Message, flow: Flow, now: Now) -> TransactionKey {
+        self.push_public_via(&mut request, flow);
+        self.transactions.send_request(request, flow, now)
+    }
+
+    pub(in crate::sip) fn push_public_via(&mut self, request: &mut Message, flow: Flow) {
+        let advertised = self.settings.advertised(flow);
+        if advertised != flow.local {
+            let branch = format!("{}{}", crate::sip::message::COOKIE, self.draw());
+            let transport = flow.transport.via_name();
+            request.push_front("Via", format!("SIP/2.0/{transport} {advertised};rport;branch={branch}"));
+        }
+    }
+
+    /// A plain final response.
+    pub(in crate::sip) fn reply(&mut self, key: &TransactionKey, msg: &Message, code: u16, now: Now) {
+        let tag = self.draw();
+        self.respond(key, response_to(msg, code, reason_phrase(code), Some(&tag)), now);
+    }
+
+    fn reply_allowing(&mut self, key: &TransactionKey, msg: &Message, code: u16, now: Now) {
+        let tag = self.draw();
+        let response = response_to(msg, code, reason_phrase(code), Some(&tag)).with("Allow", ALLOW);
+        self.respond(key, response, now);
+    }
+
+    /// Sends a response; final ones to INVITEs outside dialogs are counted.
+    pub(in crate::sip) fn respond(&mut self, key: &TransactionKey, response: Message, now: Now) {
+        let code = response.code().unwrap_or_default();
+        if code >= 200 && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite) {
+            *self.counts.responses.entry(code).or_default() += 1;
+        }
+        self.respond_within(key, response, now);
+    }
+
+    /// Sends a response within a dialog. A transaction that has ended meanwhile (its stream broke) has nobody to hear it.
+    pub(in crate::sip) fn respond_within(&mut self, key: &TransactionKey, mut response: Message, now: Now) {
+        response.set("Server", self.settings.product.clone());
+        if let Err(error) = self.transactions.respond(key, &response, now) {
+            tracing::debug!(%error, "a response found its transaction gone");
+        }
+    }
+}
+
+fn contact_value(bound: &Bound) -> String {
+    let quality = if bound.q == 1000 { String::new() } else { format!(";q=0.{:03}", bound.q) };
+    format!("<{}>;expires={}{quality}", bound.uri, bound.expires_s)
+}
+
+/// `0.7` as 700 (RFC 3261 §25.1: up to three digits).
+fn thousandths(text: &str) -> Option<u16> {
+    let value: f32 = text.parse().ok()?;
+    (0.0..=1.0).contains(&value).then(|| (value * 1000.0).round() as u16)
+}

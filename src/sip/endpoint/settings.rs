@@ -1,0 +1,69 @@
+//! How an endpoint behaves.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::id::TrunkId;
+use crate::sip::digest::{self, Secret};
+use crate::sip::registrar;
+use crate::sip::transaction::{Flow, Transport};
+use crate::sip::trunk::{Net, Trunk};
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Trunks by source and number, users by password, nobody else.
+    Guarded,
+    /// Everybody: a phone takes calls from wherever they come.
+    Open,
+}
+
+/// One of our users: a phone's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// What proves the user.
+    pub password: Secret,
+    /// Whether the phone's media may come from elsewhere than its SDP says.
+    pub nat: bool,
+}
+
+/// How an [`super::Endpoint`] behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Who may call.
+    pub admission: Admission,
+    /// Trunks by name.
+    pub trunks: BTreeMap<TrunkId, Trunk>,
+    /// Users by name.
+    pub users: BTreeMap<String, User>,
+    /// Challenges.
+    pub digest: digest::Settings,
+    /// Bindings.
+    pub registrar: registrar::Settings,
+    /// Where we listen; the first of a transport and family is where requests of ours start.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// What peers outside `local_nets` are told instead of the address that we listen on.
+    pub public_address: Option<IpAddr>,
+    /// Networks that reach us without translation.
+    pub local_nets: Vec<Net>,
+    /// For User-Agent and Server.
+    pub product: String,
+}
+
+impl Settings {
+    /// The address that the peer of `flow` is told.
+    pub fn advertised(&self, flow: Flow) -> SocketAddr {
+        let near = self.local_nets.iter().any(|net| net.contains(flow.remote.ip()));
+        match self.public_address {
+            Some(public) if !near => SocketAddr::new(public, flow.local.port()),
+            _ => SocketAddr::new(flow.local.ip(), flow.local.port()),
+        }
+    }
+
+    /// The way to `remote` from the first of our addresses that fits it.
+    pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |own: &(Transport, SocketAddr)| own.0 == transport && own.1.is_ipv4() == remote.is_ipv4();
+        let (_, local) = *self.listen.iter().find(|own| fits(own))?;
+        Some(Flow { transport, local, remote })
+    }
+}

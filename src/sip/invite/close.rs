@@ -1,0 +1,69 @@
+//! The end of a session: BYE in both directions (RFC 3261 §15).
+
+use super::{State, reason_of};
+use crate::id::LegId;
+use crate::sip::endpoint::{Endpoint, Event, Purpose, Why};
+use crate::sip::message::{Message, Method, reason_phrase, response_to};
+use crate::sip::transaction::TransactionKey;
+use crate::time::Now;
+
+impl Endpoint {
+    /// Ends the session by BYE; where our 2xx is not acknowledged yet, after its ACK. Its end comes as `Gone`.
+    pub fn hang_up(&mut self, leg: LegId, why: Why, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        match session.state {
+            State::Up if session.repeat.is_some() => session.bye = Some(why),
+            State::Up => self.send_bye(leg, &why, now),
+            State::Offered { .. } | State::Calling { .. } | State::Closing => {}
+        }
+    }
+
+    pub(super) fn send_bye(&mut self, leg: LegId, why: &Why, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        if !matches!(session.state, State::Up) {
+            return;
+        }
+        let hop = session.next_hop();
+        let Some(dialog) = &mut session.dialog else { return };
+        let protocol = if why.code < 200 { "Q.850" } else { "SIP" };
+        let bye = Self::next_request(dialog, Method::Bye)
+            .with("Reason", format!("{protocol};cause={};text=\"{}\"", why.code, why.text));
+        session.state = State::Closing;
+        let modify = session.modify.take();
+        if let Some((key, request)) = modify {
+            self.refuse_within(&key, &request, 487, now);
+        }
+        let key = self.send(bye, hop, now);
+        self.purposes.insert(key, Purpose::Closing(leg));
+    }
+
+    /// The peer's BYE: answered at once, with whatever of its own is still open.
+    pub(in crate::sip) fn handle_bye(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
+        self.respond_within(key, response_to(msg, 200, reason_phrase(200), None), now);
+        let Some(session) = self.forget_session(leg) else { return };
+        if let Some((key, request)) = session.modify {
+            self.refuse_within(&key, &request, 487, now);
+        }
+        // Two BYEs that cross: ours was the end, theirs confirms it.
+        if !matches!(session.state, State::Closing) {
+            let why = reason_of(msg, Why::new(16, "normal_clearing"));
+            self.events.push_back(Event::HungUp { leg, why });
+        }
+        self.events.push_back(Event::Gone { leg });
+    }
+
+    /// Our BYE was answered, or never will be.
+    pub(in crate::sip) fn handle_closed(&mut self, leg: LegId) {
+        if self.forget_session(leg).is_some() {
+            self.events.push_back(Event::Gone { leg });
+        }
+    }
+
+    /// The peer is lost without a word.
+    pub(super) fn lose_session(&mut self, leg: LegId, why: Why) {
+        if self.forget_session(leg).is_some() {
+            self.events.push_back(Event::HungUp { leg, why });
+            self.events.push_back(Event::Gone { leg });
+        }
+    }
+}

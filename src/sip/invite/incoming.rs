@@ -1,0 +1,124 @@
+//! A call that is offered to us: ring, answer, refuse, and the ACK (RFC 3261 §13.3).
+
+use super::{Repeat, Session, State, describe};
+use crate::id::LegId;
+use crate::sip::dialog::Role;
+use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
+use crate::sip::message::{Message, reason_phrase, response_to};
+use crate::sip::transaction::timers::{GIVE_UP, T1, T2};
+use crate::sip::transaction::{Flow, TransactionKey};
+use crate::time::Now;
+
+impl Endpoint {
+    pub(in crate::sip) fn take_offer(&mut self, leg: LegId, key: TransactionKey, msg: Message, flow: Flow) {
+        let user = msg.uri().and_then(|uri| uri.user.clone()).unwrap_or_default();
+        let contact = self.contact(&user, flow);
+        let state = State::Offered { key, request: Box::new(msg), tag: self.draw() };
+        self.sessions.insert(leg, Session::new(state, flow, contact));
+    }
+
+    /// Tells the caller that the called party's phone rings (180).
+    pub fn ring(&mut self, leg: LegId, now: Now) {
+        let Some(Session { state: State::Offered { key, request, tag }, contact, .. }) = self.sessions.get(&leg) else {
+            return;
+        };
+        let response = response_to(request, 180, reason_phrase(180), Some(tag)).with("Contact", contact);
+        let key = key.clone();
+        self.respond(&key, response, now);
+    }
+
+    /// Answers the call with a session description. Sent again until it is acknowledged.
+    pub fn answer(&mut self, leg: LegId, body: String, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let State::Offered { key, request, tag } = &session.state else { return };
+        let response = response_to(request, 200, reason_phrase(200), Some(tag));
+        let response = describe(response, &session.contact, Some(body));
+        let (key, dialog) = (key.clone(), Self::dialog_of(Role::Uas, request, &response));
+        session.state = State::Up;
+        let Some(dialog) = dialog else {
+            // The request's Contact and routes were read when it was taken in; whatever fails here is the peer's.
+            self.purposes.remove(&key);
+            return self.lose_session(leg, Why::new(400, "no_dialog"));
+        };
+        self.set_dialog(leg, dialog);
+        self.purposes.remove(&key);
+        self.respond(&key, response.clone(), now);
+        self.repeat(leg, key, response, now);
+    }
+
+    /// Refuses the call with a final response of 300 or more. The leg is gone at once.
+    pub fn refuse(&mut self, leg: LegId, code: u16, now: Now) {
+        let Some(Session { state: State::Offered { key, request, tag }, .. }) = self.sessions.get(&leg) else { return };
+        let response = response_to(request, code, reason_phrase(code), Some(tag));
+        let key = key.clone();
+        self.purposes.remove(&key);
+        self.respond(&key, response, now);
+        self.forget_session(leg);
+        self.events.push_back(Event::Gone { leg });
+    }
+
+    /// The caller's CANCEL; it is answered already.
+    pub(in crate::sip) fn handle_cancel(&mut self, invite: &TransactionKey) {
+        if let Some(Purpose::Offered(leg)) = self.purposes.get(invite) {
+            self.events.push_back(Event::Cancelled { leg: *leg });
+        }
+    }
+
+    /// The stream of an offered call broke before its final response.
+    pub(in crate::sip) fn handle_offer_lost(&mut self, leg: LegId) {
+        self.lose_session(leg, Why::new(503, "transport_failed"));
+    }
+
+    /// Sends a 2xx until it is acknowledged.
+    pub(super) fn repeat(&mut self, leg: LegId, key: TransactionKey, response: Message, now: Now) {
+        let cseq = response.cseq().map_or(0, |cseq| cseq.number);
+        let timer = self.timers.arm(now.in_ms(T1), Timer::Repeat(leg));
+        let repeat = Repeat { key, response, cseq, interval_ms: T1, give_up_ns: now.in_ms(GIVE_UP), timer };
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        if let Some(old) = session.repeat.replace(repeat) {
+            self.timers.disarm(old.timer);
+        }
+    }
+
+    pub(in crate::sip) fn handle_repeat_due(&mut self, leg: LegId, now: Now) {
+        let Some(repeat) = self.sessions.get_mut(&leg).and_then(|session| session.repeat.as_mut()) else { return };
+        if now.mono_ns >= repeat.give_up_ns {
+            return self.handle_never_acked(leg, now);
+        }
+        repeat.interval_ms = (repeat.interval_ms * 2).min(T2);
+        let due = now.in_ms(repeat.interval_ms).min(repeat.give_up_ns);
+        repeat.timer = self.timers.arm(due, Timer::Repeat(leg));
+        let (key, response) = (repeat.key.clone(), repeat.response.clone());
+        self.respond_within(&key, response, now);
+    }
+
+    /// The ACK of a 2xx. Repeated ACKs and ACKs to nothing change nothing.
+    pub(in crate::sip) fn handle_ack(&mut self, msg: &Message, now: Now) {
+        let Some(leg) = self.leg_of(msg) else { return };
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let number = msg.cseq().map_or(0, |cseq| cseq.number);
+        let Some(repeat) = session.repeat.take_if(|repeat| repeat.cseq == number) else { return };
+        self.timers.disarm(repeat.timer);
+        let waiting = session.bye.take();
+        let body = (!msg.body.is_empty()).then(|| msg.body.clone());
+        self.events.push_back(Event::Acked { leg, body });
+        if let Some(why) = waiting {
+            self.send_bye(leg, &why, now);
+        }
+    }
+
+    /// 64·T1 without an ACK: the session ends by our BYE (§13.3.1.4).
+    fn handle_never_acked(&mut self, leg: LegId, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        session.repeat = None;
+        let why = match session.bye.take() {
+            Some(why) => why,
+            None => {
+                let why = Why::new(408, "no_ack");
+                self.events.push_back(Event::HungUp { leg, why: why.clone() });
+                why
+            }
+        };
+        self.send_bye(leg, &why, now);
+    }
+}

@@ -1,0 +1,206 @@
+//! The acts of a session that an INVITE made: a file each (RFC 3261 §9, §13, §14, §15).
+
+mod close;
+mod incoming;
+mod modify;
+mod outgoing;
+
+pub use outgoing::Dial;
+
+use super::dialog::{Dialog, Role};
+use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, Why};
+use super::message::{Message, Uri};
+use super::transaction::{Flow, TransactionKey, Transport};
+use crate::id::LegId;
+use crate::time::TimerId;
+
+/// Where a session stands.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    /// The peer's INVITE has no final response of ours.
+    Offered { key: TransactionKey, request: Box<Message>, tag: String },
+    /// Our INVITE has no final response.
+    Calling { key: TransactionKey, progressed: bool, cancelling: bool },
+    /// A 2xx was exchanged.
+    Up,
+    /// Our BYE is under way.
+    Closing,
+}
+
+/// A 2xx of ours that is sent again until its ACK comes (§13.3.1.4).
+#[derive(Clone, Debug)]
+pub(super) struct Repeat {
+    key: TransactionKey,
+    response: Message,
+    cseq: u32,
+    interval_ms: u64,
+    give_up_ns: u64,
+    timer: TimerId,
+}
+
+/// One session of ours with a peer.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    state: State,
+    flow: Flow,
+    /// Our Contact, with its angle brackets.
+    contact: String,
+    pub(super) dialog: Option<Dialog>,
+    repeat: Option<Repeat>,
+    /// The peer's re-INVITE that has no final response.
+    modify: Option<(TransactionKey, Box<Message>)>,
+    /// A BYE that waits for the ACK of our 2xx (§15).
+    bye: Option<Why>,
+}
+
+impl Session {
+    fn new(state: State, flow: Flow, contact: String) -> Self {
+        Self { state, flow, contact, dialog: None, repeat: None, modify: None, bye: None }
+    }
+
+    /// Where requests within the dialog go: the first route, else the peer's Contact where it names an address; streams stay on
+    /// their connection (RFC 3261 §12.2.1.1).
+    fn next_hop(&self) -> Flow {
+        let Some(dialog) = self.dialog.as_ref().filter(|_| self.flow.transport == Transport::Udp) else {
+            return self.flow;
+        };
+        let first = dialog.route_set().first().map(String::as_str);
+        let uri = match first {
+            Some(route) => route.trim().trim_start_matches('<').split('>').next().unwrap_or_default(),
+            None => dialog.remote_target(),
+        };
+        let address = uri.parse::<Uri>().ok().and_then(|uri| {
+            let ip = uri.host.trim_matches(['[', ']']).parse().ok()?;
+            Some(std::net::SocketAddr::new(ip, uri.port.unwrap_or(5060)))
+        });
+        Flow { remote: address.unwrap_or(self.flow.remote), ..self.flow }
+    }
+
+    fn facts(&self) -> Option<DialogFacts> {
+        let dialog = self.dialog.as_ref()?;
+        let (local_cseq, remote_cseq) = dialog.cseqs();
+        Some(DialogFacts {
+            id: dialog.id().clone(),
+            local_uri: dialog.local_uri().to_owned(),
+            remote_uri: dialog.remote_uri().to_owned(),
+            remote_target: dialog.remote_target().to_owned(),
+            route_set: dialog.route_set().to_vec(),
+            local_cseq,
+            remote_cseq,
+            flow: self.flow,
+        })
+    }
+}
+
+impl Endpoint {
+    /// The way to a leg's peer.
+    pub fn flow_of(&self, leg: LegId) -> Option<Flow> {
+        self.sessions.get(&leg).map(|session| session.flow)
+    }
+
+    /// Our Contact towards the peer of `flow`.
+    fn contact(&self, user: &str, flow: Flow) -> String {
+        let address = self.settings.advertised(flow);
+        let transport = if flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        if user.is_empty() {
+            format!("<sip:{address}{transport}>")
+        } else {
+            format!("<sip:{user}@{address}{transport}>")
+        }
+    }
+
+    fn tell_dialog(&mut self, leg: LegId) {
+        if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
+            self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
+        }
+    }
+
+    fn set_dialog(&mut self, leg: LegId, dialog: Dialog) {
+        let id = dialog.id();
+        self.dialogs.insert((id.call_id.clone(), id.local_tag.clone()), leg);
+        if let Some(session) = self.sessions.get_mut(&leg) {
+            session.dialog = Some(dialog);
+        }
+        self.tell_dialog(leg);
+    }
+
+    /// Takes back a dialog after a restart, to say BYE on it.
+    pub fn restore_dialog(&mut self, leg: LegId, facts: DialogFacts) {
+        let contact = self.contact("", facts.flow);
+        let mut session = Session::new(State::Up, facts.flow, contact);
+        let key = (facts.id.call_id.clone(), facts.id.local_tag.clone());
+        let origin = super::dialog::Origin {
+            id: facts.id,
+            local_uri: facts.local_uri,
+            remote_uri: facts.remote_uri,
+            remote_target: facts.remote_target,
+            record_route: facts.route_set,
+            cseq: facts.local_cseq,
+        };
+        session.dialog = Some(Dialog::restore(origin, facts.local_cseq, facts.remote_cseq));
+        self.dialogs.insert(key, leg);
+        self.sessions.insert(leg, session);
+    }
+
+    /// Forgets a session; what is left of its transactions runs out by itself.
+    fn forget_session(&mut self, leg: LegId) -> Option<Session> {
+        let session = self.sessions.remove(&leg)?;
+        if let Some(repeat) = &session.repeat {
+            self.timers.disarm(repeat.timer);
+        }
+        if let Some(id) = session.dialog.as_ref().map(Dialog::id) {
+            self.dialogs.remove(&(id.call_id.clone(), id.local_tag.clone()));
+        }
+        Some(session)
+    }
+
+    /// The dialog that a 2xx makes, from the request and the response to it (§12.1).
+    fn dialog_of(role: Role, request: &Message, response: &Message) -> Option<Dialog> {
+        let (from, to) = (request.from().ok()?, response.to().ok()?);
+        let tags = (from.tag().unwrap_or_default().to_owned(), to.tag().unwrap_or_default().to_owned());
+        let peer_says = if role == Role::Uac { response } else { request };
+        let target = match peer_says.contacts().ok()? {
+            super::message::Contacts::List(list) => list.into_iter().next()?.uri.to_string(),
+            super::message::Contacts::All => return None,
+        };
+        let record_route = peer_says.record_routes().ok()?.iter().map(ToString::to_string).collect();
+        let (local, remote, local_tag, remote_tag) = match role {
+            Role::Uac => (from.uri, to.uri, tags.0, tags.1),
+            Role::Uas => (to.uri, from.uri, tags.1, tags.0),
+        };
+        let call_id = request.call_id()?.to_owned();
+        let origin = super::dialog::Origin {
+            id: super::dialog::DialogId { call_id, local_tag, remote_tag },
+            local_uri: local.to_string(),
+            remote_uri: remote.to_string(),
+            remote_target: target,
+            record_route,
+            cseq: request.cseq().ok()?.number,
+        };
+        Some(Dialog::new(role, origin, 0))
+    }
+}
+
+/// The reason that a Reason header gives (RFC 3326), else `otherwise`.
+fn reason_of(msg: &Message, otherwise: Why) -> Why {
+    let Some(text) = msg.header("Reason") else { return otherwise };
+    let mut parts = text.split(';').map(str::trim);
+    let protocol = parts.next().unwrap_or_default();
+    let known = ["Q.850", "SIP"].iter().any(|name| protocol.eq_ignore_ascii_case(name));
+    let code = parts.find_map(|part| part.strip_prefix("cause=")?.trim().parse::<u16>().ok());
+    match code {
+        Some(code) if known && (1..700).contains(&code) && code != otherwise.code => Why::new(code, "peer_reason"),
+        _ => otherwise,
+    }
+}
+
+/// Headers that every INVITE and its 2xx carry.
+fn describe(mut message: Message, contact: &str, body: Option<String>) -> Message {
+    message.push("Contact", contact);
+    message.push("Allow", ALLOW);
+    message.push("Supported", "");
+    match body {
+        Some(body) => message.with_body("application/sdp", body.into_bytes()),
+        None => message,
+    }
+}

@@ -1,0 +1,74 @@
+//! Figures for metrics: what the switch holds and what it has done since its start.
+
+use std::collections::BTreeMap;
+
+use super::Switch;
+
+/// Counters of the switch's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) calls_offered: u64,
+    pub(super) calls_ended: u64,
+    pub(super) calls_bridged: u64,
+    pub(super) stranger_reports: u64,
+}
+
+/// A snapshot for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Calls in progress.
+    pub calls: u64,
+    /// Legs in progress.
+    pub legs: u64,
+    /// Open SIP transactions.
+    pub transactions: u64,
+    /// Bindings of phones.
+    pub bindings: u64,
+    /// Calls offered since the start.
+    pub calls_offered: u64,
+    /// Calls ended since the start.
+    pub calls_ended: u64,
+    /// Calls in which two parties were joined.
+    pub calls_bridged: u64,
+    /// INVITEs outside dialogs.
+    pub invites: u64,
+    /// Final responses to INVITEs outside dialogs by status.
+    pub responses: BTreeMap<u16, u64>,
+    /// Requests that were challenged.
+    pub challenges: u64,
+    /// Wrong answers to challenges.
+    pub wrong_answers: u64,
+    /// Messages refused or dropped before they were read whole.
+    pub malformed: u64,
+    /// Effects that left before their journal entry was written, because the disk was too slow.
+    pub early_effects: u64,
+    /// Reports of dropped packets from strangers.
+    pub stranger_reports: u64,
+    /// The last journal entry.
+    pub journal_seq: u64,
+}
+
+impl Switch {
+    /// The figures as they stand.
+    pub fn figures(&self) -> Figures {
+        let sip = self.endpoint.counts();
+        let [_, _, transactions, _] = self.endpoint.load();
+        Figures {
+            calls: self.calls.len() as u64,
+            legs: self.legs.len() as u64,
+            transactions: transactions as u64,
+            bindings: self.endpoint.registrar().len() as u64,
+            calls_offered: self.counts.calls_offered,
+            calls_ended: self.counts.calls_ended,
+            calls_bridged: self.counts.calls_bridged,
+            invites: sip.invites,
+            responses: sip.responses.clone(),
+            challenges: sip.challenges,
+            wrong_answers: sip.wrong_answers,
+            malformed: sip.malformed,
+            early_effects: self.outbox.early(),
+            stranger_reports: self.counts.stranger_reports,
+            journal_seq: self.outbox.last_seq(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A call comes in: written down first, then routed, sent into its flow, or refused.
+
+use super::party::{Media, Party, PartyCall, Role};
+use super::{Flow, Switch};
+use crate::call::{Call, Input};
+use crate::dialplan::{CallFacts, Cursor};
+use crate::id::{AgentId, CallId, LegId};
+use crate::journal::{Cause, Direction, Event, Personal};
+use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator};
+use crate::sip::endpoint::{Identity, Invite};
+use crate::time::Now;
+
+impl Switch {
+    pub(super) fn handle_invited(&mut self, leg: LegId, invite: Invite, now: Now) {
+        let id = CallId::new(now.wall_ms, self.random_u128());
+        self.counts.calls_offered += 1;
+        let trunk = match &invite.identity {
+            Identity::Trunk(trunk) => Some(trunk.clone()),
+            Identity::User(_) | Identity::Anyone => None,
+        };
+        let from_agent = match &invite.identity {
+            Identity::User(user) => Some(AgentId::from(user.as_str())),
+            Identity::Trunk(_) | Identity::Anyone => None,
+        };
+        let caller = Personal::number(&invite.caller);
+        let (direction, called) = (Direction::Inbound, invite.called.clone());
+        self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
+        let negotiator = Negotiator::new(self.random_u128() as u64);
+        let party = Party { call: id, role: Role::Caller, negotiator, media: None, offer: None, dialog_gone: false };
+        self.legs.insert(leg, party);
+        self.calls.insert(
+            id,
+            PartyCall {
+                call: Call::new(id, leg),
+                caller: leg,
+                number: invite.caller.clone(),
+                called: invite.called.clone(),
+                from_agent,
+                cursor: None,
+                flow_timer: None,
+                music: self.settings.default_music,
+                target: None,
+            },
+        );
+        match self.prepare_media(leg, &invite) {
+            Ok(()) => self.begin(id, trunk, now),
+            Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
+        }
+    }
+
+    /// Ports for the caller, and its offer read and judged before anything is promised.
+    fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
+        let offer = match invite.body.as_deref().map(Description::parse) {
+            None => None,
+            Some(Ok(offer)) => Some(offer),
+            Some(Err(error)) => {
+                tracing::info!(%error, "an offer cannot be read");
+                return Err(Cause::new(400, "bad_offer"));
+            }
+        };
+        let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        let local = self.local_media(lease.rtp_port, invite.flow, None);
+        let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
+        party.media = Some(Media::new(lease, invite.nat));
+        if let Some(offer) = offer {
+            // A trial on a copy: the real answer is made when the call is answered.
+            if let Err(refused) = party.negotiator.clone().answer(&offer, &local) {
+                tracing::info!(%refused, "an offer cannot be accepted");
+                return Err(Cause::new(refused.status(), "no_common_media"));
+            }
+            party.offer = Some(offer);
+        }
+        Ok(())
+    }
+
+    /// Our side of a leg's sound; `first` is the codec to prefer.
+    pub(super) fn local_media(&self, port: u16, flow: Flow, first: Option<AudioCodec>) -> LocalMedia {
+        let near = self.settings.sip.local_nets.iter().any(|net| net.contains(flow.remote.ip()));
+        let addr = self.settings.media_public.filter(|_| !near).unwrap_or(self.settings.media_address);
+        let mut codecs = vec![AudioCodec::Pcma, AudioCodec::Pcmu];
+        if let Some(first) = first {
+            codecs.sort_by_key(|codec| *codec != first);
+        }
+        LocalMedia { addr, port, codecs, dtmf: true, direction: Sending::SendRecv, ptime_ms: 20 }
+    }
+
+    /// Routes come before flows.
+    fn begin(&mut self, id: CallId, trunk: Option<crate::id::TrunkId>, now: Now) {
+        let Some(cell) = self.calls.get_mut(&id) else { return };
+        if let Some(route) = self.settings.routes.iter().find(|route| cell.called.starts_with(&route.prefix)) {
+            cell.target = Some(route.target);
+            let record = route.record;
+            let leg = self.endpoint.next_leg();
+            return self.tell(id, Input::Route { leg, record });
+        }
+        let facts = CallFacts { called: cell.called.clone(), caller: cell.number.clone(), trunk };
+        let floor = super::flow::Floor { acd: &self.acd, program: &self.settings.program };
+        match Cursor::start(self.settings.program.clone(), facts, now, &floor) {
+            Some(cursor) => {
+                let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());
+                cell.cursor = Some(cursor);
+                self.journal(Event::FlowEntered { call: id, flow, language }, now);
+                self.touched.push_back(id);
+            }
+            None => {
+                let cause = Cause::new(404, "unknown_number");
+                self.tell(id, Input::Hangup { cause, as_designed: false });
+            }
+        }
+    }
+}

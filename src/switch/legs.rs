@@ -1,0 +1,209 @@
+//! What happens on a leg: its answer, its end, another session.
+
+use super::Switch;
+use super::party::Role;
+use crate::acd;
+use crate::call::{CallState, Input};
+use crate::id::{AgentId, CallId, LegId};
+use crate::journal::{Cause, DialogState, Event, Personal, SegmentEnd};
+use crate::sdp::{AudioCodec, Description};
+use crate::sip::endpoint::{DialogFacts, Why};
+use crate::time::Now;
+
+impl Switch {
+    pub(super) fn handle_progressed(&mut self, leg: LegId, code: u16, now: Now) {
+        let Some(party) = self.legs.get(&leg) else { return };
+        let call = party.call;
+        match party.role.clone() {
+            // 182 and the like say that the call is under way, not that a phone rings.
+            Role::Agent(agent) if matches!(code, 180 | 183) => {
+                self.tell(call, Input::AgentRinging { leg });
+                self.acd.handle(acd::Input::PhoneRinging { agent, call }, now);
+            }
+            Role::Target if code == 180 => self.tell(call, Input::TargetRinging { leg }),
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_answered(&mut self, leg: LegId, body: Option<&[u8]>, now: Now) {
+        let Some(party) = self.legs.get_mut(&leg) else { return };
+        let call = party.call;
+        let settled = body.and_then(|body| Description::parse(body).ok());
+        let settled = settled.and_then(|answer| party.negotiator.accept_answer(&answer).ok());
+        let Some(negotiated) = settled else { return self.refuse_answer(leg, now) };
+        let codec_out = negotiated.codec;
+        if let Some(media) = party.media.as_mut().filter(|media| !media.released) {
+            media.settle(negotiated);
+        }
+        let (codec_out, is_agent) = (name_of(codec_out), matches!(party.role, Role::Agent(_)));
+        let codec_in = self.caller_codec(call);
+        let input = if is_agent {
+            Input::AgentAnswered { leg, codec_in, codec_out }
+        } else {
+            Input::TargetAnswered { leg, codec_in, codec_out }
+        };
+        self.tell(call, input);
+    }
+
+    /// The phone answered with a session that we cannot have: it is hung up, and counts as not reached.
+    fn refuse_answer(&mut self, leg: LegId, now: Now) {
+        tracing::warn!(leg = %leg, "a phone answered without a session that fits our offer");
+        self.endpoint.hang_up(leg, Why::new(488, "no_common_media"), now);
+        self.fail_leg(leg, SegmentEnd::Unreachable, Cause::new(488, "no_common_media"), now);
+    }
+
+    fn caller_codec(&self, call: CallId) -> String {
+        let caller = self.calls.get(&call).and_then(|cell| self.legs.get(&cell.caller));
+        let negotiated = caller.and_then(|party| party.media.as_ref()?.negotiated.as_ref());
+        let offered = || caller.and_then(|party| crate::sdp::preferred_codec(party.offer.as_ref()?));
+        negotiated.map(|negotiated| negotiated.codec).or_else(offered).map(name_of).unwrap_or_default()
+    }
+
+    pub(super) fn handle_failed(&mut self, leg: LegId, cause: Cause, now: Now) {
+        let end = match cause.code {
+            486 | 600 => SegmentEnd::Busy,
+            408 | 480 | 503 | 404 | 410 => SegmentEnd::Unreachable,
+            _ => SegmentEnd::Rejected,
+        };
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.dialog_gone = true;
+        }
+        self.fail_leg(leg, end, cause, now);
+        self.finish_leg(leg);
+    }
+
+    fn fail_leg(&mut self, leg: LegId, end: SegmentEnd, cause: Cause, now: Now) {
+        let Some(party) = self.legs.get(&leg) else { return };
+        let (call, is_target) = (party.call, party.role == Role::Target);
+        self.release_media(leg, now);
+        let input = if is_target { Input::TargetFailed { leg, cause } } else { Input::AgentFailed { leg, end, cause } };
+        self.tell(call, input);
+    }
+
+    pub(super) fn handle_hung_up(&mut self, leg: LegId, cause: Cause, now: Now) {
+        let Some(call) = self.legs.get(&leg).map(|party| party.call) else { return };
+        self.tell(call, Input::HungUp { leg, cause });
+        self.release_media(leg, now);
+    }
+
+    /// An ACK may carry the answer to the offer in our 2xx.
+    pub(super) fn handle_acked(&mut self, leg: LegId, body: Option<&[u8]>, now: Now) {
+        let Some(party) = self.legs.get_mut(&leg) else { return };
+        if !party.negotiator.has_offered() {
+            return;
+        }
+        let call = party.call;
+        let settled = body.and_then(|body| Description::parse(body).ok());
+        match settled.map(|answer| party.negotiator.accept_answer(&answer)) {
+            Some(Ok(negotiated)) => {
+                if let Some(media) = &mut party.media {
+                    media.settle(negotiated);
+                }
+                self.command_media(leg, now);
+                self.follow_hold(call, now);
+            }
+            _ if party.media.as_ref().is_some_and(|media| media.negotiated.is_some()) => {
+                party.negotiator.withdraw_offer();
+            }
+            _ => {
+                let cause = Cause::new(488, "no_answer_in_ack");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
+        }
+    }
+
+    /// The peer offers another session: hold, resume, another address or codec.
+    pub(super) fn handle_modified(&mut self, leg: LegId, body: Option<&[u8]>, now: Now) {
+        let ready = self.legs.get(&leg).and_then(|party| party.media.as_ref()).filter(|media| !media.released);
+        let (Some(port), Some(flow)) = (ready.map(|media| media.lease.rtp_port), self.endpoint.flow_of(leg)) else {
+            return self.endpoint.refuse_modify(leg, 488, now);
+        };
+        let local = self.local_media(port, flow, None);
+        let Some(party) = self.legs.get_mut(&leg) else { return };
+        let call = party.call;
+        let Some(body) = body else {
+            let offer = party.negotiator.offer(&local);
+            return self.endpoint.accept_modify(leg, offer, now);
+        };
+        let answered = Description::parse(body).ok().and_then(|offer| party.negotiator.answer(&offer, &local).ok());
+        let Some((answer, negotiated)) = answered else { return self.endpoint.refuse_modify(leg, 488, now) };
+        if let Some(media) = &mut party.media {
+            media.settle(negotiated);
+        }
+        self.endpoint.accept_modify(leg, answer, now);
+        self.command_media(leg, now);
+        self.follow_hold(call, now);
+    }
+
+    /// Brings the call, the agent's state and what is heard into line with who holds.
+    fn follow_hold(&mut self, call: CallId, now: Now) {
+        let Some(cell) = self.calls.get(&call) else { return };
+        let CallState::Bridged { agent, leg, .. } = cell.call.state().clone() else { return };
+        let caller = cell.caller;
+        let on = [caller, leg].into_iter().any(|leg| self.media_of(leg).is_some_and(|media| media.holds()));
+        self.tell(call, Input::Held { on });
+        if let Some(agent) = agent {
+            let input = if on { acd::Input::Hold { agent, call } } else { acd::Input::Resume { agent, call } };
+            self.acd.handle(input, now);
+        }
+        self.join(call, caller, leg, now);
+    }
+
+    pub(super) fn cancel_presentation(&mut self, call: CallId, agent: &AgentId, reason: SegmentEnd) {
+        let Some(cell) = self.calls.get(&call) else { return };
+        match cell.call.state() {
+            CallState::Presented { agent: presented, .. } if presented == agent => {
+                self.tell(call, Input::Withdraw { end: reason });
+            }
+            // A supervisor freed the agent: the conversation is cut.
+            CallState::Bridged { agent: Some(talking), .. } if talking == agent => {
+                let cause = Cause::new(31, "agent_freed");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_dialog(&mut self, leg: LegId, dialog: DialogFacts, now: Now) {
+        let Some(party) = self.legs.get(&leg) else { return };
+        let call = party.call;
+        let subject = self.calls.get(&call).map_or("", |cell| cell.number.as_str()).to_owned();
+        let personal = |value: String| Personal::of(&subject, value);
+        let dialog = DialogState {
+            call_id: dialog.id.call_id,
+            local_tag: dialog.id.local_tag,
+            remote_tag: dialog.id.remote_tag,
+            local_uri: personal(dialog.local_uri),
+            remote_uri: personal(dialog.remote_uri),
+            remote_target: personal(dialog.remote_target),
+            route_set: dialog.route_set,
+            local_cseq: dialog.local_cseq,
+            remote_cseq: dialog.remote_cseq,
+            flow: dialog.flow.to_string(),
+        };
+        self.journal(Event::DialogChanged { call, leg, dialog }, now);
+    }
+
+    pub(super) fn handle_dialog_gone(&mut self, leg: LegId, now: Now) {
+        if let Some(call) = self.orphans.remove(&leg) {
+            self.journal(Event::LegEnded { call, leg, cause: Cause::switch_restart() }, now);
+        }
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.dialog_gone = true;
+            self.release_media(leg, now);
+            self.finish_leg(leg);
+        }
+    }
+
+    /// A leg is gone once its dialog is closed and its ports are back.
+    pub(super) fn finish_leg(&mut self, leg: LegId) {
+        let done = self.legs.get(&leg).is_some_and(|party| party.dialog_gone && party.media.is_none());
+        if done && let Some(party) = self.legs.remove(&leg) {
+            self.tell(party.call, Input::LegGone { leg });
+        }
+    }
+}
+
+fn name_of(codec: AudioCodec) -> String {
+    codec.encoding().to_owned()
+}

@@ -1,0 +1,94 @@
+//! What the switch keeps of a call and of each party in it.
+
+use std::net::SocketAddr;
+
+use crate::call::Call;
+use crate::dialplan::Cursor;
+use crate::id::{AgentId, CallId, LegId};
+use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
+use crate::sdp::{Negotiated, Negotiator};
+use crate::time::TimerId;
+
+/// A call, its place in the dialplan, and what they need of each other.
+pub(super) struct PartyCall {
+    pub(super) call: Call,
+    pub(super) caller: LegId,
+    /// The caller's number: whose data the call's personal fields are.
+    pub(super) number: String,
+    pub(super) called: String,
+    /// The agent whose phone this call comes from, if it proved to be one.
+    pub(super) from_agent: Option<AgentId>,
+    /// None for a routed call.
+    pub(super) cursor: Option<Cursor>,
+    pub(super) flow_timer: Option<TimerId>,
+    /// What the caller hears while waiting.
+    pub(super) music: MusicId,
+    /// Where a routed call goes.
+    pub(super) target: Option<SocketAddr>,
+}
+
+/// Who a leg belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Caller,
+    Agent(AgentId),
+    /// The phone that a routed call goes to.
+    Target,
+}
+
+/// One leg.
+pub(super) struct Party {
+    pub(super) call: CallId,
+    pub(super) role: Role,
+    pub(super) negotiator: Negotiator,
+    pub(super) media: Option<Media>,
+    /// The peer's first offer, kept until the caller is answered.
+    pub(super) offer: Option<crate::sdp::Description>,
+    /// The dialog is closed on both sides, or never was.
+    pub(super) dialog_gone: bool,
+}
+
+/// A leg's media as the switch wants it.
+pub(super) struct Media {
+    pub(super) lease: PortLease,
+    pub(super) nat: bool,
+    /// Where the peer listens; kept through a hold that names no address.
+    pub(super) remote: Option<SocketAddr>,
+    pub(super) negotiated: Option<Negotiated>,
+    pub(super) send: Source,
+    pub(super) recording: Option<RecordingSpec>,
+    pub(super) epoch: u32,
+    /// The last state that was commanded.
+    pub(super) commanded: Option<LegMedia>,
+    /// Released, and waiting for the thread's last word.
+    pub(super) released: bool,
+}
+
+impl Media {
+    pub(super) fn new(lease: PortLease, nat: bool) -> Self {
+        Self {
+            lease,
+            nat,
+            remote: None,
+            negotiated: None,
+            send: Source::Silence,
+            recording: None,
+            epoch: 0,
+            commanded: None,
+            released: false,
+        }
+    }
+
+    /// Takes what an exchange of offer and answer settled.
+    pub(super) fn settle(&mut self, negotiated: Negotiated) {
+        if !negotiated.remote_rtp.ip().is_unspecified() {
+            self.remote = Some(negotiated.remote_rtp);
+        }
+        self.negotiated = Some(negotiated);
+    }
+
+    /// Whether the party asks for no sound.
+    pub(super) fn holds(&self) -> bool {
+        self.negotiated.as_ref().is_some_and(|negotiated| negotiated.hold)
+    }
+}

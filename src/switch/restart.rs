@@ -1,0 +1,60 @@
+//! A start: what the journal left open is closed, what it knows comes back.
+
+use super::{Restart, Switch};
+use crate::acd;
+use crate::id::{CallId, LegId};
+use crate::journal::{AgentState, DialogState, Event};
+use crate::sip::dialog::DialogId;
+use crate::sip::endpoint::{DialogFacts, Why};
+use crate::time::Now;
+
+impl Switch {
+    pub(super) fn resume(&mut self, restart: Restart, now: Now) {
+        let (node, version) = (self.settings.node.clone(), self.settings.version.clone());
+        self.journal(Event::Started { node, boot: restart.boot, version }, now);
+        for event in restart.closing {
+            self.journal(event, now);
+        }
+        for (call, leg, dialog) in restart.dialogs {
+            self.close_orphan(call, leg, dialog, now);
+        }
+        self.endpoint.restore_bindings(restart.bindings, now);
+        for (agent, state, since_wall_ms) in restart.agents {
+            // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
+            let bound = !self.endpoint.registrar().contacts(&self.endpoint.aor(agent.as_str())).is_empty();
+            let there = bound || self.settings.static_contacts.contains_key(&agent);
+            let signed_in = state != AgentState::Offline;
+            self.acd.handle(acd::Input::Restored { agent: agent.clone(), state, since_wall_ms }, now);
+            if signed_in && !there {
+                self.acd.handle(acd::Input::AgentSignedOut { agent }, now);
+            }
+        }
+        let phones: Vec<_> = self.settings.static_contacts.keys().cloned().collect();
+        for agent in phones {
+            self.acd.handle(acd::Input::AgentSignedIn { agent }, now);
+        }
+    }
+
+    /// Both sides of a call that the crash cut get their BYE.
+    fn close_orphan(&mut self, call: CallId, leg: LegId, dialog: DialogState, now: Now) {
+        let Ok(flow) = dialog.flow.parse() else {
+            tracing::error!(%call, flow = dialog.flow, "a dialog of the last run names no usable way; no BYE is sent");
+            let cause = crate::journal::Cause::switch_restart();
+            self.journal(Event::LegEnded { call, leg, cause }, now);
+            return;
+        };
+        let facts = DialogFacts {
+            id: DialogId { call_id: dialog.call_id, local_tag: dialog.local_tag, remote_tag: dialog.remote_tag },
+            local_uri: dialog.local_uri.value,
+            remote_uri: dialog.remote_uri.value,
+            remote_target: dialog.remote_target.value,
+            route_set: dialog.route_set,
+            local_cseq: dialog.local_cseq,
+            remote_cseq: dialog.remote_cseq,
+            flow,
+        };
+        self.orphans.insert(leg, call);
+        self.endpoint.restore_dialog(leg, facts);
+        self.endpoint.hang_up(leg, Why::new(41, "switch_restart"), now);
+    }
+}
