@@ -75,9 +75,10 @@ impl Switch {
     fn fail_leg(&mut self, leg: LegId, end: SegmentEnd, cause: Cause, now: Now) {
         let Some(party) = self.legs.get(&leg) else { return };
         let (call, is_target) = (party.call, party.role == Role::Target);
-        self.release_media(leg, now);
         let input = if is_target { Input::TargetFailed { leg, cause } } else { Input::AgentFailed { leg, end, cause } };
+        // First, so that the leg's end has this cause and not the bare one that it is gone.
         self.tell(call, input);
+        self.release_media(leg, now);
     }
 
     pub(super) fn handle_hung_up(&mut self, leg: LegId, cause: Cause, now: Now) {

@@ -1,0 +1,198 @@
+//! A daemon on a loopback address of the test's own.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use trunkline::records::CallRecord;
+use trunkline::store::{Folds, Journal};
+
+/// How long anything may take before a test gives up: long, for a busy machine; nothing waits for it to pass.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running floor.
+pub struct Daemon {
+    pub sip: SocketAddr,
+    pub http: SocketAddr,
+    pub host: Ipv4Addr,
+    data: TempDir,
+    config: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+/// An address of 127.0.0.0/8 that no other test of this process, nor likely of another one, has.
+pub fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
+    Ipv4Addr::new(127, 1 + (process % 200) as u8, 1 + (process / 200 % 250) as u8, 1 + (number % 250) as u8)
+}
+
+/// The plan with agents who are free at once.
+pub fn without_acw(plan: String) -> String {
+    plan.replace("acw = \"5s\"", "acw = \"0s\"")
+}
+
+impl Daemon {
+    /// The demo floor, with whatever `changes` makes of its dialplan.
+    pub fn start_with(changes: impl FnOnce(String) -> String, environment: &[(&str, &str)]) -> Self {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let data = tempfile::tempdir().expect("a folder");
+        let plan = std::fs::read_to_string(home.join("dialplans/demo.toml")).expect("the demo's plan");
+        std::fs::write(data.path().join("plan.toml"), changes(plan)).expect("written");
+        let host = own_address();
+        let address = |port: u16| format!("{host}:{port}");
+        let mut variables = vec![
+            ("TRUNKLINE__SIP__UDP".to_owned(), address(5060)),
+            ("TRUNKLINE__SIP__TCP".to_owned(), address(5060)),
+            ("TRUNKLINE__HTTP__LISTEN".to_owned(), address(8080)),
+            ("TRUNKLINE__RTP__ADDRESS".to_owned(), host.to_string()),
+            ("TRUNKLINE__DATA_DIR".to_owned(), data.path().join("data").display().to_string()),
+            ("TRUNKLINE__DIALPLANS".to_owned(), data.path().join("plan.toml").display().to_string()),
+        ];
+        variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut daemon = Self {
+            sip: SocketAddr::from((host, 5060)),
+            http: SocketAddr::from((host, 8080)),
+            host,
+            data,
+            config: home.join("config/demo.toml"),
+            environment: variables,
+            child: None,
+        };
+        daemon.run();
+        daemon
+    }
+
+    /// The demo floor without after-call work, so that records are final when a call is over.
+    pub fn start() -> Self {
+        Self::start_with(without_acw, &[])
+    }
+
+    /// Starts the process and waits until it answers.
+    pub fn run(&mut self) {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .args(["serve", "--config"])
+            .arg(&self.config)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("a log"))
+            .spawn();
+        self.child = Some(child.expect("the daemon starts"));
+        let socket = UdpSocket::bind((self.host, 0)).expect("a socket");
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
+        let local = socket.local_addr().expect("bound");
+        let since = Instant::now();
+        let mut answer = [0; 2048];
+        for attempt in 0.. {
+            let ask = format!(
+                "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {local};rport;branch=z9hG4bKready{attempt}\r\n\
+                 From: <sip:test@{local}>;tag=t\r\nTo: <sip:{0}>\r\nCall-ID: ready-{local}\r\nCSeq: {attempt} OPTIONS\r\n\
+                 Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+                self.sip
+            );
+            // Refused while nobody listens yet: the read's time-out paces the next try.
+            let _ = socket.send_to(ask.as_bytes(), self.sip);
+            if socket.recv(&mut answer).is_ok_and(|len| answer[..len].starts_with(b"SIP/2.0 200")) {
+                return;
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a child"));
+            assert!(ended.is_none() && since.elapsed() < PATIENCE, "no floor: {ended:?}\n{}", self.log());
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("running").id()
+    }
+
+    /// What the daemon has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("log")).unwrap_or_default()
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.data.path().join("data")
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(done.expect("kill runs").success());
+    }
+
+    /// Waits for the process to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.take().expect("running").wait().expect("a child")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("running");
+        child.kill().expect("killed");
+        child.wait().expect("a child");
+    }
+
+    /// Stops in order (calls in progress are cut) and gives every record, the last revision of each.
+    pub fn stop(&mut self) -> Vec<CallRecord> {
+        self.signal("TERM");
+        self.signal("TERM");
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        let records = self.records();
+        for record in &records {
+            assert_eq!(trunkline::records::check(record), vec![], "{record:?}");
+        }
+        records
+    }
+
+    /// The last revision of each record, folded from the journal of a stopped daemon.
+    pub fn records(&self) -> Vec<CallRecord> {
+        let journal = Journal::open(&self.data_dir()).expect("a journal that nobody holds");
+        let mut folds = Folds::default();
+        let mut records: Vec<CallRecord> = Vec::new();
+        for entry in journal.entries(1) {
+            folds.handle_entry(&entry.expect("an entry"));
+            while let Some(record) = folds.records.poll_record() {
+                match records.iter_mut().find(|known| known.call_id == record.call_id) {
+                    Some(known) => {
+                        assert_eq!(record.revision, known.revision + 1);
+                        *known = record;
+                    }
+                    None => records.push(record),
+                }
+            }
+        }
+        assert_eq!(folds.records.open_calls().count(), 0, "every call has ended");
+        assert_eq!(folds.records.dialogs().dialogs().count(), 0, "every dialog is closed");
+        records
+    }
+
+    /// The file of a record's recording.
+    pub fn recording(&self, record: &CallRecord) -> Vec<u8> {
+        let id = &record.recording.as_ref().expect("recorded").id;
+        let mut bytes = Vec::new();
+        let path = self.data_dir().join("recordings").join(format!("{id}.wav"));
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).expect("the recording");
+        bytes
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the daemon's log ---\n{}", self.log());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Ends that cross: whatever the order, no leg is left behind (the daemon's records say that every dialog is closed).
+
+use trunkline::journal::HangupBy;
+use trunkline::records::Disposition;
+
+use super::daemon::Daemon;
+use super::queue::{agent, caller, conversation};
+
+#[test]
+fn an_agents_answer_that_crosses_the_callers_end_is_hung_up() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.ring(&invite);
+    caller.hang_up();
+    // The CANCEL is on its way, and this phone has just been picked up.
+    agent.answer_unheard(&invite);
+    agent.expect("ACK", |text| text.is("ACK"));
+    agent.expect_bye();
+    let records = daemon.stop();
+    assert_eq!(records[0].disposition, Disposition::Abandoned);
+}
+
+#[test]
+fn a_cancel_that_crosses_our_answer_leaves_a_call_that_a_bye_ends() {
+    let mut daemon = Daemon::start();
+    let mut caller = caller(&daemon);
+    let invite = caller.invite("4002");
+    caller.cancel(&invite);
+    let answer = caller.expect("200 to INVITE", |t| t.is("200") && t.header("CSeq").ends_with("INVITE"));
+    caller.confirm(&answer);
+    caller.hang_up();
+    let records = daemon.stop();
+    assert_eq!(records.len(), 1);
+}
+
+#[test]
+fn a_200_is_repeated_until_its_ack_and_an_invite_seen_twice_is_one_call() {
+    let mut daemon = Daemon::start();
+    let mut caller = caller(&daemon);
+    let invite = caller.invite("4002");
+    let first = caller.expect("200", |t| t.is("200"));
+    caller.send(&invite);
+    let second = caller.expect("200 again", |t| t.is("200"));
+    assert_eq!(first.0, second.0);
+    caller.confirm(&second);
+    caller.hang_up();
+    assert_eq!(daemon.stop().len(), 1);
+}
+
+#[test]
+fn both_hang_up_at_once() {
+    let mut daemon = Daemon::start();
+    let (mut caller, mut agent) = conversation(&daemon);
+    caller.ear.hear(10);
+    std::thread::scope(|scope| {
+        scope.spawn(|| caller.hang_up());
+        scope.spawn(|| agent.hang_up());
+    });
+    let records = daemon.stop();
+    assert_eq!(records[0].disposition, Disposition::Answered);
+    assert_ne!(records[0].hangup_by, HangupBy::Switch);
+}
+
+#[test]
+fn an_orderly_stop_refuses_new_calls_and_lets_the_present_one_finish() {
+    let mut daemon = Daemon::start();
+    let (mut caller, agent) = conversation(&daemon);
+    caller.ear.hear(10);
+    daemon.signal("TERM");
+    let mut late = self::caller(&daemon);
+    // The signal and this call race; once the floor is closing, it stays so.
+    let refused = loop {
+        late.invite("4002");
+        let answer = late.expect("a final answer", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
+        if answer.is("503") {
+            break answer;
+        }
+        late.confirm(&answer);
+        late.hang_up();
+    };
+    late.ack_refusal(&refused);
+    assert!(refused.header("Retry-After").is_empty());
+    caller.ear.hear(20);
+    caller.hang_up();
+    agent.expect_bye();
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    let records = daemon.records();
+    assert!(records.iter().any(|record| record.disposition == Disposition::Answered && record.is_final));
+}

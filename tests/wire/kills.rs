@@ -1,0 +1,90 @@
+//! `kill -9` under load, again and again: every call that saw a 200 has exactly one record afterwards, every peer its BYE.
+
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::daemon::Daemon;
+use super::phone::Text;
+
+/// How often the daemon is killed.
+const KILLS: usize = 100;
+
+/// Places calls as fast as they are answered, until told to stop; gives the callers' numbers that saw a 200.
+fn load(
+    daemon_sip: std::net::SocketAddr,
+    host: std::net::Ipv4Addr,
+    lane: usize,
+    stop: &AtomicBool,
+) -> BTreeSet<String> {
+    let socket = UdpSocket::bind((host, 0)).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a time-out");
+    let local = socket.local_addr().expect("bound");
+    let mut answered = BTreeSet::new();
+    let mut buf = [0; 8192];
+    for number in 0.. {
+        if stop.load(Ordering::Acquire) {
+            return answered;
+        }
+        let caller = format!("9{lane:02}{number:06}");
+        let sdp =
+            format!("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n");
+        let invite = format!(
+            "INVITE sip:4002@{daemon_sip} SIP/2.0\r\nVia: SIP/2.0/UDP {local};rport;branch=z9hG4bK{caller}\r\n\
+             From: <sip:{caller}@{local}>;tag=t\r\nTo: <sip:4002@{daemon_sip}>\r\nCall-ID: {caller}\r\nCSeq: 1 INVITE\r\n\
+             Max-Forwards: 70\r\nContact: <sip:{caller}@{local}>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        // While nobody listens the datagram is lost, and the next call is as good.
+        let _ = socket.send_to(invite.as_bytes(), daemon_sip);
+        while let Ok(len) = socket.recv(&mut buf) {
+            let text = Text(String::from_utf8_lossy(&buf[..len]).into_owned());
+            if text.is("200") {
+                answered.insert(text.header("Call-ID").to_owned());
+            }
+        }
+    }
+    answered
+}
+
+#[test]
+fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
+    let mut daemon = Daemon::start();
+    let stop = AtomicBool::new(false);
+    let (sip, host) = (daemon.sip, daemon.host);
+    let answered: BTreeSet<String> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..4)
+            .map(|lane| {
+                scope.spawn({
+                    let stop = &stop;
+                    move || load(sip, host, lane, stop)
+                })
+            })
+            .collect();
+        for _ in 0..KILLS {
+            daemon.kill();
+            daemon.run();
+        }
+        stop.store(true, Ordering::Release);
+        lanes.into_iter().flat_map(|lane| lane.join().expect("a lane")).collect()
+    });
+    daemon.kill();
+    daemon.run();
+    daemon.signal("TERM");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    let records = daemon.records();
+    assert!(answered.len() > KILLS, "a real load: {} calls", answered.len());
+    let mut recorded = BTreeSet::new();
+    for record in &records {
+        assert!(recorded.insert(record.caller.clone()), "two records of {}", record.caller);
+        assert!(record.is_final && trunkline::records::check(record).is_empty(), "{record:?}");
+    }
+    let lost: Vec<_> = answered.difference(&recorded).collect();
+    assert!(lost.is_empty(), "calls that were answered and have no record: {lost:?}");
+    let cut = records.iter().filter(|record| record.cause.text == "switch_restart").count();
+    assert!(cut > 0, "kills cut calls");
+    eprintln!("{KILLS} kills, {} answered calls, {} records, {cut} cut by a restart", answered.len(), records.len());
+}

@@ -1,0 +1,13 @@
+//! The built daemon on real sockets: phones of our own that speak raw text, sipp and baresip; a module per behaviour.
+
+mod abandon;
+mod daemon;
+mod hangups;
+mod ivr;
+mod kills;
+mod phone;
+mod queue;
+mod refusals;
+mod rtp;
+mod start;
+mod tone;

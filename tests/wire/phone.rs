@@ -1,0 +1,308 @@
+//! A phone that speaks SIP as raw text over UDP: nothing of the project's own SIP is in it.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use md5::{Digest, Md5};
+
+use super::daemon::PATIENCE;
+use super::rtp::Ear;
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// A message as text, with its first line and headers to look at.
+#[derive(Clone, Debug)]
+pub struct Text(pub String);
+
+impl Text {
+    pub fn first(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
+
+    pub fn is(&self, word: &str) -> bool {
+        self.first().strip_prefix("SIP/2.0 ").unwrap_or(self.first()).starts_with(word)
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let wanted = format!("{}:", name.to_ascii_lowercase());
+        let line =
+            self.0.lines().take_while(|line| !line.is_empty()).find(|l| l.to_ascii_lowercase().starts_with(&wanted));
+        line.map_or("", |line| line[wanted.len()..].trim())
+    }
+
+    /// Where the session description wants RTP.
+    pub fn rtp(&self) -> SocketAddr {
+        let value = |start: &str| self.0.lines().find_map(|line| line.strip_prefix(start)).expect("in the SDP");
+        let port = value("m=audio ").split(' ').next().expect("a port");
+        format!("{}:{port}", value("c=IN IP4 ")).parse().expect("an address")
+    }
+}
+
+/// One phone with one call at a time.
+pub struct Phone {
+    pub user: String,
+    pub ear: Ear,
+    socket: UdpSocket,
+    local: SocketAddr,
+    server: SocketAddr,
+    cseq: u32,
+    call_id: String,
+    from: String,
+    to: String,
+    target: String,
+}
+
+impl Phone {
+    /// A phone of `user` at `host` whose microphone hears a tone of `hz`.
+    pub fn new(user: &str, host: Ipv4Addr, server: SocketAddr, hz: f64) -> Self {
+        let socket = UdpSocket::bind((host, 0)).expect("a socket");
+        let local = socket.local_addr().expect("bound");
+        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out");
+        let none = String::new;
+        Self {
+            user: user.to_owned(),
+            ear: Ear::open(host, hz),
+            socket,
+            local,
+            server,
+            cseq: 0,
+            call_id: none(),
+            from: none(),
+            to: none(),
+            target: none(),
+        }
+    }
+
+    pub fn send(&self, text: &str) {
+        self.socket.send_to(text.as_bytes(), self.server).expect("sent");
+    }
+
+    /// The next message that `wanted` likes. OPTIONS are answered on the way, everything else is passed over.
+    pub fn expect(&self, what: &str, wanted: impl Fn(&Text) -> bool) -> Text {
+        let since = Instant::now();
+        let mut seen = Vec::new();
+        loop {
+            assert!(since.elapsed() < PATIENCE, "{}: no {what}; seen {seen:?}", self.user);
+            let Some(text) = self.try_receive() else { continue };
+            if text.is("OPTIONS") {
+                self.reply(&text, "200 OK", "");
+            } else if wanted(&text) {
+                return text;
+            } else {
+                seen.push(text.first().to_owned());
+            }
+        }
+    }
+
+    /// What came within a tenth of a second, if anything.
+    pub fn try_receive(&self) -> Option<Text> {
+        let mut buf = [0; 8192];
+        let len = self.socket.recv(&mut buf).ok()?;
+        Some(Text(String::from_utf8_lossy(&buf[..len]).into_owned()))
+    }
+
+    fn sdp(&self, attributes: &str) -> String {
+        let ip = self.local.ip();
+        format!(
+            "v=0\r\no=- {0} {0} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {1} RTP/AVP 8 101\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n{attributes}",
+            NEXT.fetch_add(1, Ordering::Relaxed),
+            self.ear.port
+        )
+    }
+
+    fn request(&mut self, method: &str, uri: &str, extra: &str, body: &str) -> String {
+        self.cseq += 1;
+        self.numbered(method, uri, self.cseq, &branch(), extra, body)
+    }
+
+    fn numbered(&self, method: &str, uri: &str, cseq: u32, branch: &str, extra: &str, body: &str) -> String {
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
+             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:{4}@{0}>\r\n{extra}{kind}\
+             Content-Length: {5}\r\n\r\n{body}",
+            self.local,
+            self.from,
+            self.to,
+            self.call_id,
+            self.user,
+            body.len()
+        )
+    }
+
+    fn begin(&mut self, to: &str) {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.call_id = format!("{number}-{}", self.local);
+        self.from = format!("<sip:{}@{}>;tag=f{number}", self.user, self.local.ip());
+        self.to = format!("<sip:{to}@{}>", self.server.ip());
+        self.target = format!("sip:{to}@{}", self.server);
+    }
+
+    /// Registers with the password, for `expires` seconds; gives the last response.
+    pub fn register(&mut self, password: &str, expires: u32) -> Text {
+        self.begin(&self.user.clone());
+        let uri = format!("sip:{}", self.server);
+        let extra = format!("Expires: {expires}\r\n");
+        let first = self.request("REGISTER", &uri, &extra, "");
+        self.send(&first);
+        let challenge = self.expect("answer to REGISTER", |text| text.is("401"));
+        let answer = answer(&challenge, &self.user, password, "REGISTER", &uri);
+        let second = self.request("REGISTER", &uri, &format!("{extra}Authorization: {answer}\r\n"), "");
+        self.send(&second);
+        self.expect("end of REGISTER", |text| text.is("200") || text.is("4") || text.is("5"))
+    }
+
+    /// Sends an INVITE to a number and gives it, for whatever comes next.
+    pub fn invite(&mut self, number: &str) -> String {
+        self.invite_with(number, "")
+    }
+
+    /// The same with further header lines.
+    pub fn invite_with(&mut self, number: &str, extra: &str) -> String {
+        self.begin(number);
+        let body = self.sdp("");
+        let target = self.target.clone();
+        let invite = self.request("INVITE", &target, extra, &body);
+        self.send(&invite);
+        invite
+    }
+
+    /// Calls a number and is answered: acknowledged, and the tone goes out.
+    pub fn call(&mut self, number: &str) -> Text {
+        self.invite(number);
+        let answer = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+        self.confirm(&answer);
+        answer
+    }
+
+    /// Acknowledges a 200 and starts to speak.
+    pub fn confirm(&mut self, answer: &Text) {
+        self.to = answer.header("To").to_owned();
+        self.target = inside(answer.header("Contact"));
+        self.ear.speak_to(answer.rtp());
+        self.ack();
+    }
+
+    pub fn ack(&self) {
+        self.send(&self.numbered("ACK", &self.target, self.cseq, &branch(), "", ""));
+    }
+
+    /// Acknowledges a refusal with its INVITE's branch.
+    pub fn ack_refusal(&self, refusal: &Text) {
+        let via = refusal.header("Via");
+        let branch = via.split("branch=").nth(1).and_then(|rest| rest.split(';').next()).expect("a branch");
+        let to = refusal.header("To");
+        let ack = self.numbered("ACK", &self.target, self.cseq, branch, "", "");
+        self.send(&ack.replacen(&format!("To: {}", self.to), &format!("To: {to}"), 1));
+    }
+
+    /// CANCEL for the INVITE just sent.
+    pub fn cancel(&self, invite: &str) {
+        let branch = invite.split("branch=").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("a branch");
+        self.send(&self.numbered("CANCEL", &self.target, self.cseq, branch, "", ""));
+    }
+
+    /// Another session within the call; gives the final response, acknowledged.
+    pub fn modify(&mut self, attributes: &str) -> Text {
+        let (body, target) = (self.sdp(attributes), self.target.clone());
+        let invite = self.request("INVITE", &target, "", &body);
+        self.send(&invite);
+        let answer = self.expect("answer to re-INVITE", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
+        self.ack();
+        answer
+    }
+
+    /// Hangs up and waits for the answer.
+    pub fn hang_up(&mut self) {
+        let target = self.target.clone();
+        let bye = self.request("BYE", &target, "", "");
+        self.send(&bye);
+        self.expect("200 to BYE", |text| text.is("200") && text.header("CSeq").ends_with("BYE"));
+    }
+
+    /// Waits for the switch to hang up, and says yes.
+    pub fn expect_bye(&self) -> Text {
+        let bye = self.expect("BYE", |text| text.is("BYE"));
+        self.reply(&bye, "200 OK", "");
+        bye
+    }
+
+    /// Waits for a call; it becomes this phone's call.
+    pub fn expect_invite(&mut self) -> Text {
+        let invite = self.expect("INVITE", |text| text.is("INVITE"));
+        let tag = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.call_id = invite.header("Call-ID").to_owned();
+        self.from = format!("{};tag=p{tag}", invite.header("To"));
+        self.to = invite.header("From").to_owned();
+        self.target = inside(invite.header("Contact"));
+        self.cseq = 0;
+        invite
+    }
+
+    pub fn ring(&self, invite: &Text) {
+        self.reply_tagged(invite, "180 Ringing", "");
+    }
+
+    /// Answers a call, and waits for the ACK.
+    pub fn answer(&mut self, invite: &Text) {
+        self.answer_unheard(invite);
+        self.expect("ACK", |text| text.is("ACK"));
+    }
+
+    /// Answers a call and does not wait.
+    pub fn answer_unheard(&mut self, invite: &Text) {
+        let body = self.sdp("");
+        self.reply_tagged(invite, "200 OK", &body);
+        self.ear.speak_to(invite.rtp());
+    }
+
+    /// A response with our tag.
+    pub fn reply_tagged(&self, request: &Text, status: &str, body: &str) {
+        let tagged = request.0.replacen(&format!("To: {}", request.header("To")), &format!("To: {}", self.from), 1);
+        self.reply(&Text(tagged), status, body);
+    }
+
+    pub fn reply(&self, request: &Text, status: &str, body: &str) {
+        let mut text = format!("SIP/2.0 {status}\r\n");
+        for line in request.0.lines().take_while(|line| !line.is_empty()) {
+            let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            if ["via", "from", "to", "call-id", "cseq", "record-route"].contains(&name.as_str()) {
+                text += &format!("{line}\r\n");
+            }
+        }
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        text += &format!(
+            "Contact: <sip:{}@{}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            self.user,
+            self.local,
+            body.len()
+        );
+        self.send(&text);
+    }
+}
+
+fn branch() -> String {
+    format!("z9hG4bK{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn inside(contact: &str) -> String {
+    contact.trim_start_matches('<').split('>').next().unwrap_or_default().to_owned()
+}
+
+/// An MD5 answer to the challenge that offers it (RFC 2617).
+pub fn answer(challenge: &Text, user: &str, password: &str, method: &str, uri: &str) -> String {
+    let line = challenge.0.lines().find(|line| line.starts_with("WWW-Authenticate") && line.contains("algorithm=MD5"));
+    let line = line.expect("an MD5 challenge");
+    let value =
+        |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|r| r.split('"').next()).expect("a value");
+    let (realm, nonce) = (value("realm"), value("nonce"));
+    let hash = |text: String| Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (a1, a2) = (hash(format!("{user}:{realm}:{password}")), hash(format!("{method}:{uri}")));
+    let response = hash(format!("{a1}:{nonce}:00000001:abc:auth:{a2}"));
+    format!(
+        "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", algorithm=MD5, qop=auth, \
+         nc=00000001, cnonce=\"abc\", response=\"{response}\""
+    )
+}

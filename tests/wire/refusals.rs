@@ -1,0 +1,121 @@
+//! Requests for what is not served, each with the status that the RFC names.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use trunkline::records::Disposition;
+
+use super::daemon::Daemon;
+use super::phone::{Phone, Text, answer};
+use super::queue::caller;
+
+/// Sends a request and gives its final response.
+fn ask(daemon: &Daemon, method: &str, number: &str, extra: &str, body: &str) -> Text {
+    let socket = UdpSocket::bind((daemon.host, 0)).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
+    let local = socket.local_addr().expect("bound");
+    let text = format!(
+        "{method} sip:{number}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {local};rport;branch=z9hG4bK{method}{}\r\n\
+         From: <sip:13800138000@{local}>;tag=r\r\nTo: <sip:{number}@{}>{}\r\nCall-ID: {method}-{local}\r\nCSeq: 1 {method}\r\n\
+         Max-Forwards: 70\r\nContact: <sip:x@{local}>\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+        daemon.sip,
+        local.port(),
+        daemon.host,
+        if method == "BYE" { ";tag=nobody" } else { "" },
+        body.len()
+    );
+    socket.send_to(text.as_bytes(), daemon.sip).expect("sent");
+    loop {
+        let mut buf = [0; 8192];
+        let len = socket.recv(&mut buf).expect("an answer");
+        let answer = Text(String::from_utf8_lossy(&buf[..len]).into_owned());
+        if !answer.is("1") {
+            return answer;
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_request_gets_its_status() {
+    let mut daemon = Daemon::start();
+    let sdp = "Content-Type: application/sdp\r\n";
+    let no_codec =
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
+    for (method, number, extra, body, status) in [
+        ("OPTIONS", "4000", "", "", "200"),
+        ("MESSAGE", "4000", "", "", "405"),
+        ("SUBSCRIBE", "4000", "", "", "405"),
+        ("REFER", "4000", "", "", "405"),
+        ("DANCE", "4000", "", "", "501"),
+        ("BYE", "4000", "", "", "481"),
+        ("INVITE", "4000", "Require: 100rel\r\n", "", "420"),
+        ("INVITE", "4000", "Content-Type: text/plain\r\n", "hello", "415"),
+        ("INVITE", "4000", sdp, no_codec, "488"),
+        ("INVITE", "4000", sdp, "nonsense", "400"),
+        ("INVITE", "4999", "", "", "401"),
+        ("INVITE", "1001", "", "", "401"),
+        ("REGISTER", "1001", "", "", "401"),
+    ] {
+        let answer = ask(&daemon, method, number, extra, body);
+        assert!(answer.is(status), "{method} {number}: {answer:?}");
+        match status {
+            "405" => assert!(answer.header("Allow").contains("INVITE"), "{answer:?}"),
+            "415" => assert!(answer.header("Accept").contains("application/sdp"), "{answer:?}"),
+            "420" => assert_eq!(answer.header("Unsupported"), "100rel"),
+            "401" => assert!(answer.header("WWW-Authenticate").contains("SHA-256"), "{answer:?}"),
+            _ => {}
+        }
+    }
+    let records = daemon.stop();
+    // Those that were calls and were refused; a challenge or a request that cannot be read is none.
+    assert_eq!(records.len(), 2, "{records:?}");
+    assert!(records.iter().all(|record| record.disposition == Disposition::Refused && record.is_final));
+}
+
+#[test]
+fn a_phone_may_call_only_as_itself_and_only_what_exists() {
+    let mut daemon = Daemon::start();
+    for (user, number, status) in [("1001", "4999", "404"), ("1002", "4000", "200"), ("1002", "4999", "403")] {
+        let mut phone = Phone::new(user, daemon.host, daemon.sip, 440.0);
+        phone.invite(number);
+        let first = phone.expect("an answer", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
+        if first.is("200") {
+            // The carrier's address and number: nobody is asked.
+            phone.confirm(&first);
+            phone.hang_up();
+            continue;
+        }
+        assert!(first.is("401"), "{first:?}");
+        phone.ack_refusal(&first);
+        let uri = format!("sip:{number}@{}", daemon.sip);
+        let credentials = answer(&first, "1001", "demo", "INVITE", &uri);
+        let again = phone.invite_with(number, &format!("Authorization: {credentials}\r\n"));
+        let last = phone.expect("an answer", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
+        assert!(last.is(status), "{again}\n{last:?}");
+        phone.ack_refusal(&last);
+    }
+    let records = daemon.stop();
+    assert_eq!(records.len(), 2);
+}
+
+#[test]
+fn registrations_are_held_to_their_rules() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1003", daemon.host, daemon.sip, 440.0);
+    let brief = phone.register("demo", 5);
+    assert!(brief.is("423") && brief.header("Min-Expires") == "60", "{brief:?}");
+    assert!(phone.register("wrong", 300).is("401"));
+    assert!(phone.register("demo", 300).is("200"));
+    // Bindings and the agent's state survive kill -9.
+    daemon.kill();
+    daemon.run();
+    let mut caller = caller(&daemon);
+    caller.call("4001");
+    let invite = phone.expect_invite();
+    phone.answer(&invite);
+    caller.hang_up();
+    phone.expect_bye();
+    let gone = phone.register("demo", 0);
+    assert!(gone.is("200") && gone.header("Contact").is_empty(), "{gone:?}");
+    daemon.stop();
+}
