@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 
 use crate::engine::{self, Engine};
 use crate::net::{self, Net, NetEvent};
@@ -134,25 +134,26 @@ impl EventLoop {
 
     /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 deadlines.
     fn turn(&mut self) {
-        for order in self.parts.orders.try_iter().collect::<Vec<_>>() {
-            let Control::Drain { deadline_ms } = order;
+        while let Some(Control::Drain { deadline_ms }) = next(&mut self.parts.orders) {
             self.take(Input::Drain { deadline_ms });
         }
         // Only wakes: the figures are in Progress.
-        for _ in self.parts.progress.try_iter().take(BUDGET) {}
         for _ in 0..BUDGET {
-            let Ok(report) = self.parts.reports.try_recv() else { break };
+            let Some(_) = next(&mut self.parts.progress) else { break };
+        }
+        for _ in 0..BUDGET {
+            let Some(report) = next(&mut self.parts.reports) else { break };
             self.take(Input::Media(report));
         }
         for _ in 0..BUDGET {
-            let Ok(event) = self.parts.events.try_recv() else { break };
+            let Some(event) = next(&mut self.parts.events) else { break };
             self.take(match event {
                 NetEvent::Message { verdict, flow } => Input::Sip { verdict, flow },
                 NetEvent::Broken { flow } => Input::FlowBroken { flow },
             });
         }
         for _ in 0..BUDGET {
-            let Ok((id, command)) = self.parts.commands.requests.try_recv() else { break };
+            let Some((id, command)) = next(&mut self.parts.commands.requests) else { break };
             self.take(Input::Command { id, command });
         }
         let now = engine::now();
@@ -242,5 +243,17 @@ impl EventLoop {
         self.told = news;
         self.parts.switch.handle(Input::Journal(news), engine::now());
         true
+    }
+}
+
+/// The next one of a channel. A channel whose senders are gone is replaced by one that is silent for ever, or waiting would spin.
+fn next<T>(channel: &mut Receiver<T>) -> Option<T> {
+    match channel.try_recv() {
+        Ok(one) => Some(one),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => {
+            *channel = crossbeam_channel::never();
+            None
+        }
     }
 }
