@@ -2,6 +2,7 @@
 
 mod abandon;
 mod daemon;
+mod feature_codes;
 mod hangups;
 mod ivr;
 mod kills;
