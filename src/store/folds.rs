@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Entry;
+use crate::journal::{Entry, Event};
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
 /// The folds that a snapshot holds. Records are polled from [`Folds::records`] after each entry.
@@ -16,6 +16,7 @@ pub struct Folds {
     pub bindings: BindingsFold,
     /// The last entry folded; 0 before the first.
     seq: u64,
+    boot: u32,
 }
 
 impl Folds {
@@ -24,12 +25,20 @@ impl Folds {
         self.seq
     }
 
+    /// The number of the last start; the next one is one more. 0 before the first.
+    pub fn boot(&self) -> u32 {
+        self.boot
+    }
+
     /// Folds one entry; one that was folded already (a snapshot overlapping its tail) changes nothing.
     pub fn handle_entry(&mut self, entry: &Entry) {
         if entry.seq <= self.seq {
             return;
         }
         self.seq = entry.seq;
+        if let Event::Started { boot, .. } = entry.event {
+            self.boot = boot;
+        }
         self.records.handle_entry(entry);
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
