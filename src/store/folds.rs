@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Entry, Event};
+use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
 /// The folds that a snapshot holds. Records are polled from [`Folds::records`] after each entry.
@@ -14,6 +15,8 @@ pub struct Folds {
     pub agents: AgentsFold,
     /// Where each phone is bound.
     pub bindings: BindingsFold,
+    /// What is going on; a live view goes on from a copy of it.
+    pub live: LiveFold,
     /// The last entry folded; 0 before the first.
     seq: u64,
     boot: u32,
@@ -42,5 +45,6 @@ impl Folds {
         self.records.handle_entry(entry);
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
+        self.live.handle_entry(entry);
     }
 }
