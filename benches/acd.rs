@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use trunkline::acd::{Acd, AgentSettings, Ageing, Input, Output, QueueSettings, Settings};
+use trunkline::acd::{Acd, Ageing, AgentSettings, Input, Output, QueueSettings, Settings};
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::time::Now;
 
