@@ -121,3 +121,20 @@ fn registrations_are_held_to_their_rules() {
     assert!(gone.is("200") && gone.header("Contact").is_empty(), "{gone:?}");
     daemon.stop();
 }
+
+#[test]
+fn an_answer_to_a_challenge_counts_once() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1004", daemon.host, daemon.sip, 440.0);
+    // Registers by itself first, so that the dialog's headers stand.
+    assert!(phone.register("demo", 300).is("200"));
+    let uri = format!("sip:{}", daemon.sip);
+    let challenge = phone.register_again(&uri, "Expires: 300\r\n");
+    assert!(challenge.is("401"), "{challenge:?}");
+    let credentials = answer(&challenge, "1004", "demo", "REGISTER", &uri);
+    let extra = format!("Expires: 300\r\nAuthorization: {credentials}\r\n");
+    assert!(phone.register_again(&uri, &extra).is("200"));
+    let replayed = phone.register_again(&uri, &extra);
+    assert!(replayed.is("401") && replayed.0.contains("stale=true"), "{replayed:?}");
+    daemon.stop();
+}
