@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the tests need, by name; does nothing when they are there.
 set -euo pipefail
-packages=(espeak-ng sox)
+packages=(espeak-ng sox sip-tester baresip-core)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")

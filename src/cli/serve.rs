@@ -53,7 +53,7 @@ fn start(floor: floor::Floor) -> Result<Node, node::StartError> {
     let (requests_in, requests) = crossbeam_channel::bounded(COMMANDS);
     let (replies, replies_out) = crossbeam_channel::bounded(COMMANDS);
     let _ = (requests_in, replies_out);
-    node::open(&settings, Arc::new(floor.program), state, Box::new(|_| ()), CommandPort { requests, replies })
+    node::open(&settings, Arc::new(floor.program), state, |_| (), CommandPort { requests, replies })
 }
 
 fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit {

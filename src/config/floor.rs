@@ -9,6 +9,7 @@ use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, QueueId, TrunkId};
 use crate::media::{MusicId, PromptId};
+use crate::sip::digest;
 use crate::sip::endpoint::{self, Admission, User};
 use crate::sip::transaction::Transport;
 use crate::switch;
@@ -74,13 +75,18 @@ impl Settings {
             let nat = self.agents.get(name).is_some_and(|agent| agent.nat);
             (name.clone(), User { password: password.clone(), nat })
         };
+        let mut digest = digest::Settings::default();
+        if !self.sip.digest.is_empty() {
+            digest.algorithms.clone_from(&self.sip.digest);
+        }
         let udp = opening.udp.iter().map(|address| (Transport::Udp, *address));
         let tcp = opening.tcp.iter().map(|address| (Transport::Tcp, *address));
         endpoint::Settings {
             admission: Admission::Guarded,
             trunks: self.trunks.iter().map(|(name, trunk)| (TrunkId::from(name.as_str()), trunk.clone())).collect(),
             users: opening.passwords.iter().map(user).collect(),
-            digest: Default::default(),
+            digest,
+            md5_only: self.sip.md5_only.clone(),
             registrar: Default::default(),
             listen: udp.chain(tcp).collect(),
             public_address: self.sip.public_address,

@@ -128,6 +128,8 @@ impl Reader<'_> {
             udp: self.listen(&mut table, "udp"),
             tcp: self.listen(&mut table, "tcp"),
             public_address: self.address(&mut table, "public_address"),
+            digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
+            md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
         };
         let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
         if everywhere && sip.public_address.is_none() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use crate::sip::digest::Secret;
+use crate::sip::digest::{Algorithm, Secret};
 use crate::sip::trunk::{Net, Trunk};
 
 /// `[sip]`
@@ -16,6 +16,10 @@ pub struct SipSettings {
     pub tcp: Vec<SocketAddr>,
     /// The address that peers outside the local networks are told.
     pub public_address: Option<IpAddr>,
+    /// The hashes of digest authentication that are offered, in this order; SHA-256 and MD5 where empty.
+    pub digest: Vec<Algorithm>,
+    /// Beginnings of User-Agent values of phones that give up at a challenge with SHA-256; they are offered MD5 alone.
+    pub md5_only: Vec<String>,
 }
 
 /// `[rtp]`

@@ -324,6 +324,12 @@ impl MediaThread {
     fn arm(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         slot.armed_ns = slot.leg.deadline();
+        // One leg of a recording looks after it, so that the file moves on while nobody speaks.
+        if let Some((name, Side::Caller)) = &slot.recording
+            && let Some(at) = self.recorders.get(name).and_then(Recorder::deadline)
+        {
+            slot.armed_ns = slot.armed_ns.min(at);
+        }
         self.due.push(Reverse((slot.armed_ns, index)));
     }
 

@@ -74,6 +74,11 @@ impl Recorder {
         self.tap.handle_frame(side, frame, now);
     }
 
+    /// When to call [`Self::handle_tick`] (monotonic nanoseconds); none once it is closed.
+    pub fn deadline(&self) -> Option<u64> {
+        self.tap.poll_timeout()
+    }
+
     /// Lets time pass where nobody speaks.
     pub fn handle_tick(&mut self, now: Now) {
         self.tap.handle_timeout(now);

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 
 use crate::engine::{self, Engine};
 use crate::net::{self, Net, NetEvent};
+use crate::store::Feed;
 use crate::store::journal::{JournalHandle, Progress, Report};
 use crate::switch::{Command, CommandError, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch};
 use crate::time::Now;
@@ -62,7 +63,7 @@ pub(super) struct Parts {
     pub(super) engine: Engine,
     pub(super) net: Net,
     pub(super) journal: JournalHandle,
-    pub(super) feed: Box<dyn FnMut(&Entry) + Send>,
+    pub(super) feed: Feed,
     pub(super) reports: Receiver<MediaReport>,
     pub(super) progress: Receiver<Report>,
     pub(super) events: Receiver<NetEvent>,
@@ -94,7 +95,7 @@ impl EventLoop {
             self.wait();
             self.turn();
         }
-        let Parts { engine, net, journal, reports, mut switch, mut feed, .. } = self.parts;
+        let Parts { engine, net, journal, reports, mut switch, feed, .. } = self.parts;
         net.stop();
         // The media threads say their last words, which belong into the journal, while they end.
         drop(engine);
@@ -109,10 +110,10 @@ impl EventLoop {
             }
         }
         let mut journal = journal;
-        last.iter().for_each(&mut *feed);
         if let Err(error) = journal.append(&last) {
             tracing::error!(%error, entries = last.len(), "the last journal entries were not taken");
         }
+        last.iter().for_each(|entry| feed.push(entry));
         if let Err(error) = journal.close() {
             tracing::error!(%error, "the journal was not closed in order");
         }
@@ -219,7 +220,7 @@ impl EventLoop {
         }
         match self.parts.journal.append(&self.pending) {
             Ok(()) => {
-                self.pending.iter().for_each(&mut *self.parts.feed);
+                self.pending.iter().for_each(|entry| self.parts.feed.push(entry));
                 self.pending.clear();
             }
             // Kept, and tried again with the next turn; meanwhile new calls get 503.

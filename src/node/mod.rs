@@ -1,6 +1,5 @@
 //! The node: opens the floor from its files, and runs the one loop that owns the switch.
 
-mod closing;
 mod event_loop;
 mod opening;
 mod prompts;

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, PromptError};
-use super::{Node, closing};
 use crate::config::{Opening, Program, Prompt, Secret, SecretSource, Settings};
 use crate::engine::{self, Engine, EngineSettings, PortRange};
 use crate::net::{Limits, Net, NetError, NetSettings};
-use crate::store::{Folds, Journal, JournalError, SnapshotError, Snapshots};
+use crate::store::{Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
 
 /// Events of the network that may wait for the loop; more are dropped and counted by the net.
@@ -28,7 +28,7 @@ pub enum StartError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Restore(#[from] RestoreError),
     #[error(transparent)]
     Prompts(#[from] PromptError),
     #[error(transparent)]
@@ -41,14 +41,12 @@ pub enum StartError {
     System(std::io::Error),
 }
 
-/// What a start finds on the disk: the folds up to the last entry, and the journal behind them.
+/// What a start finds on the disk.
 pub struct State {
-    /// The folds.
-    pub folds: Folds,
     /// The journal, locked.
     pub journal: Journal,
-    /// What closes recordings that a crash left open.
-    pub closing: Vec<crate::switch::JournalEvent>,
+    /// Everything that it says, and what closes what a crash cut.
+    pub restored: Restored,
 }
 
 impl State {
@@ -66,18 +64,12 @@ impl State {
                 "the last run ended in the middle of a write; its torn tail is cut"
             );
         }
-        let mut folds: Folds = Snapshots::new(data_dir).load()?.unwrap_or_default();
-        for entry in journal.entries(folds.seq() + 1) {
-            folds.handle_entry(&entry?);
-            // The follower folds on from the database's own mark and tells these records there.
-            while folds.records.poll_record().is_some() {}
-        }
-        let closing = closing::events(data_dir, &folds);
-        Ok(Self { folds, journal, closing })
+        let restored = crate::store::restore(data_dir, &journal)?;
+        Ok(Self { journal, restored })
     }
 }
 
-/// Opens the floor and starts its loop. `feed` hears every journal entry.
+/// Opens the floor and starts its loop. `follow` adds those who follow the journal.
 ///
 /// # Errors
 /// Whatever keeps the floor from opening, each with what to do.
@@ -85,7 +77,7 @@ pub fn open(
     settings: &Settings,
     program: Arc<Program>,
     state: State,
-    feed: Box<dyn FnMut(&crate::switch::Entry) + Send>,
+    follow: impl FnOnce(&mut Feed),
     commands: CommandPort,
 ) -> Result<Node, StartError> {
     let data_dir = Path::new(&settings.data_dir);
@@ -106,6 +98,8 @@ pub fn open(
     let addresses = net.local_addresses().clone();
     let restart = restart(&state);
     let (journal, progress) = state.journal.start(Default::default())?;
+    let mut feed = Feed::new(data_dir, journal.progress().clone());
+    follow(&mut feed);
     let name = |((language, name), id)| (Prompt { language, name }, id);
     let opening = Opening {
         node: node_name(),
@@ -132,7 +126,7 @@ pub fn open(
 }
 
 fn restart(state: &State) -> Restart {
-    let folds = &state.folds;
+    let folds = &state.restored.folds;
     let binding = |(aor, contact, binding): (&str, &str, &crate::store::FoldedBinding)| Binding {
         aor: aor.to_owned(),
         uri: contact.to_owned(),
@@ -146,7 +140,7 @@ fn restart(state: &State) -> Restart {
     Restart {
         boot: folds.boot() + 1,
         next_seq: state.journal.next_seq(),
-        closing: folds.records.cut_by_restart().into_iter().chain(state.closing.iter().cloned()).collect(),
+        closing: state.restored.closing.clone(),
         dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),
         bindings: folds.bindings.bindings().map(binding).collect(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),

@@ -24,6 +24,11 @@ impl AgentsFold {
         self.agents.get(agent).map(|(state, _)| state)
     }
 
+    /// One agent's state and since when (wall ms).
+    pub fn get(&self, agent: &AgentId) -> Option<(&AgentState, i64)> {
+        self.agents.get(agent).map(|(state, since)| (state, *since))
+    }
+
     /// Folds one entry.
     pub fn handle_entry(&mut self, entry: &Entry) {
         if let Event::AgentChanged { agent, state } = &entry.event {

@@ -1,6 +1,6 @@
 //! The fold from entries to records.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::dialogs::DialogsFold;
 use super::open_call::OpenCall;
 use super::record::CallRecord;
 use super::wall::Wall;
-use crate::id::{CallId, LegId};
+use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{DialogState, Entry, Event};
 
 /// A call without an end, and what is needed to say BYE for it.
@@ -25,12 +25,14 @@ pub struct OpenCallView<'a> {
 /// Folds entries, in order, into one record per call.
 ///
 /// Drain [`Self::poll_record`] after each entry. A record comes with revision 1 when its call ends, and once more when the
-/// agents' after-call work and the recording are closed, unless they were already.
+/// agents' after-call work, the recording and (of an answered call) the caller's leg are closed, unless they were already.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
     node: String,
     calls: BTreeMap<CallId, OpenCall>,
     dialogs: DialogsFold,
+    /// Calls in which an agent spoke and that may wait for what the agent does next; swept when the agent's state changes.
+    owed: BTreeMap<AgentId, BTreeSet<CallId>>,
     ready: VecDeque<CallRecord>,
 }
 
@@ -47,6 +49,11 @@ impl Folder {
     /// The calls that have ended and whose record waits for after-call work or a recording.
     pub fn unfinished(&self) -> impl Iterator<Item = (CallId, &OpenCall)> {
         self.calls.iter().filter(|(_, call)| call.has_ended()).map(|(call, state)| (*call, state))
+    }
+
+    /// The recordings that have begun and are not closed: call, name, and since when.
+    pub fn open_recordings(&self) -> impl Iterator<Item = (CallId, &str, Wall)> {
+        self.calls.iter().filter_map(|(call, open)| open.open_recording().map(|(name, since)| (*call, name, since)))
     }
 
     /// All open dialogs, also those of calls that have ended.
@@ -66,12 +73,21 @@ impl Folder {
         self.dialogs.handle_entry(entry);
         let at = Wall(entry.wall_ms);
         match &entry.event {
-            Event::Started { node, .. } => self.node.clone_from(node),
+            Event::Started { node, .. } => {
+                self.node.clone_from(node);
+                let ended: Vec<_> = self.unfinished().map(|(id, _)| id).collect();
+                for id in ended {
+                    self.update(id, OpenCall::handle_start);
+                }
+            }
             Event::AgentChanged { agent, state } => {
-                let touched: Vec<_> =
-                    self.calls.iter().filter(|(_, call)| call.waits_for(agent)).map(|(id, _)| *id).collect();
-                for id in touched {
-                    self.update(id, |call| call.handle_agent(agent, state, at));
+                let mut owed = self.owed.remove(agent).unwrap_or_default();
+                for id in &owed {
+                    self.update(*id, |call| call.handle_agent(agent, state, at));
+                }
+                owed.retain(|id| self.calls.get(id).is_some_and(|call| call.waits_for(agent)));
+                if !owed.is_empty() {
+                    self.owed.insert(agent.clone(), owed);
                 }
             }
             event @ Event::CallOffered { call, .. } => {
@@ -81,6 +97,9 @@ impl Folder {
             }
             event => {
                 if let Some(id) = event.call() {
+                    if let Event::AgentAnswered { agent, .. } = event {
+                        self.owed.entry(agent.clone()).or_default().insert(id);
+                    }
                     self.update(id, |call| call.handle_event(event, at));
                 }
             }

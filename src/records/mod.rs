@@ -1,13 +1,14 @@
 //! Call records, folded from the journal.
 //!
 //! [`Folder`] turns entries into one [`CallRecord`] per call; [`AgentsFold`], [`BindingsFold`] and [`DialogsFold`] keep what a
-//! restart needs. All of them are plain data: serialised, they are the snapshot.
+//! restart needs, [`live::LiveFold`] what is going on. All of them are plain data: serialised, they are the snapshot.
 
 mod agents;
 mod bindings;
 mod check;
 mod dialogs;
 mod folder;
+pub mod live;
 mod open_call;
 #[cfg(test)]
 mod property;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{CallRecord, Disposition, Quality, Recording, Segment, Transfer};
 use super::wall::Wall;
-use crate::id::AgentId;
+use crate::id::{AgentId, LegId};
 use crate::journal::{AgentState, Cause, Event, HangupBy, LeaveReason, SegmentEnd};
 
 /// Where one presentation stands.
@@ -32,61 +32,43 @@ pub struct OpenCall {
     draft: CallRecord,
     /// The instant up to which times are counted; never goes back, though the wall clock may.
     clock: Wall,
+    /// The caller's leg; what is measured on it comes before its end.
+    leg: LegId,
+    leg_ended: bool,
     ended: bool,
     left: Option<LeaveReason>,
     position: u32,
     on_hold: bool,
+    /// Whether a person at another switch speaks, who has no segment.
+    peer: bool,
     /// Open presentations: index into the draft's segments, and phase.
     open: BTreeMap<AgentId, (usize, Phase)>,
     duties: BTreeMap<AgentId, Duty>,
+    /// When the recording that is not closed yet began.
+    recording_since: Option<Wall>,
 }
 
 impl OpenCall {
     /// A call from its [`Event::CallOffered`]; `None` for any other event.
     pub(super) fn offered(event: &Event, at: Wall, node: &str) -> Option<Self> {
-        let Event::CallOffered { call, direction, trunk, caller, called, .. } = event else { return None };
-        let draft = CallRecord {
-            call_id: *call,
-            linked_id: *call,
-            node: node.to_owned(),
-            revision: 0,
-            is_final: false,
-            trunk: trunk.clone(),
-            direction: *direction,
-            caller: caller.value.clone(),
-            called: called.clone(),
-            caller_class: None,
-            language: None,
-            flow: None,
-            path: Vec::new(),
-            started: at,
-            answered: None,
-            agent_answered: None,
-            ended: at,
-            disposition: Disposition::Failed,
-            hangup_by: HangupBy::Switch,
-            cause: Cause::switch_restart(),
-            queue: None,
-            queue_entered: None,
-            queue_left: None,
-            wait_ms: 0,
-            ring_ms: 0,
-            talk_ms: 0,
-            hold_ms: 0,
-            acw_ms: 0,
-            segments: Vec::new(),
-            transfers: Vec::new(),
-            disposition_code: None,
-            resolved: None,
-            notes: None,
-            survey: None,
-            recording: None,
-            quality: None,
-            codec_in: None,
-            codec_out: None,
-        };
-        let (open, duties) = (BTreeMap::new(), BTreeMap::new());
-        Some(Self { draft, clock: at, ended: false, left: None, position: 0, on_hold: false, open, duties })
+        let Event::CallOffered { call, leg, direction, trunk, caller, called } = event else { return None };
+        let mut draft = CallRecord::begun(*call, node, *direction, at);
+        draft.trunk.clone_from(trunk);
+        (draft.caller, draft.called) = (caller.value.clone(), called.clone());
+        Some(Self {
+            draft,
+            clock: at,
+            leg: *leg,
+            leg_ended: false,
+            ended: false,
+            left: None,
+            position: 0,
+            on_hold: false,
+            peer: false,
+            open: BTreeMap::new(),
+            duties: BTreeMap::new(),
+            recording_since: None,
+        })
     }
 
     /// The record as far as it is known; `ended`, `cause` and `disposition` count only once [`Self::has_ended`].
@@ -94,7 +76,7 @@ impl OpenCall {
         &self.draft
     }
 
-    /// Whether the call has ended and only after-call work or its recording is missing.
+    /// Whether the call has ended and only after-call work, its recording or the end of the caller's leg is missing.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
@@ -102,6 +84,12 @@ impl OpenCall {
     /// Whether the caller is in a queue.
     pub fn is_waiting(&self) -> bool {
         self.draft.queue_entered.is_some() && self.draft.queue_left.is_none()
+    }
+
+    /// The recording that has begun and is not closed: its name and since when.
+    pub fn open_recording(&self) -> Option<(&str, Wall)> {
+        let recording = self.draft.recording.as_ref().filter(|recording| recording.state.is_none())?;
+        Some((&recording.id, self.recording_since?))
     }
 
     /// What closes the call after a crash, in order.
@@ -127,6 +115,7 @@ impl OpenCall {
                 self.handle_media(event);
             }
             Event::AcwEnded { agent, .. } => self.release(agent),
+            Event::LegEnded { leg, .. } => self.leg_ended |= *leg == self.leg,
             // The record's times are closed with the call.
             _ if self.ended => {}
             Event::QueueEntered { .. } | Event::QueueLeft { .. } => self.handle_queue(event),
@@ -140,6 +129,12 @@ impl OpenCall {
                 self.draft.codec_in = Some(codec_in.clone());
                 self.draft.codec_out = Some(codec_out.clone());
                 self.answer(agent);
+            }
+            Event::PeerAnswered { codec_in, codec_out, .. } => {
+                self.draft.codec_in = Some(codec_in.clone());
+                self.draft.codec_out = Some(codec_out.clone());
+                self.peer = true;
+                self.person_speaks();
             }
             Event::HoldBegan { .. } => self.on_hold = true,
             Event::HoldEnded { .. } => self.on_hold = false,
@@ -170,10 +165,16 @@ impl OpenCall {
         self.duties.contains_key(agent)
     }
 
+    /// A start lies behind: what was to be told of an ended call's leg will not come any more.
+    pub(super) fn handle_start(&mut self) {
+        self.leg_ended |= self.ended;
+    }
+
     /// The record, one revision higher than the last, if the call has ended.
     pub(super) fn tell(&mut self) -> Option<CallRecord> {
         let recording = self.draft.recording.as_ref().is_some_and(|recording| recording.state.is_none());
-        let is_final = self.duties.is_empty() && !recording;
+        let leg = self.draft.answered.is_some() && !self.leg_ended;
+        let is_final = self.duties.is_empty() && !recording && !leg;
         if !self.ended || (self.draft.revision > 0 && !is_final) {
             return None;
         }
@@ -190,7 +191,7 @@ impl OpenCall {
             return;
         }
         let is_in = |wanted: Phase| self.open.values().any(|(_, phase)| *phase == wanted);
-        let (ringing, talking) = (is_in(Phase::Ringing), is_in(Phase::Talking));
+        let (ringing, talking) = (is_in(Phase::Ringing), self.peer || is_in(Phase::Talking));
         if self.draft.agent_answered.is_some() {
             let counter = if talking && !self.on_hold { &mut self.draft.talk_ms } else { &mut self.draft.hold_ms };
             *counter = counter.saturating_add(ms);
@@ -256,6 +257,7 @@ impl OpenCall {
                 let (expected_ms, written_ms) = (0, 0);
                 self.draft.recording =
                     Some(Recording { id, state: None, expected_ms, written_ms, sha256: None, consent });
+                self.recording_since = Some(self.clock);
             }
             Event::RecordingClosed { recording, state, expected_ms, written_ms, sha256, .. } => {
                 let Some(kept) = self.draft.recording.as_mut().filter(|kept| kept.id == *recording) else { return };
@@ -301,14 +303,20 @@ impl OpenCall {
         if let Some(transfer) = self.draft.transfers.last_mut().filter(|transfer| transfer.to.is_none()) {
             transfer.to = Some(agent.clone());
         }
-        if self.draft.agent_answered.is_none() {
-            self.draft.agent_answered = Some(self.clock);
-            if self.is_waiting() {
-                self.left = Some(LeaveReason::Answered);
-                self.draft.queue_left = Some(self.clock);
-            }
-            self.draft.wait_ms = self.draft.queue_entered.map_or(0, |entered| self.clock.since(entered));
+        self.person_speaks();
+    }
+
+    /// The first person who speaks ends the wait.
+    fn person_speaks(&mut self) {
+        if self.draft.agent_answered.is_some() {
+            return;
         }
+        self.draft.agent_answered = Some(self.clock);
+        if self.is_waiting() {
+            self.left = Some(LeaveReason::Answered);
+            self.draft.queue_left = Some(self.clock);
+        }
+        self.draft.wait_ms = self.draft.queue_entered.map_or(0, |entered| self.clock.since(entered));
     }
 
     fn end_segment(&mut self, agent: &AgentId, reason: SegmentEnd) {
@@ -319,7 +327,7 @@ impl OpenCall {
         if reason == SegmentEnd::Transferred {
             self.draft.transfers.push(Transfer { at: self.clock, from: agent.clone(), to: None });
         }
-        if !self.open.values().any(|(_, phase)| *phase == Phase::Talking) {
+        if !self.peer && !self.open.values().any(|(_, phase)| *phase == Phase::Talking) {
             self.on_hold = false;
         }
     }
@@ -341,6 +349,7 @@ impl OpenCall {
         if *cause == Cause::switch_restart() {
             // Nobody tells that an agent of a cut call moved on; work that had begun keeps its deadline.
             self.duties.retain(|_, duty| *duty != Duty::Call);
+            self.leg_ended = true;
         }
         self.ended = true;
         self.draft.ended = self.clock;

@@ -17,6 +17,10 @@ fn offered(call: CallId) -> Event {
     Event::CallOffered { call, leg, direction: Direction::Inbound, trunk: None, caller, called: "4001".into() }
 }
 
+fn ended_leg(call: CallId) -> Event {
+    Event::LegEnded { call, leg: LegId(1), cause: Cause::normal() }
+}
+
 fn step(call: CallId, agent: u8, kind: u8) -> Event {
     let queue = QueueId::from("support");
     let agent = AgentId::from(["1001", "1002"][usize::from(agent % 2)]);
@@ -33,6 +37,8 @@ fn step(call: CallId, agent: u8, kind: u8) -> Event {
         12 => Event::SegmentEnded { call, agent, end: SegmentEnd::Transferred },
         13 => Event::SegmentEnded { call, agent, end: SegmentEnd::Agent },
         14 => Event::AgentChanged { agent, state: AgentState::Acw { call, until_ms: 0 } },
+        17 => Event::PeerAnswered { call, codec_in: "pcmu".into(), codec_out: "pcma".into() },
+        18 => ended_leg(call),
         15 => Event::RecordingStarted { call, recording: "r".into(), consent: "announced".into() },
         _ => Event::CallEnded { call, by: HangupBy::Caller, cause: Cause::normal(), disposition: "failed".into() },
     }
@@ -42,7 +48,7 @@ proptest! {
     #[test]
     fn one_consistent_record_per_call(
         // Each step: which call, which agent, which event, and how far the wall clock moves (it may jump back).
-        steps in proptest::collection::vec((0u8..4, 0u8..2, 0u8..17, -300i64..2_000), 0..120),
+        steps in proptest::collection::vec((0u8..4, 0u8..2, 0u8..19, -300i64..2_000), 0..120),
     ) {
         let mut folder = Folder::default();
         let (mut wall_ms, mut seq) = (10_000, 0);
@@ -75,6 +81,7 @@ proptest! {
                 call: call(number), recording, state, expected_ms: 1, written_ms: 1, sha256,
             };
             fold(&mut folder, closed, wall_ms + 6_000);
+            fold(&mut folder, ended_leg(call(number)), wall_ms + 6_000);
         }
         let mut told: BTreeMap<CallId, Vec<CallRecord>> = BTreeMap::new();
         while let Some(record) = folder.poll_record() {
@@ -125,6 +132,7 @@ fn an_answered_call_is_told_twice_with_its_times() {
     let acw = AgentState::Acw { call: id, until_ms: 14_000 };
     events.push((9_000, Event::AgentChanged { agent: agent.clone(), state: acw }));
     events.push((14_000, Event::AcwEnded { call: id, agent: agent.clone() }));
+    events.push((14_100, ended_leg(id)));
     let (_, records) = fold_all(events);
     let told: Vec<_> = records.iter().map(|r| (r.revision, r.is_final, r.acw_ms)).collect();
     assert_eq!(told, [(1, false, 0), (2, true, 5_000)]);
@@ -155,15 +163,59 @@ fn a_restart_closes_what_was_open() {
 }
 
 #[test]
-fn an_abandoned_call_is_final_at_once() {
+fn an_abandoned_call_is_final_with_its_leg() {
     let id = call(1);
     let mut events: Vec<_> = answered_call(id).into_iter().take(5).collect();
     let ended =
         Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "abandoned".into() };
-    events.push((4_000, ended));
+    events.extend([(4_000, ended), (4_010, ended_leg(id))]);
     let (folder, records) = fold_all(events);
-    assert_eq!(folder.open_calls().count(), 0);
-    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(folder.unfinished().count(), 0);
+    let [_, record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((record.is_final, record.wait_ms, record.ring_ms), (true, 2_000, 1_000));
     assert_eq!(record.segments[0].end_reason, SegmentEnd::CallerLeft);
+}
+
+#[test]
+fn a_routed_call_speaks_without_a_segment_and_holds() {
+    let id = call(1);
+    let ended =
+        Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "answered".into() };
+    let events = vec![
+        (1_000, offered(id)),
+        (3_000, Event::PeerAnswered { call: id, codec_in: "pcmu".into(), codec_out: "pcma".into() }),
+        (3_000, step(id, 0, 0)),
+        (5_000, step(id, 0, 10)),
+        (6_000, step(id, 0, 11)),
+        (9_000, ended),
+        (9_020, ended_leg(id)),
+    ];
+    let (folder, records) = fold_all(events);
+    assert_eq!(folder.unfinished().count(), 0);
+    let record = records.last().unwrap();
+    assert_eq!((record.agent_answered, record.talk_ms, record.hold_ms), (Some(Wall(3_000)), 5_000, 1_000));
+    assert_eq!((record.codec_in.as_deref(), record.codec_out.as_deref()), (Some("pcmu"), Some("pcma")));
+    assert_eq!((record.segments.len(), record.wait_ms, check(record)), (0, 0, vec![]));
+}
+
+#[test]
+fn the_final_revision_of_an_answered_call_holds_what_was_measured() {
+    let id = call(1);
+    let ended =
+        Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "self_service".into() };
+    let measured = Event::QualityMeasured { call: id, leg: LegId(1), mos: Some(4.2), loss: 0.0, jitter_ms: 1.0 };
+    let mut events = vec![(1_000, offered(id)), (1_100, step(id, 0, 0)), (2_000, ended.clone()), (2_010, measured)];
+    let (mut folder, records) = fold_all(events.clone());
+    assert_eq!(records.iter().map(|r| (r.revision, r.is_final)).collect::<Vec<_>>(), [(1, false)]);
+    // A start in between: nothing more will be told of the leg.
+    let started = Event::Started { node: "n".into(), boot: 2, version: "0".into() };
+    folder.handle_entry(&Entry { seq: 9, wall_ms: 9_000, event: started });
+    assert!(folder.poll_record().is_some_and(|record| record.is_final && record.quality.is_some()));
+    events.push((2_020, ended_leg(id)));
+    let (_, records) = fold_all(events);
+    let last = records.last().unwrap();
+    assert_eq!((last.revision, last.is_final, last.quality.as_ref().and_then(|q| q.mos)), (2, true, Some(4.2)));
+    // A refused call has no leg to wait for.
+    let (_, records) = fold_all(vec![(1_000, offered(id)), (1_001, ended)]);
+    assert_eq!(records.iter().map(|r| (r.revision, r.is_final)).collect::<Vec<_>>(), [(1, true)]);
 }

@@ -198,3 +198,49 @@ pub struct CallRecord {
     /// Codec to the agent.
     pub codec_out: Option<String>,
 }
+
+impl CallRecord {
+    /// A record of which nothing is known but where and when it began: revision 0, as a crash would leave it.
+    pub(super) fn begun(call: CallId, node: &str, direction: Direction, at: Wall) -> Self {
+        Self {
+            call_id: call,
+            linked_id: call,
+            node: node.to_owned(),
+            revision: 0,
+            is_final: false,
+            trunk: None,
+            direction,
+            caller: String::new(),
+            called: String::new(),
+            caller_class: None,
+            language: None,
+            flow: None,
+            path: Vec::new(),
+            started: at,
+            answered: None,
+            agent_answered: None,
+            ended: at,
+            disposition: Disposition::Failed,
+            hangup_by: HangupBy::Switch,
+            cause: Cause::switch_restart(),
+            queue: None,
+            queue_entered: None,
+            queue_left: None,
+            wait_ms: 0,
+            ring_ms: 0,
+            talk_ms: 0,
+            hold_ms: 0,
+            acw_ms: 0,
+            segments: Vec::new(),
+            transfers: Vec::new(),
+            disposition_code: None,
+            resolved: None,
+            notes: None,
+            survey: None,
+            recording: None,
+            quality: None,
+            codec_in: None,
+            codec_out: None,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{Entry, Event};
+use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
 /// The folds that a snapshot holds. Records are polled from [`Folds::records`] after each entry.
@@ -14,10 +15,10 @@ pub struct Folds {
     pub agents: AgentsFold,
     /// Where each phone is bound.
     pub bindings: BindingsFold,
+    /// What is going on; a live view goes on from a copy of it.
+    pub live: LiveFold,
     /// The last entry folded; 0 before the first.
     seq: u64,
-    /// How often the daemon has started.
-    #[serde(default)]
     boot: u32,
 }
 
@@ -27,7 +28,7 @@ impl Folds {
         self.seq
     }
 
-    /// How often the daemon has started on this journal.
+    /// The number of the last start; the next one is one more. 0 before the first.
     pub fn boot(&self) -> u32 {
         self.boot
     }
@@ -38,11 +39,12 @@ impl Folds {
             return;
         }
         self.seq = entry.seq;
-        if let Event::Started { boot, .. } = &entry.event {
-            self.boot = *boot;
+        if let Event::Started { boot, .. } = entry.event {
+            self.boot = boot;
         }
         self.records.handle_entry(entry);
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
+        self.live.handle_entry(entry);
     }
 }

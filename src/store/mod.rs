@@ -1,15 +1,21 @@
 //! Journal files and what is folded from them.
 //!
-//! A start is: [`Snapshots::load`], then every entry of [`Journal::entries`] after its sequence through [`Folds::handle_entry`],
-//! then [`Journal::start`] for the writer.
+//! A start is: [`Journal::open`], [`restore`], then [`Journal::start`] for the writer, a [`Feed`] beside it, and a
+//! follower for each database. A stop is: the last entry pushed, [`journal::JournalHandle::close`], stop the followers.
 
+mod feed;
 mod folds;
 pub mod journal;
+mod recordings;
+mod restore;
 mod sampling;
 mod snapshot;
 
 pub use crate::records::Binding as FoldedBinding;
+pub use feed::{Drained, Feed, Tap};
 pub use folds::Folds;
 pub use journal::{Journal, JournalError};
+pub use recordings::{MendError, mend_recordings, recordings_dir};
+pub use restore::{RestoreError, Restored, restore};
 pub use sampling::recorded_calls;
 pub use snapshot::{SnapshotError, Snapshots};

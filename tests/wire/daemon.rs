@@ -175,6 +175,21 @@ impl Daemon {
         records
     }
 
+    /// Whether the journal's files hold a text, as they are on the disk now.
+    pub fn journal_has(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.data_dir().join("journal")).expect("the journal");
+        files.flatten().any(|file| {
+            let bytes = std::fs::read(file.path()).unwrap_or_default();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    }
+
+    /// How much the recordings' files hold now.
+    pub fn recorded_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.data_dir().join("recordings")).expect("the folder");
+        files.flatten().map(|file| file.metadata().map_or(0, |meta| meta.len())).sum()
+    }
+
     /// The file of a record's recording.
     pub fn recording(&self, record: &CallRecord) -> Vec<u8> {
         let id = &record.recording.as_ref().expect("recorded").id;

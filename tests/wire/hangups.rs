@@ -4,6 +4,7 @@ use trunkline::journal::HangupBy;
 use trunkline::records::Disposition;
 
 use super::daemon::Daemon;
+use super::phone::Phone;
 use super::queue::{agent, caller, conversation};
 
 #[test]
@@ -88,4 +89,20 @@ fn an_orderly_stop_refuses_new_calls_and_lets_the_present_one_finish() {
     assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
     let records = daemon.records();
     assert!(records.iter().any(|record| record.disposition == Disposition::Answered && record.is_final));
+}
+
+#[test]
+fn requests_within_a_dialog_go_by_the_route_that_its_invite_recorded() {
+    let mut daemon = Daemon::start();
+    let proxy = Phone::new("proxy", daemon.host, daemon.sip, 0.0);
+    let mut caller = caller(&daemon);
+    caller.invite_with("4003", &format!("Record-Route: <sip:{};lr>\r\n", proxy.local()));
+    let answer = caller.expect("200", |t| t.is("200"));
+    assert!(answer.header("Record-Route").contains(&proxy.local().to_string()), "{answer:?}");
+    caller.confirm(&answer);
+    let bye = proxy.expect("BYE by the route", |text| text.is("BYE"));
+    assert!(bye.header("Route").contains(&proxy.local().to_string()), "{bye:?}");
+    assert!(bye.first().contains("sip:13800138000@"), "the target stays in the Request-URI: {bye:?}");
+    proxy.reply(&bye, "200 OK", "");
+    assert_eq!(daemon.stop().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! The built daemon on real sockets: phones of our own that speak raw text, sipp and baresip; a module per behaviour.
 
 mod abandon;
+mod baresip;
 mod daemon;
 mod feature_codes;
 mod hangups;
@@ -10,5 +11,6 @@ mod phone;
 mod queue;
 mod refusals;
 mod rtp;
+mod sipp;
 mod start;
 mod tone;

@@ -74,6 +74,11 @@ impl Phone {
         }
     }
 
+    /// Where it listens.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
     pub fn send(&self, text: &str) {
         self.socket.send_to(text.as_bytes(), self.server).expect("sent");
     }
@@ -149,8 +154,13 @@ impl Phone {
         self.send(&first);
         let challenge = self.expect("answer to REGISTER", |text| text.is("401"));
         let answer = answer(&challenge, &self.user, password, "REGISTER", &uri);
-        let second = self.request("REGISTER", &uri, &format!("{extra}Authorization: {answer}\r\n"), "");
-        self.send(&second);
+        self.register_again(&uri, &format!("{extra}Authorization: {answer}\r\n"))
+    }
+
+    /// A further REGISTER with header lines of the test's own; gives its final response.
+    pub fn register_again(&mut self, uri: &str, extra: &str) -> Text {
+        let request = self.request("REGISTER", uri, extra, "");
+        self.send(&request);
         self.expect("end of REGISTER", |text| text.is("200") || text.is("4") || text.is("5"))
     }
 

@@ -163,3 +163,24 @@ fn after_call_work_keeps_the_next_call_away_until_it_ends() {
     let acw = records.iter().map(|record| record.acw_ms).max();
     assert!(acw.is_some_and(|acw| (1_950..3_000).contains(&acw)), "{records:?}");
 }
+
+#[test]
+fn strangers_packets_reach_nobody_and_are_counted() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    let answer = caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.ear.hear(30);
+    let stranger = super::rtp::Ear::open(super::daemon::own_address(), 2_500.0);
+    for target in [answer.rtp(), invite.rtp()] {
+        stranger.speak_to(target);
+        let (by_agent, by_caller) = (agent.ear.hear(60), caller.ear.hear(60));
+        assert!(tone::share(&by_agent, 2_500.0) < 0.01 && tone::share(&by_agent[1_600..], CALLER_HZ) > 0.9);
+        assert!(tone::share(&by_caller, 2_500.0) < 0.01 && tone::share(&by_caller[1_600..], AGENT_HZ) > 0.9);
+    }
+    caller.hang_up();
+    agent.expect_bye();
+    daemon.stop();
+    assert!(daemon.log().contains("packets from strangers are dropped"), "{}", daemon.log());
+}

@@ -62,7 +62,9 @@ fn every_kind_of_request_gets_its_status() {
             "405" => assert!(answer.header("Allow").contains("INVITE"), "{answer:?}"),
             "415" => assert!(answer.header("Accept").contains("application/sdp"), "{answer:?}"),
             "420" => assert_eq!(answer.header("Unsupported"), "100rel"),
-            "401" => assert!(answer.header("WWW-Authenticate").contains("SHA-256"), "{answer:?}"),
+            "401" => {
+                assert!(answer.0.contains("algorithm=SHA-256") && answer.0.contains("algorithm=MD5"), "{answer:?}")
+            }
             _ => {}
         }
     }
@@ -117,5 +119,22 @@ fn registrations_are_held_to_their_rules() {
     phone.expect_bye();
     let gone = phone.register("demo", 0);
     assert!(gone.is("200") && gone.header("Contact").is_empty(), "{gone:?}");
+    daemon.stop();
+}
+
+#[test]
+fn an_answer_to_a_challenge_counts_once() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1004", daemon.host, daemon.sip, 440.0);
+    // Registers by itself first, so that the dialog's headers stand.
+    assert!(phone.register("demo", 300).is("200"));
+    let uri = format!("sip:{}", daemon.sip);
+    let challenge = phone.register_again(&uri, "Expires: 300\r\n");
+    assert!(challenge.is("401"), "{challenge:?}");
+    let credentials = answer(&challenge, "1004", "demo", "REGISTER", &uri);
+    let extra = format!("Expires: 300\r\nAuthorization: {credentials}\r\n");
+    assert!(phone.register_again(&uri, &extra).is("200"));
+    let replayed = phone.register_again(&uri, &extra);
+    assert!(replayed.is("401") && replayed.0.contains("stale=true"), "{replayed:?}");
     daemon.stop();
 }

@@ -21,11 +21,18 @@ pub struct Settings {
     pub nonce_lifetime_ms: u64,
     /// Most nonces whose count is remembered at once.
     pub max_nonces: usize,
+    /// The hashes that are offered, in this order; others are refused. Clients take the first that they know (RFC 8760 §2.4).
+    pub algorithms: Vec<Algorithm>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { realm: "trunkline".into(), nonce_lifetime_ms: 60_000, max_nonces: 65_536 }
+        Self {
+            realm: "trunkline".into(),
+            nonce_lifetime_ms: 60_000,
+            max_nonces: 65_536,
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+        }
     }
 }
 
@@ -51,6 +58,9 @@ pub enum Refusal {
     /// The answer is for another realm.
     #[error("answer is for another realm")]
     Realm,
+    /// The answer uses a hash that is not offered.
+    #[error("answer uses a hash that is not offered")]
+    Algorithm,
     /// The answer leaves out `qop=auth`, which we always offer; without it a replay cannot be told (RFC 3261 §22.4).
     #[error("answer lacks qop=auth, which was offered")]
     Qop,
@@ -97,13 +107,14 @@ impl Authenticator {
         self.counts.len()
     }
 
-    /// Two `WWW-Authenticate` values, strongest first (RFC 8760 §2.3). `stale` after [`Verdict::Stale`] and
+    /// A `WWW-Authenticate` value for each hash that is offered (RFC 8760 §2.3). `stale` after [`Verdict::Stale`] and
     /// [`Verdict::Replayed`]. `random` must not repeat.
     pub fn challenge(&self, now: Now, random: u128, stale: bool) -> Vec<String> {
         let nonce = Nonce { expiry_ms: (now.mono_ns / MS).saturating_add(self.settings.nonce_lifetime_ms), random };
         let nonce = self.seal(nonce);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5]
+        let offered = self.settings.algorithms.iter();
+        offered
             .map(|algorithm| {
                 let realm = &self.settings.realm;
                 format!(
@@ -111,7 +122,7 @@ impl Authenticator {
                     algorithm.token()
                 )
             })
-            .into()
+            .collect()
     }
 
     /// Judges an answer for the request `method` `uri`. `password` is that of `credentials.username`, `None` where there
@@ -128,6 +139,9 @@ impl Authenticator {
         self.purge(now_ms);
         if credentials.realm != self.settings.realm {
             return Verdict::Refused(Refusal::Realm);
+        }
+        if !self.settings.algorithms.contains(&credentials.algorithm) {
+            return Verdict::Refused(Refusal::Algorithm);
         }
         let Some(auth) = &credentials.auth else { return Verdict::Refused(Refusal::Qop) };
         if !same_uri(&credentials.uri, uri) {

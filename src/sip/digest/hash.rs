@@ -36,6 +36,14 @@ impl Algorithm {
     }
 }
 
+impl std::str::FromStr for Algorithm {
+    type Err = ();
+
+    fn from_str(token: &str) -> Result<Self, ()> {
+        Self::from_token(token).ok_or(())
+    }
+}
+
 /// What enters a `response` besides the password; texts as they stand between the header's quotes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inputs<'a> {

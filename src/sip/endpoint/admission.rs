@@ -66,8 +66,12 @@ impl Endpoint {
         self.counts.challenges += 1;
         let (tag, random) = (self.draw(), self.draw_u128());
         let mut response = response_to(msg, 401, reason_phrase(401), Some(&tag));
+        let product = msg.header("User-Agent").unwrap_or_default();
+        let md5_only = self.settings.md5_only.iter().any(|start| product.starts_with(start.as_str()));
         for value in self.authenticator.challenge(now, random, stale) {
-            response.push("WWW-Authenticate", value);
+            if !md5_only || value.contains("algorithm=MD5") {
+                response.push("WWW-Authenticate", value);
+            }
         }
         self.respond(key, response, now);
     }

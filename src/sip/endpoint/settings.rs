@@ -38,6 +38,8 @@ pub struct Settings {
     pub users: BTreeMap<String, User>,
     /// Challenges.
     pub digest: digest::Settings,
+    /// Beginnings of User-Agent values of phones that give up at a challenge with SHA-256; they are offered MD5 alone.
+    pub md5_only: Vec<String>,
     /// Bindings.
     pub registrar: registrar::Settings,
     /// Where we listen; the first of a transport and family is where requests of ours start.

@@ -59,15 +59,13 @@ impl Journal {
 
     /// The entries from `from_seq` on, in order. Holds one segment in memory. Ends after the first error.
     pub fn entries(&self, from_seq: u64) -> Entries {
-        // Starts at the last segment that begins at or before `from_seq`; an unreadable header is met again, and reported, there.
-        let begins = |number: &u32| first_seq_of(&segment::path(&self.dir, *number)).is_some_and(|seq| seq <= from_seq);
-        let start = self.segments.iter().rposition(begins).unwrap_or(0);
         Entries {
             dir: self.dir.clone(),
-            left: self.segments.iter().skip(start).rev().copied().collect(),
+            left: from(&self.dir, &self.segments, from_seq),
             end_of_last: self.end,
             current: None,
             from_seq,
+            through_seq: u64::MAX,
             expected: None,
         }
     }
@@ -138,10 +136,19 @@ pub struct Entries {
     end_of_last: u64,
     current: Option<(PathBuf, Vec<u8>, usize)>,
     from_seq: u64,
+    through_seq: u64,
     expected: Option<u64>,
 }
 
 impl Entries {
+    /// The entries `from_seq` to `through_seq` of the journal in `data_dir` while a writer, of this process or another, goes
+    /// on. `through_seq` must be written already ([`super::Progress::written`]): nothing behind it is looked at.
+    pub fn between(data_dir: &Path, from_seq: u64, through_seq: u64) -> Result<Self, JournalError> {
+        let dir = data_dir.join("journal");
+        let left = if from_seq > through_seq { Vec::new() } else { from(&dir, &segment::list(&dir)?, from_seq) };
+        Ok(Self { dir, left, end_of_last: u64::MAX, current: None, from_seq, through_seq, expected: None })
+    }
+
     fn next_segment(&mut self) -> Result<bool, JournalError> {
         let Some(number) = self.left.pop() else { return Ok(false) };
         let path = segment::path(&self.dir, number);
@@ -162,6 +169,9 @@ impl Entries {
 
     fn read(&mut self) -> Result<Option<Entry>, JournalError> {
         loop {
+            if self.expected.is_some_and(|expected| expected > self.through_seq) {
+                return Ok(None);
+            }
             let Some((path, bytes, offset)) = &mut self.current else {
                 if self.next_segment()? {
                     continue;
@@ -216,6 +226,14 @@ fn scan(bytes: &[u8], first_seq: u64) -> (usize, u64, Option<String>) {
             }
         }
     }
+}
+
+/// The segments from the last one on that begins at or before `from_seq`, the next one last; an unreadable header is met
+/// again, and reported, when it is read.
+fn from(dir: &Path, segments: &[u32], from_seq: u64) -> Vec<u32> {
+    let begins = |number: &u32| first_seq_of(&segment::path(dir, *number)).is_some_and(|seq| seq <= from_seq);
+    let start = segments.iter().rposition(begins).unwrap_or(0);
+    segments.iter().skip(start).rev().copied().collect()
 }
 
 fn first_seq_of(path: &Path) -> Option<u64> {

@@ -1,0 +1,100 @@
+//! What is going on right now: the live views as a fold.
+
+mod call;
+mod counts;
+mod public;
+mod views;
+
+pub use call::{LiveCall, LiveState};
+pub use public::public;
+pub use views::{AgentLine, CallLine, QueueLine};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use self::counts::Counts;
+use super::{AgentsFold, Wall};
+use crate::id::{AgentId, CallId, QueueId};
+use crate::journal::{Entry, Event, LeaveReason};
+
+/// Calls in progress, agents' states, and what each queue served and lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveFold {
+    calls: BTreeMap<CallId, LiveCall>,
+    agents: AgentsFold,
+    counts: BTreeMap<QueueId, Counts>,
+}
+
+impl LiveFold {
+    /// How many calls are in progress.
+    pub fn calls_in_progress(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Every call in progress at `now`, oldest first.
+    pub fn calls(&self, now: Wall) -> Vec<CallLine> {
+        self.calls.iter().map(|(call, live)| CallLine::of(*call, live, now)).collect()
+    }
+
+    /// The agents named, in that order; one never heard of is offline.
+    pub fn agents<'a>(&self, agents: impl IntoIterator<Item = &'a AgentId>) -> Vec<AgentLine> {
+        agents.into_iter().map(|agent| self.agent(agent)).collect()
+    }
+
+    /// One agent.
+    pub fn agent(&self, agent: &AgentId) -> AgentLine {
+        AgentLine::of(agent, self.agents.get(agent))
+    }
+
+    /// A queue at `now` with these `members`; served and abandoned are counted from `day` on, to a quarter of an hour.
+    pub fn queue(&self, queue: &QueueId, members: &[AgentId], now: Wall, day: Wall) -> QueueLine {
+        let agents = self.agents(members);
+        let waiting: Vec<_> = self.calls.values().filter(|call| call.waits_in(queue)).collect();
+        let entered = waiting.iter().filter_map(|call| call.queue_entered()).min();
+        let (served, abandoned) = self.counts.get(queue).map_or((0, 0), |counts| counts.since(day));
+        QueueLine {
+            queue: queue.clone(),
+            waiting: waiting.len(),
+            presented: waiting.iter().filter(|call| call.is_presented()).count(),
+            longest_wait_ms: entered.map_or(0, |entered| now.since(entered)),
+            available: agents.iter().filter(|agent| agent.is_available()).count(),
+            signed_in: agents.into_iter().filter(AgentLine::is_signed_in).map(|line| line.agent).collect(),
+            members: members.to_vec(),
+            served_today: served,
+            abandoned_today: abandoned,
+        }
+    }
+
+    /// Folds one entry.
+    pub fn handle_entry(&mut self, entry: &Entry) {
+        self.agents.handle_entry(entry);
+        let at = Wall(entry.wall_ms);
+        match &entry.event {
+            event @ Event::CallOffered { call, .. } => {
+                if let Some(live) = LiveCall::offered(event, at) {
+                    self.calls.entry(*call).or_insert(live);
+                }
+            }
+            Event::CallEnded { call, .. } => {
+                self.calls.remove(call);
+            }
+            event => {
+                let Some(live) = event.call().and_then(|call| self.calls.get_mut(&call)) else { return };
+                let outcome = match event {
+                    Event::QueueLeft { reason, .. } => Some(*reason),
+                    Event::AgentAnswered { .. } => Some(LeaveReason::Answered),
+                    _ => None,
+                };
+                // The caller's wait counts once, for the queue that the record will name.
+                if let Some((reason, queue)) = outcome.and_then(|reason| Some((reason, live.take_wait(reason)?))) {
+                    self.counts.entry(queue).or_default().add(reason, at);
+                }
+                live.handle_event(event, at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

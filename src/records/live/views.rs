@@ -1,0 +1,132 @@
+//! The live views' lines, as the API shows them.
+
+use serde::Serialize;
+
+use super::call::{LiveCall, LiveState};
+use crate::id::{AgentId, CallId, QueueId};
+use crate::journal::AgentState;
+use crate::records::Wall;
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields carry the names of the call record")]
+pub struct CallLine {
+    pub call_id: CallId,
+    pub caller: String,
+    pub called: String,
+    pub trunk: Option<String>,
+    pub language: Option<String>,
+    pub flow: Option<String>,
+    pub step: Option<String>,
+    pub state: LiveState,
+    /// Since when the call is in its state.
+    pub since: Wall,
+    pub started: Wall,
+    /// The queue last entered.
+    pub queue: Option<QueueId>,
+    pub queue_entered: Option<Wall>,
+    pub agent: Option<AgentId>,
+    /// How long the caller has waited in queues up to now, or waited until a person spoke.
+    pub wait_ms: u64,
+}
+
+impl CallLine {
+    pub(super) fn of(call_id: CallId, live: &LiveCall, now: Wall) -> Self {
+        Self {
+            call_id,
+            caller: live.caller.clone(),
+            called: live.called.clone(),
+            trunk: live.trunk.clone(),
+            language: live.language.clone(),
+            flow: live.flow.clone(),
+            step: live.step.clone(),
+            state: live.state,
+            since: live.since,
+            started: live.started,
+            queue: live.queue.clone(),
+            queue_entered: live.queue_entered(),
+            agent: live.agent.clone(),
+            wait_ms: live.wait.map_or(0, |(entered, spent)| spent.unwrap_or_else(|| now.since(entered))),
+        }
+    }
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgentLine {
+    /// The agent.
+    pub agent: AgentId,
+    /// The state's name, as in the journal.
+    pub state: &'static str,
+    /// Why, where the agent is not ready.
+    pub reason: Option<String>,
+    /// The call that the state is about.
+    pub call: Option<CallId>,
+    /// Since when; none where the agent was never seen.
+    pub since: Option<Wall>,
+    /// When after-call work ends by itself.
+    pub until: Option<Wall>,
+}
+
+impl AgentLine {
+    pub(super) fn of(agent: &AgentId, seen: Option<(&AgentState, i64)>) -> Self {
+        let (mut reason, mut call, mut until) = (None, None, None);
+        let state = match seen.map_or(&AgentState::Offline, |(state, _)| state) {
+            AgentState::Offline => "offline",
+            AgentState::Available => "available",
+            AgentState::NotReady { reason: why } => {
+                reason = Some(why.clone());
+                "not_ready"
+            }
+            AgentState::Acw { call: about, until_ms } => {
+                (call, until) = (Some(*about), Some(Wall(*until_ms)));
+                "acw"
+            }
+            state @ (AgentState::Reserved { call: about }
+            | AgentState::Ringing { call: about }
+            | AgentState::Talking { call: about }
+            | AgentState::Hold { call: about }) => {
+                call = Some(*about);
+                match state {
+                    AgentState::Reserved { .. } => "reserved",
+                    AgentState::Ringing { .. } => "ringing",
+                    AgentState::Talking { .. } => "talking",
+                    _ => "hold",
+                }
+            }
+        };
+        let since = seen.map(|(_, since)| Wall(since));
+        Self { agent: agent.clone(), state, reason, call, since, until }
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        self.state == "available"
+    }
+
+    pub(super) fn is_signed_in(&self) -> bool {
+        self.state != "offline"
+    }
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueLine {
+    /// The queue.
+    pub queue: QueueId,
+    /// Callers in it.
+    pub waiting: usize,
+    /// Those of them for whom an agent was chosen.
+    pub presented: usize,
+    /// How long the longest of them has waited, ms.
+    pub longest_wait_ms: u64,
+    /// Members who could take a call now.
+    pub available: usize,
+    /// Members who are signed in.
+    pub signed_in: Vec<AgentId>,
+    /// All members.
+    pub members: Vec<AgentId>,
+    /// Callers whom an agent answered today.
+    pub served_today: u64,
+    /// Callers who left while waiting today.
+    pub abandoned_today: u64,
+}

@@ -1,0 +1,125 @@
+//! Which transitions a run reached, read from the journal.
+
+use std::collections::BTreeMap;
+
+use trunkline::journal::AgentState;
+use trunkline::switch::{Entry, JournalEvent};
+
+/// How often each transition was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage(BTreeMap<String, u64>);
+
+impl Coverage {
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut reached = Self::default();
+        let mut agents: BTreeMap<String, &'static str> = BTreeMap::new();
+        for entry in entries {
+            match &entry.event {
+                JournalEvent::AgentChanged { agent, state } => {
+                    let to = name_of(state);
+                    let from = agents.insert(agent.to_string(), to).unwrap_or("offline");
+                    reached.count(format!("agent {from} -> {to}"));
+                }
+                JournalEvent::CallEnded { by, disposition, cause, .. } => {
+                    let by = format!("{by:?}").to_lowercase();
+                    let restart = if cause.text == "switch_restart" { " (restart)" } else { "" };
+                    reached.count(format!("call ended by {by}: {disposition}{restart}"));
+                }
+                JournalEvent::SegmentEnded { end, .. } => reached.count(format!("segment ended: {end:?}")),
+                JournalEvent::QueueLeft { reason, .. } => reached.count(format!("queue left: {reason:?}")),
+                JournalEvent::RecordingClosed { state, .. } => reached.count(format!("recording {state:?}")),
+                JournalEvent::HoldBegan { .. } => reached.count("hold began".to_owned()),
+                JournalEvent::HoldEnded { .. } => reached.count("hold ended".to_owned()),
+                JournalEvent::PeerAnswered { .. } => reached.count("routed call answered".to_owned()),
+                _ => {}
+            }
+        }
+        reached
+    }
+
+    pub fn count(&mut self, what: String) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(what.clone()).or_default() += count;
+        }
+    }
+
+    /// What should have been reached and was not.
+    pub fn missing(&self) -> Vec<&'static str> {
+        EXPECTED.iter().copied().filter(|what| !self.0.contains_key(*what)).collect()
+    }
+
+    /// A line for each transition.
+    pub fn table(&self) -> String {
+        self.0.iter().map(|(what, count)| format!("{count:>8}  {what}\n")).collect()
+    }
+}
+
+fn name_of(state: &AgentState) -> &'static str {
+    match state {
+        AgentState::Offline => "offline",
+        AgentState::Available => "available",
+        AgentState::Reserved { .. } => "reserved",
+        AgentState::Ringing { .. } => "ringing",
+        AgentState::Talking { .. } => "talking",
+        AgentState::Hold { .. } => "hold",
+        AgentState::Acw { .. } => "acw",
+        AgentState::NotReady { .. } => "not_ready",
+    }
+}
+
+/// Every transition that this floor can reach.
+const EXPECTED: &[&str] = &[
+    "agent offline -> available",
+    "agent available -> reserved",
+    "agent available -> not_ready",
+    "agent available -> offline",
+    "agent reserved -> ringing",
+    "agent reserved -> talking",
+    "agent reserved -> available",
+    "agent reserved -> not_ready",
+    "agent ringing -> talking",
+    "agent ringing -> available",
+    "agent ringing -> not_ready",
+    "agent ringing -> offline",
+    "agent talking -> hold",
+    "agent talking -> acw",
+    "agent hold -> talking",
+    "agent hold -> acw",
+    "agent acw -> available",
+    "agent acw -> not_ready",
+    "agent acw -> offline",
+    "agent not_ready -> available",
+    "agent not_ready -> offline",
+    "call ended by caller: abandoned",
+    "call ended by caller: answered",
+    "call ended by caller: self_service",
+    "call ended by agent: answered",
+    "call ended by switch: self_service",
+    "call ended by switch: refused",
+    "call ended by switch: failed",
+    "call ended by switch: answered",
+    "call ended by switch: failed (restart)",
+    "call ended by switch: answered (restart)",
+    "segment ended: NoAnswer",
+    "segment ended: Busy",
+    "segment ended: Rejected",
+    "segment ended: Unreachable",
+    "segment ended: CallerLeft",
+    "segment ended: Agent",
+    "segment ended: Caller",
+    "segment ended: Switch",
+    "queue left: Answered",
+    "queue left: Abandoned",
+    "queue left: Timeout",
+    "queue left: Refused",
+    "queue left: Ended",
+    "recording Complete",
+    "recording Partial",
+    "hold began",
+    "hold ended",
+    "routed call answered",
+];

@@ -1,0 +1,153 @@
+//! The virtual journal: entries are written a little later and synced later still; a crash takes what was not.
+
+use rand_chacha::ChaCha12Rng;
+use trunkline::journal::AgentState;
+use trunkline::records::CallRecord;
+use trunkline::store::Folds;
+use trunkline::switch::{Entry, JournalEvent, JournalProgress, Restart};
+use trunkline::time::MS;
+
+use crate::dice::Dice;
+
+/// What a crash spares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// `kill -9`: what was written is there.
+    Kill,
+    /// No power: what was synced is there.
+    PowerCut,
+}
+
+pub struct Disk {
+    rng: ChaCha12Rng,
+    entries: Vec<Entry>,
+    pub progress: JournalProgress,
+    last_written_at: u64,
+    /// Entries that crashes took.
+    pub lost: usize,
+    /// Starts so far.
+    boots: u32,
+}
+
+impl Disk {
+    pub fn new(rng: ChaCha12Rng) -> Self {
+        Self { rng, entries: Vec::new(), progress: JournalProgress::default(), last_written_at: 0, lost: 0, boots: 0 }
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Takes an entry and says when its writing and its sync are to be told.
+    pub fn append(&mut self, entry: Entry, now_ns: u64) -> Result<[u64; 2], String> {
+        if entry.seq != self.entries.len() as u64 + 1 {
+            return Err(format!("entry {} follows entry {}", entry.seq, self.entries.len()));
+        }
+        let stall = if self.rng.thousandths(2) { 30 + self.rng.below(60) } else { 0 };
+        let written = now_ns + 50_000 + self.rng.below(4_000) * 1_000 + stall * MS;
+        let written = written.max(self.last_written_at);
+        self.last_written_at = written;
+        let synced = written + self.rng.between(5, 45) * MS;
+        self.entries.push(entry);
+        Ok([written, synced])
+    }
+
+    /// How far the disk has come when `seq` is written or synced.
+    pub fn reach(&mut self, seq: u64, synced: bool) -> JournalProgress {
+        self.progress.written = self.progress.written.max(seq);
+        if synced {
+            self.progress.synced = self.progress.synced.max(seq);
+        }
+        self.progress
+    }
+
+    pub fn crash(&mut self, crash: Crash) {
+        let kept = if crash == Crash::Kill { self.progress.written } else { self.progress.synced };
+        self.lost += self.entries.len() - kept as usize;
+        self.entries.truncate(kept as usize);
+        self.progress = JournalProgress { written: kept, synced: kept, ..JournalProgress::default() };
+        self.last_written_at = 0;
+    }
+
+    /// Folds everything that is there.
+    pub fn fold(&self) -> (Folds, Vec<CallRecord>) {
+        let mut folds = Folds::default();
+        let mut records = Vec::new();
+        for entry in &self.entries {
+            folds.handle_entry(entry);
+            records.extend(std::iter::from_fn(|| folds.records.poll_record()));
+        }
+        (folds, records)
+    }
+
+    /// What a start needs; `recordings` are the ends of those that the crash cut.
+    pub fn restart(&mut self, recordings: Vec<JournalEvent>) -> Restart {
+        let (folds, _) = self.fold();
+        self.boots += 1;
+        let known = |event: &JournalEvent| match event {
+            JournalEvent::RecordingClosed { recording, .. } => self.entries.iter().any(
+                |entry| matches!(&entry.event, JournalEvent::RecordingStarted { recording: id, .. } if id == recording),
+            ),
+            _ => true,
+        };
+        let mut closing: Vec<_> = recordings.into_iter().filter(known).collect();
+        closing.extend(self.unclosed(&closing));
+        closing.extend(folds.records.cut_by_restart());
+        let agents: Vec<_> =
+            folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect();
+        Restart {
+            boot: self.boots,
+            next_seq: folds.seq() + 1,
+            closing,
+            dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),
+            bindings: folds
+                .bindings
+                .bindings()
+                .map(|(aor, uri, binding)| crate::plan::binding(aor, uri, binding))
+                .collect(),
+            agents,
+        }
+    }
+
+    /// Recordings whose files were closed before the crash, but whose end was not journalled any more.
+    fn unclosed(&self, known: &[JournalEvent]) -> Vec<JournalEvent> {
+        let mut open = std::collections::BTreeMap::new();
+        for entry in &self.entries {
+            match &entry.event {
+                JournalEvent::RecordingStarted { call, recording, .. } => {
+                    open.insert(recording.clone(), *call);
+                }
+                JournalEvent::RecordingClosed { recording, .. } => {
+                    open.remove(recording);
+                }
+                _ => {}
+            }
+        }
+        for event in known {
+            if let JournalEvent::RecordingClosed { recording, .. } = event {
+                open.remove(recording);
+            }
+        }
+        let closed = |(recording, call)| JournalEvent::RecordingClosed {
+            call,
+            recording,
+            state: trunkline::journal::RecordingState::Partial,
+            expected_ms: 0,
+            written_ms: 0,
+            sha256: None,
+        };
+        open.into_iter().map(closed).collect()
+    }
+
+    /// Agents who are not signed out, by the journal.
+    pub fn signed_in(&self) -> Vec<String> {
+        let (folds, _) = self.fold();
+        let away = |state: &AgentState| matches!(state, AgentState::Offline);
+        folds
+            .agents
+            .agents()
+            .filter(|(_, state, _)| !away(state))
+            .map(|(agent, state, _)| format!("{agent}: {state:?}"))
+            .collect()
+    }
+}

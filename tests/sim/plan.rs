@@ -1,0 +1,137 @@
+//! The settings of the simulated floor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use trunkline::acd;
+use trunkline::dialplan::{self, Program, Prompt, Source, Surroundings};
+use trunkline::id::{AgentId, QueueId, TrunkId};
+use trunkline::media::{MusicId, PromptId};
+use trunkline::records::Binding as Folded;
+use trunkline::sip::digest::{self, Secret};
+use trunkline::sip::endpoint::{self, Admission, User};
+use trunkline::sip::registrar::{self, Binding, QualifySettings};
+use trunkline::sip::transaction::Transport;
+use trunkline::sip::trunk::Trunk;
+use trunkline::switch::{Route, Settings};
+
+use crate::media::THREADS;
+
+/// Agents of the floor.
+pub const AGENTS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
+/// How long the floor lets a phone ring, ms: as in `plan.toml`.
+pub const RING_MS: u64 = 12_000;
+/// The phone that numbers beginning with 7 (not recorded) and 8 (recorded) are routed to.
+pub const TARGET: &str = "10.3.0.1:5060";
+/// Where the switch listens, UDP and TCP.
+pub const LISTEN: &str = "10.0.0.1:5060";
+pub const PASSWORD: &str = "secret";
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+pub fn settings(program: &Arc<Program>) -> Settings {
+    let user = |name: &&str| ((*name).to_owned(), User { password: Secret::new(PASSWORD), nat: false });
+    let trunk = Trunk {
+        addresses: vec!["10.1.0.0/16".parse().unwrap_or_else(|()| panic!("a network"))],
+        numbers: vec!["4*".to_owned(), "7*".to_owned(), "8*".to_owned()],
+        nat: false,
+    };
+    let qualify = Some(QualifySettings { interval_ms: 300_000, failures: 2 });
+    let sip = endpoint::Settings {
+        md5_only: Vec::new(),
+        admission: Admission::Guarded,
+        trunks: BTreeMap::from([(TrunkId::from("carrier"), trunk)]),
+        users: AGENTS.iter().map(user).collect(),
+        digest: digest::Settings::default(),
+        registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
+        listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],
+        public_address: None,
+        local_nets: vec!["10.0.0.0/8".parse().unwrap_or_else(|()| panic!("a network"))],
+        product: "Trunkline".to_owned(),
+    };
+    Settings {
+        node: "sim".to_owned(),
+        version: "0".to_owned(),
+        sip,
+        acd: acd_settings(program),
+        program: Arc::clone(program),
+        media_address: address(LISTEN).ip(),
+        media_public: None,
+        media_threads: THREADS,
+        prompts: prompts(),
+        music: BTreeMap::new(),
+        default_music: MusicId(0),
+        routes: vec![
+            Route { prefix: "7".to_owned(), target: address(TARGET), record: false },
+            Route { prefix: "8".to_owned(), target: address(TARGET), record: true },
+        ],
+        static_contacts: BTreeMap::new(),
+    }
+}
+
+const NAMES: [&str; 9] = [
+    "recording_notice",
+    "choose_language",
+    "main_menu",
+    "invalid_key",
+    "no_key",
+    "all_busy",
+    "goodbye",
+    "line_works",
+    "welcome",
+];
+
+fn prompts() -> BTreeMap<Prompt, PromptId> {
+    let all = ["zh", "en"].into_iter().flat_map(|language| NAMES.into_iter().map(move |name| (language, name)));
+    all.enumerate().map(|(number, (language, name))| (prompt(language, name), PromptId(number as u32))).collect()
+}
+
+fn prompt(language: &str, name: &str) -> Prompt {
+    Prompt { language: language.to_owned(), name: name.to_owned() }
+}
+
+pub fn program() -> Arc<Program> {
+    let text = include_str!("plan.toml").to_owned();
+    let files: BTreeSet<String> =
+        ["zh", "en"].into_iter().flat_map(|l| NAMES.into_iter().map(move |name| format!("{l}/{name}.wav"))).collect();
+    let agents = AGENTS.iter().map(|agent| (*agent).to_owned()).collect();
+    let source = Source { file: "tests/sim/plan.toml".to_owned(), text };
+    let program = dialplan::load(&[source], Surroundings { prompts: &files, agents: Some(&agents) });
+    Arc::new(program.unwrap_or_else(|problems| panic!("the plan is wrong: {problems:#?}")))
+}
+
+fn acd_settings(program: &Program) -> acd::Settings {
+    let agent = |id: &&str| acd::AgentSettings { id: AgentId::from(*id), skills: BTreeMap::new() };
+    let queue = |(name, queue): (&String, &dialplan::Queue)| acd::QueueSettings {
+        id: QueueId::from(name.as_str()),
+        members: queue.members.iter().map(|member| AgentId::from(member.as_str())).collect(),
+        ring_timeout_ms: queue.ring_ms,
+        acw_ms: queue.acw_ms,
+        max_wait_ms: queue.max_wait_ms,
+        overflow: queue.overflow.iter().map(|o| acd::OverflowStep { after_ms: o.after_ms, to: o.to.clone() }).collect(),
+        capacity: Some(8),
+        required: BTreeMap::new(),
+    };
+    acd::Settings {
+        agents: AGENTS.iter().map(agent).collect(),
+        queues: program.queues().iter().map(queue).collect(),
+        ageing: acd::Ageing::default(),
+    }
+}
+
+/// A binding as the journal tells it.
+pub fn binding(aor: &str, uri: &str, folded: &Folded) -> Binding {
+    Binding {
+        aor: aor.to_owned(),
+        uri: uri.to_owned(),
+        call_id: folded.call_id.clone(),
+        cseq: folded.cseq,
+        expires_wall_ms: folded.expires_ms,
+        updated_wall_ms: 0,
+        q: 1_000,
+        flow: folded.flow.clone(),
+    }
+}

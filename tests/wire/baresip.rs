@@ -1,0 +1,154 @@
+//! Real softphones: two baresips, each with a tone of its own, through menu and queue.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use trunkline::journal::RecordingState;
+use trunkline::records::Disposition;
+
+use super::daemon::{Daemon, PATIENCE};
+use super::tone;
+
+/// A running baresip whose microphone hears a tone and whose loudspeaker writes files.
+struct Baresip {
+    child: Child,
+    console: UdpSocket,
+    listen: SocketAddr,
+    folder: TempDir,
+}
+
+impl Baresip {
+    fn start(account: &str, hz: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Its media leaves from the address that the system chooses, so it must be that one that it speaks of.
+        let host = Ipv4Addr::LOCALHOST;
+        let (sip, console, rtp) = (free_port(), free_port(), free_port() & !1);
+        let path = folder.path().display();
+        let config = format!(
+            "poll_method epoll\nsip_listen {host}:{sip}\nrtp_ports {rtp}-{}\n\
+             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_tmp account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen {host}:{console}\n\
+             audio_source aufile,{path}/tone.wav\naudio_player aufile,{path}/play.wav\naudio_alert aufile,{path}/alert.wav\n\
+             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n",
+            rtp + 1
+        );
+        std::fs::write(folder.path().join("config"), config).expect("written");
+        write_tone(&folder.path().join("tone.wav"), hz);
+        std::fs::write(folder.path().join("accounts"), format!("{account}\n")).expect("written");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        let child = Command::new("baresip")
+            .args(["-4", "-n", &host.to_string(), "-f"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn();
+        let listen = SocketAddr::from((host, console));
+        let console = UdpSocket::bind((host, 0)).expect("a socket");
+        let child = child.expect("baresip runs (Debian package baresip-core)");
+        Self { child, console, listen, folder }
+    }
+
+    fn type_in(&self, text: &str) {
+        self.console.send_to(text.as_bytes(), self.listen).expect("typed");
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn wait_for(&self, text: &str) {
+        wait(|| self.log().contains(text), || format!("no \"{text}\" in:\n{}", self.log()));
+    }
+
+    /// The sound that came over the network, longest file first.
+    fn heard(&self) -> Vec<i16> {
+        let files = std::fs::read_dir(self.folder.path()).expect("the folder");
+        let dumps: Vec<PathBuf> =
+            files.map(|f| f.expect("a file").path()).filter(|p| p.to_string_lossy().contains("-dec")).collect();
+        let longest = dumps.into_iter().max_by_key(|path| path.metadata().map_or(0, |meta| meta.len()));
+        let mut reader = hound::WavReader::open(longest.expect("a dump of what was heard")).expect("a WAV file");
+        reader.samples::<i16>().map_while(Result::ok).collect()
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port()
+}
+
+/// A minute of a tone, which the phone plays as its microphone.
+fn write_tone(path: &std::path::Path, hz: u32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("a WAV file");
+    for n in 0..60 * 8_000 {
+        let at = f64::from(n) / 8_000.0 * f64::from(hz) * std::f64::consts::TAU;
+        writer.write_sample((8_000.0 * at.sin()) as i16).expect("written");
+    }
+    writer.finalize().expect("written");
+}
+
+fn wait(done: impl Fn() -> bool, otherwise: impl Fn() -> String) {
+    let since = Instant::now();
+    let (_keep, tick) = channel::<()>();
+    while !done() {
+        assert!(since.elapsed() < PATIENCE, "{}", otherwise());
+        let _ = tick.recv_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn two_baresips_talk_through_the_hotline() {
+    let mut daemon = Daemon::start();
+    let host = daemon.host;
+    let agent = Baresip::start(
+        &format!(
+            "<sip:1001@{host};transport=udp>;auth_user=1001;auth_pass=demo;answermode=auto;regint=300;audio_codecs=pcma,pcmu"
+        ),
+        1000,
+    );
+    agent.wait_for("200 OK");
+    let caller = Baresip::start(&format!("<sip:13900139000@{host};transport=udp>;regint=0;audio_codecs=pcmu"), 440);
+    caller.wait_for("baresip is ready");
+    caller.type_in(&format!("/dial sip:4000@{host}\n"));
+    caller.wait_for("Call established");
+    // Language and menu: keys typed as a person would, once the call stands.
+    caller.type_in("2");
+    wait(|| daemon.journal_has("hotline.menu"), || format!("no menu\n{}\n{}", caller.log(), daemon.log()));
+    caller.type_in("2");
+    agent.wait_for("Call established");
+    let enough = || daemon.recorded_bytes() > 48_000;
+    wait(enough, || format!("no recording grows\n{}\n{}", agent.log(), daemon.log()));
+    caller.type_in("/hangup\n");
+    wait(|| daemon.journal_has("recording_closed"), || "the recording is not closed".to_owned());
+    let records = daemon.stop();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(record.disposition, Disposition::Answered);
+    assert!(record.path.contains(&"hotline.support".to_owned()), "{:?}", record.path);
+    assert_eq!(record.language.as_deref(), Some("en"));
+    assert_eq!((record.codec_in.as_deref(), record.codec_out.as_deref()), (Some("PCMU"), Some("PCMU")));
+    assert_eq!(record.recording.as_ref().and_then(|recording| recording.state), Some(RecordingState::Complete));
+    let (left, right) = tone::channels(&daemon.recording(record));
+    let middle = left.len() / 4..left.len() * 3 / 4;
+    assert!(tone::share(&left[middle.clone()], 440.0) > 0.9, "the caller's tone is on the left");
+    assert!(tone::share(&right[middle], 1_000.0) > 0.9, "the agent's tone is on the right");
+    let (by_agent, by_caller) = (agent.heard(), caller.heard());
+    assert!(tone::share(&by_agent[by_agent.len() / 2..], 440.0) > 0.8, "the agent hears the caller");
+    let end = by_caller.len() - 8_000..by_caller.len() - 1_600;
+    assert!(tone::share(&by_caller[end], 1_000.0) > 0.8, "the caller hears the agent");
+}
