@@ -250,6 +250,7 @@ mod tests {
             trunks: Default::default(),
             users: [("1001".to_owned(), user)].into(),
             digest: Default::default(),
+            md5_only: Vec::new(),
             registrar: Default::default(),
             listen: Vec::new(),
             public_address: None,
