@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 mod check;
+mod demo;
 mod floor;
 mod route;
 mod serve;
@@ -40,6 +41,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Demo(demo::Demo),
     Route(route::Route),
     Serve(serve::Serve),
 }
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
     // clap itself ends the process with 2 where the arguments make no sense.
     let exit = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Demo(demo) => demo.run(),
         Command::Route(route) => route.run(),
         Command::Serve(serve) => serve.run(),
     };

@@ -10,6 +10,7 @@ use signal_hook::iterator::Signals;
 use super::Exit;
 use super::check::report;
 use super::floor;
+use crate::config::Settings;
 use crate::node::{self, CommandPort, Node, State};
 
 /// Commands of the API that may wait for the loop.
@@ -29,20 +30,40 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Exit {
-        let floor = match floor::load(&self.config) {
-            Ok(floor) => floor,
-            Err(error) => return report(&error),
-        };
-        log_to_stderr(&floor.settings.log);
-        // Before anything opens, so that a signal during the start is not lost.
-        let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
-            Ok(signals) => signals,
-            Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
-        };
-        let deadline_ms = floor.settings.shutdown_deadline_ms;
-        match start(floor) {
-            Ok(node) => run_until_stopped(node, signals, deadline_ms),
-            Err(error) => no_floor(&error.to_string()),
+        run_floor(&self.config, |_, _| Ok(None))
+    }
+}
+
+/// What those who live on the floor do before it closes.
+pub(super) type Farewell = Box<dyn FnOnce() + Send>;
+
+/// Opens the floor of a settings file, lets `move_in` bring whom it likes, and runs until a signal. What `move_in` gives is called
+/// before the floor begins to close.
+pub(super) fn run_floor(
+    config: &Path,
+    move_in: impl FnOnce(&Settings, &Node) -> Result<Option<Farewell>, String>,
+) -> Exit {
+    let floor = match floor::load(config) {
+        Ok(floor) => floor,
+        Err(error) => return report(&error),
+    };
+    let settings = floor.settings.clone();
+    log_to_stderr(&settings.log);
+    // Before anything opens, so that a signal during the start is not lost.
+    let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+        Ok(signals) => signals,
+        Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
+    };
+    let node = match start(floor) {
+        Ok(node) => node,
+        Err(error) => return no_floor(&error.to_string()),
+    };
+    match move_in(&settings, &node) {
+        Ok(farewell) => run_until_stopped(node, signals, settings.shutdown_deadline_ms, farewell),
+        Err(why) => {
+            node.drain(0);
+            node.join();
+            no_floor(&why)
         }
     }
 }
@@ -56,7 +77,7 @@ fn start(floor: floor::Floor) -> Result<Node, node::StartError> {
     node::open(&settings, Arc::new(floor.program), state, |_| (), CommandPort { requests, replies })
 }
 
-fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit {
+fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64, mut farewell: Option<Farewell>) -> Exit {
     let control = node.control();
     let handle = signals.handle();
     let watcher = std::thread::spawn(move || {
@@ -67,6 +88,9 @@ fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit
                     "settings and dialplans are read at the start only: stop and start to load changed files"
                 );
                 continue;
+            }
+            if let Some(farewell) = farewell.take() {
+                farewell();
             }
             tracing::info!(patience_ms, "stopping: new calls get 503, calls in progress may finish");
             if control.send(node::Control::Drain { deadline_ms: patience_ms }).is_err() {
