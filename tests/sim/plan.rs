@@ -45,6 +45,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         trunks: BTreeMap::from([(TrunkId::from("carrier"), trunk)]),
         users: AGENTS.iter().map(user).collect(),
         digest: digest::Settings::default(),
+        md5_only: Vec::new(),
         registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],
         public_address: None,
