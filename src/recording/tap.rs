@@ -256,7 +256,7 @@ impl Tap {
     /// When to call [`Tap::handle_timeout`] next (monotonic nanoseconds).
     pub fn poll_timeout(&self) -> Option<u64> {
         matches!(self.state, State::Running { .. } | State::Paused { .. })
-            .then(|| self.start.in_ms((self.emitted + CHUNK) / PER_MS + self.settings.hold_ms))
+            .then(|| self.start.in_ms((self.emitted + CHUNK).div_ceil(PER_MS) + self.settings.hold_ms))
     }
 
     /// The next thing to do; call until `None`.

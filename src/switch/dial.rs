@@ -148,7 +148,7 @@ impl Switch {
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
         let media = Some(Media::new(lease, nat));
-        self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, dialog_gone: false });
+        self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
         self.endpoint.dial(leg, Dial { target, flow, from, name, body }, now);
         Ok(())
     }

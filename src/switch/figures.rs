@@ -10,7 +10,7 @@ pub(super) struct Counts {
     pub(super) calls_offered: u64,
     pub(super) calls_ended: u64,
     pub(super) calls_bridged: u64,
-    pub(super) stranger_reports: u64,
+    pub(super) strangers: u64,
 }
 
 /// A snapshot for metrics.
@@ -42,8 +42,8 @@ pub struct Figures {
     pub malformed: u64,
     /// Effects that left before their journal entry was written, because the disk was too slow.
     pub early_effects: u64,
-    /// Reports of dropped packets from strangers.
-    pub stranger_reports: u64,
+    /// Media packets from strangers that were dropped.
+    pub stranger_packets: u64,
     /// The last journal entry.
     pub journal_seq: u64,
 }
@@ -67,7 +67,7 @@ impl Switch {
             wrong_answers: sip.wrong_answers,
             malformed: sip.malformed,
             early_effects: self.outbox.early(),
-            stranger_reports: self.counts.stranger_reports,
+            stranger_packets: self.counts.strangers,
             journal_seq: self.outbox.last_seq(),
         }
     }

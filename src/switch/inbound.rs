@@ -26,7 +26,15 @@ impl Switch {
         let (direction, called) = (Direction::Inbound, invite.called.clone());
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
         let negotiator = Negotiator::new(self.random_u128() as u64);
-        let party = Party { call: id, role: Role::Caller, negotiator, media: None, offer: None, dialog_gone: false };
+        let party = Party {
+            call: id,
+            role: Role::Caller,
+            negotiator,
+            media: None,
+            offer: None,
+            strangers: 0,
+            dialog_gone: false,
+        };
         self.legs.insert(leg, party);
         self.calls.insert(
             id,

@@ -144,9 +144,10 @@ impl Switch {
                 self.handle_media_gone(leg);
             }
             MediaReport::Strangers { leg, count } => {
-                self.counts.stranger_reports += 1;
-                let call = self.legs.get(&leg).map(|party| party.call);
-                tracing::warn!(leg = %leg, call = ?call, count, "packets from strangers are dropped");
+                let Some(party) = self.legs.get_mut(&leg) else { return };
+                self.counts.strangers += count.saturating_sub(std::mem::replace(&mut party.strangers, count));
+                let call = party.call;
+                tracing::warn!(leg = %leg, %call, count, "packets from strangers are dropped");
             }
             MediaReport::Silent { leg, ms } => {
                 let call = self.legs.get(&leg).map(|party| party.call);

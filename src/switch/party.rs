@@ -44,6 +44,8 @@ pub(super) struct Party {
     pub(super) media: Option<Media>,
     /// The peer's first offer, kept until the caller is answered.
     pub(super) offer: Option<crate::sdp::Description>,
+    /// Packets from strangers that its media thread has told of.
+    pub(super) strangers: u64,
     /// The dialog is closed on both sides, or never was.
     pub(super) dialog_gone: bool,
 }

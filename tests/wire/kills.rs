@@ -88,3 +88,27 @@ fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
     assert!(cut > 0, "kills cut calls");
     eprintln!("{KILLS} kills, {} answered calls, {} records, {cut} cut by a restart", answered.len(), records.len());
 }
+
+#[test]
+fn a_conversation_cut_by_a_kill_ends_for_both_and_loses_a_second_at_most() {
+    let mut daemon = Daemon::start();
+    let (caller, agent) = super::queue::conversation(&daemon);
+    // Silence at the end too: the file must grow while nobody speaks as well.
+    caller.ear.hear(150);
+    daemon.kill();
+    let killed = std::time::SystemTime::now();
+    daemon.run();
+    caller.expect_bye();
+    agent.expect_bye();
+    let records = daemon.stop();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.cause.text.as_str(), record.is_final), ("switch_restart", true));
+    let recording = record.recording.as_ref().expect("recorded");
+    assert_eq!(recording.state, Some(trunkline::journal::RecordingState::Partial));
+    let since_epoch = killed.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let spoken = since_epoch - record.agent_answered.expect("answered").0;
+    let lost = spoken - recording.written_ms as i64;
+    assert!(lost <= 1_000, "{lost} ms of {spoken} ms are lost");
+    let (left, right) = super::tone::channels(&daemon.recording(record));
+    assert!(super::tone::share(&left, 440.0) > 0.9 && super::tone::share(&right, 1_000.0) > 0.8);
+}
