@@ -41,4 +41,6 @@ pub mod store;
 
 pub mod node;
 
+pub mod api;
+
 pub mod cli;

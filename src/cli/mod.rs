@@ -3,6 +3,7 @@
 mod check;
 mod floor;
 mod route;
+mod running;
 mod serve;
 
 use std::process::ExitCode;

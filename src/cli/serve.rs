@@ -1,7 +1,6 @@
 //! `trunkline serve`: the daemon.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -10,10 +9,7 @@ use signal_hook::iterator::Signals;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::node::{self, CommandPort, Node, State};
-
-/// Commands of the API that may wait for the loop.
-const COMMANDS: usize = 256;
+use super::running::Running;
 
 /// Run the switch
 #[derive(Debug, Args)]
@@ -29,38 +25,48 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Exit {
-        let floor = match floor::load(&self.config) {
-            Ok(floor) => floor,
-            Err(error) => return report(&error),
-        };
-        log_to_stderr(&floor.settings.log);
-        // Before anything opens, so that a signal during the start is not lost.
-        let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
-            Ok(signals) => signals,
-            Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
-        };
-        let deadline_ms = floor.settings.shutdown_deadline_ms;
-        match start(floor) {
-            Ok(node) => run_until_stopped(node, signals, deadline_ms),
-            Err(error) => no_floor(&error.to_string()),
-        }
+        run(&self.config, |running| {
+            let (sip, http) = running.addresses();
+            tracing::info!(udp = ?sip.udp, tcp = ?sip.tcp, ?http, "the floor is open");
+            || ()
+        })
     }
 }
 
-fn start(floor: floor::Floor) -> Result<Node, node::StartError> {
-    let settings = floor.settings;
-    let state = State::open(Path::new(&settings.data_dir))?;
-    let (requests_in, requests) = crossbeam_channel::bounded(COMMANDS);
-    let (replies, replies_out) = crossbeam_channel::bounded(COMMANDS);
-    let _ = (requests_in, replies_out);
-    node::open(&settings, Arc::new(floor.program), state, |_| (), CommandPort { requests, replies })
+/// Opens the floor of `config` and runs it until a signal stops it. `opened` sees the open floor and gives what is to be done when
+/// the stop begins.
+pub(super) fn run<F: FnOnce() + Send + 'static>(config: &std::path::Path, opened: impl FnOnce(&Running) -> F) -> Exit {
+    let floor = match floor::load(config) {
+        Ok(floor) => floor,
+        Err(error) => return report(&error),
+    };
+    log_to_stderr(&floor.settings.log);
+    // Before anything opens, so that a signal during the start is not lost.
+    let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+        Ok(signals) => signals,
+        Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
+    };
+    let deadline_ms = floor.settings.shutdown_deadline_ms;
+    match Running::open(floor) {
+        Ok(running) => {
+            let stopping = opened(&running);
+            run_until_stopped(running, signals, deadline_ms, stopping)
+        }
+        Err(error) => no_floor(&error.to_string()),
+    }
 }
 
-fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit {
-    let control = node.control();
+fn run_until_stopped(
+    running: Running,
+    mut signals: Signals,
+    deadline_ms: u64,
+    stopping: impl FnOnce() + Send + 'static,
+) -> Exit {
+    let stop = running.stopper();
     let handle = signals.handle();
     let watcher = std::thread::spawn(move || {
         let mut patience_ms = deadline_ms;
+        let mut stopping = Some(stopping);
         for signal in signals.forever() {
             if signal == SIGHUP {
                 tracing::warn!(
@@ -69,13 +75,14 @@ fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64) -> Exit
                 continue;
             }
             tracing::info!(patience_ms, "stopping: new calls get 503, calls in progress may finish");
-            if control.send(node::Control::Drain { deadline_ms: patience_ms }).is_err() {
-                return;
+            stop(patience_ms);
+            if let Some(stopping) = stopping.take() {
+                stopping();
             }
             patience_ms = 0;
         }
     });
-    let sound = node.join();
+    let sound = running.join();
     handle.close();
     let watched = watcher.join().is_ok();
     if sound && watched { Exit::Fine } else { no_floor("the switch came to grief; its last words are in the log") }
