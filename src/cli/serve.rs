@@ -99,6 +99,8 @@ fn log_to_stderr(filter: &str) {
         eprintln!("log = \"{filter}\" is no filter ({error}): logging at info");
         EnvFilter::new("info")
     });
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second subscriber in one process (tests) keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }
