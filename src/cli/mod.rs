@@ -2,6 +2,9 @@
 
 mod check;
 mod floor;
+mod quality;
+mod records;
+mod report;
 mod route;
 mod running;
 mod serve;
@@ -43,6 +46,8 @@ enum Command {
     Check(check::Check),
     Route(route::Route),
     Serve(serve::Serve),
+    Report(report::Report),
+    Quality(quality::Quality),
 }
 
 /// Runs the command that the process was called with.
@@ -52,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Route(route) => route.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Report(report) => report.run(),
+        Command::Quality(quality) => quality.run(),
     };
     exit.into()
 }

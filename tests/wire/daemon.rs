@@ -74,14 +74,20 @@ impl Daemon {
         Self::start_with(without_acw, &[])
     }
 
+    /// The binary with this floor's environment, for its other commands.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).envs(self.environment.iter().cloned());
+        command
+    }
+
     /// Starts the process and waits until it answers.
     pub fn run(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        let child = self
+            .command()
             .args(["serve", "--config"])
             .arg(&self.config)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("a log"))

@@ -8,6 +8,7 @@ mod hangups;
 mod ivr;
 mod kills;
 mod phone;
+mod quality;
 mod queue;
 mod refusals;
 mod rtp;
