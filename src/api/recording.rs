@@ -58,7 +58,7 @@ pub(super) async fn wav(
         response = response.header(header::ETAG, etag);
     }
     let body = Body::from_stream(ReaderStream::with_capacity(file.take(size), 65_536));
-    Ok(response.body(body).map_or_else(|_| Problem::busy("the answer cannot be made").into_response(), |built| built))
+    Ok(response.body(body).unwrap_or_else(|_| Problem::busy("the answer cannot be made").into_response()))
 }
 
 async fn open(shared: &Shared, recording: &Recording) -> Result<File, Problem> {
