@@ -84,9 +84,13 @@ pub fn load(sources: &[Source], surroundings: Surroundings<'_>) -> Result<Progra
 
 fn read_numbers(numbers: Vec<(String, Table<'_>)>, program: &mut Program, report: &mut Report) {
     for (number, mut table) in numbers {
-        let digits = number.strip_suffix('*').unwrap_or(&number);
+        let dialled = number.strip_suffix('*').unwrap_or(&number);
+        let digits = dialled.strip_prefix('*').unwrap_or(dialled);
         if digits.is_empty() || digits.len() > 64 || !digits.chars().all(|c| c.is_ascii_digit() || c == '+') {
-            let hint = Some("digits, with * at the end for every number that begins so".to_owned());
+            let hint = Some(
+                "digits, with * before them for a feature code, or behind them for every number that begins so"
+                    .to_owned(),
+            );
             report.problem(table.place, format!("\"{number}\" is no number"), hint);
         }
         if let Some(flow) = table.required("flow", report) {

@@ -4,6 +4,7 @@ mod abandon;
 mod api;
 mod baresip;
 mod daemon;
+mod feature_codes;
 mod hangups;
 mod ivr;
 mod kills;

@@ -187,6 +187,20 @@ impl Phone {
         answer
     }
 
+    /// Dials a feature code as a phone with an account does, and hears it out.
+    pub fn dial_code(&mut self, code: &str, password: &str) {
+        self.invite(code);
+        let challenge = self.expect("challenge to INVITE", |text| text.is("401"));
+        self.ack_refusal(&challenge);
+        let (uri, body) = (self.target.clone(), self.sdp(""));
+        let answer = answer(&challenge, &self.user, password, "INVITE", &uri);
+        let invite = self.request("INVITE", &uri, &format!("Authorization: {answer}\r\n"), &body);
+        self.send(&invite);
+        let accepted = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+        self.confirm(&accepted);
+        self.expect_bye();
+    }
+
     /// Acknowledges a 200 and starts to speak.
     pub fn confirm(&mut self, answer: &Text) {
         self.to = answer.header("To").to_owned();

@@ -53,6 +53,20 @@ impl Endpoint {
         }
     }
 
+    /// Whether challenges can be answered.
+    pub(in crate::sip) fn has_account(&self) -> bool {
+        self.registration.is_some()
+    }
+
+    /// The `Authorization` for a request of ours that the registrar's realm challenged; `None` where it is another's realm.
+    pub(in crate::sip) fn answer_to(&mut self, msg: &Message, method: &str, uri: &str) -> Option<String> {
+        let cnonce = self.draw();
+        let Registration { user, password, realm, .. } = &self.registration.as_ref()?.registration;
+        let challenge = Challenge::strongest(msg.header_all("WWW-Authenticate"))?;
+        let with = Answering { user, password: password.expose(), method, uri, cnonce: &cnonce, nc: 1 };
+        (challenge.realm == *realm).then(|| challenge.answer(&with))
+    }
+
     pub(super) fn send_register(&mut self, challenge: Option<&Challenge>, now: Now) {
         let cnonce = self.draw();
         let Some(account) = &mut self.registration else { return };

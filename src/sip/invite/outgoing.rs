@@ -43,15 +43,17 @@ impl Endpoint {
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
         let request = describe(request, &contact, Some(body));
+        let again = self.has_account().then(|| Box::new(request.clone()));
         let key = self.send(request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        let state = State::Calling { key, progressed: false, cancelling: false };
+        let state = State::Calling { key, progressed: false, cancelling: false, again };
         self.sessions.insert(leg, Session::new(state, flow, contact));
     }
 
     /// Gives up on a call that was not answered. Its end comes as `Failed`, or as `Answered` where the 200 was quicker.
     pub fn cancel(&mut self, leg: LegId, now: Now) {
-        let Some(Session { state: State::Calling { key, progressed, cancelling }, .. }) = self.sessions.get_mut(&leg)
+        let Some(Session { state: State::Calling { key, progressed, cancelling, .. }, .. }) =
+            self.sessions.get_mut(&leg)
         else {
             return;
         };
@@ -80,11 +82,32 @@ impl Endpoint {
         match msg.code().unwrap_or_default() {
             code @ 100..=199 => self.handle_progress(leg, key, code, now),
             200..=299 => self.handle_success(leg, msg, now),
+            401 if self.dial_again(leg, msg, now) => {
+                self.purposes.remove(key);
+            }
             code => {
                 self.purposes.remove(key);
                 self.fail(leg, Why::new(code, word_of(code)));
             }
         }
+    }
+
+    /// Sends the INVITE once more with the answer to our own registrar's challenge (§22.2); `false` where there is none to give.
+    fn dial_again(&mut self, leg: LegId, challenge: &Message, now: Now) -> bool {
+        let Some(session) = self.sessions.get_mut(&leg) else { return false };
+        let State::Calling { cancelling: false, again, .. } = &mut session.state else { return false };
+        // Taken, so that a password that is wrong is not offered for ever.
+        let (Some(mut request), flow) = (again.take(), session.flow) else { return false };
+        let Some(uri) = request.uri().map(ToString::to_string) else { return false };
+        let Some(answer) = self.answer_to(challenge, "INVITE", &uri) else { return false };
+        request.set("CSeq", "2 INVITE");
+        request.push("Authorization", answer);
+        let key = self.send(*request, flow, now);
+        self.purposes.insert(key.clone(), Purpose::Dialled(leg));
+        if let Some(session) = self.sessions.get_mut(&leg) {
+            session.state = State::Calling { key, progressed: false, cancelling: false, again: None };
+        }
+        true
     }
 
     /// No response at all, or the way is broken. An answered call whose transaction ends lives on in its dialog.
@@ -206,5 +229,102 @@ fn word_of(code: u16) -> &'static str {
         503 => "overloaded",
         603 => "declined",
         _ => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::digest::Secret;
+    use crate::sip::endpoint::{Admission, Registration, Settings, User};
+    use crate::sip::message::{Framing, judge};
+    use crate::sip::transaction::Transport;
+
+    const PHONE: &str = "127.0.0.1:6000";
+    const SWITCH: &str = "127.0.0.1:5060";
+
+    fn endpoint(admission: Admission, seed: u64) -> Endpoint {
+        let user = User { password: Secret::new("right"), nat: false };
+        let settings = Settings {
+            admission,
+            trunks: Default::default(),
+            users: [("1001".to_owned(), user)].into(),
+            digest: Default::default(),
+            registrar: Default::default(),
+            listen: Vec::new(),
+            public_address: None,
+            local_nets: Vec::new(),
+            product: "test".into(),
+        };
+        Endpoint::new(settings, 1, rand_core::SeedableRng::seed_from_u64(seed))
+    }
+
+    fn flow(local: &str, remote: &str) -> Flow {
+        Flow { transport: Transport::Udp, local: local.parse().unwrap(), remote: remote.parse().unwrap() }
+    }
+
+    /// Carries messages both ways until neither has more to say.
+    fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
+        loop {
+            let (to_switch, to_phone) = (phone.poll_transmit(), switch.poll_transmit());
+            if to_switch.is_none() && to_phone.is_none() {
+                return;
+            }
+            if let Some(sent) = to_switch {
+                switch.handle_verdict(judge(&sent.payload, Framing::Datagram), flow(SWITCH, PHONE), now);
+            }
+            if let Some(sent) = to_phone {
+                phone.handle_verdict(judge(&sent.payload, Framing::Datagram), flow(PHONE, SWITCH), now);
+            }
+        }
+    }
+
+    /// A phone with this password dials; what both sides were told.
+    fn dial(password: &str) -> (Vec<Event>, Vec<Event>) {
+        let now = Now::default();
+        let (mut phone, mut switch) = (endpoint(Admission::Open, 1), endpoint(Admission::Guarded, 2));
+        phone.register(
+            Registration {
+                user: "1001".into(),
+                password: Secret::new(password),
+                realm: "trunkline".into(),
+                flow: flow(PHONE, SWITCH),
+                expires_s: 300,
+            },
+            now,
+        );
+        while phone.poll_transmit().is_some() {}
+        let leg = phone.next_leg();
+        let target: Uri = "sip:*71@127.0.0.1:5060".parse().unwrap();
+        let dial = Dial { target, flow: flow(PHONE, SWITCH), from: "1001".into(), name: None, body: "v=0".into() };
+        phone.dial(leg, dial, now);
+        talk(&mut phone, &mut switch, now);
+        let mut told = (Vec::new(), Vec::new());
+        while let Some(event) = switch.poll_event() {
+            if let Event::Invited { leg, .. } = &event {
+                switch.answer(*leg, "v=0".into(), now);
+            }
+            told.1.push(event);
+        }
+        talk(&mut phone, &mut switch, now);
+        told.0.extend(std::iter::from_fn(|| phone.poll_event()));
+        told.1.extend(std::iter::from_fn(|| switch.poll_event()));
+        told
+    }
+
+    #[test]
+    fn a_challenge_is_answered_and_the_call_goes_on() {
+        let (phone, switch) = dial("right");
+        assert!(matches!(phone.as_slice(), [Event::DialogChanged { .. }, Event::Answered { .. }]), "{phone:?}");
+        let acked = switch.iter().filter(|event| matches!(event, Event::Acked { .. })).count();
+        assert_eq!((acked, switch.len()), (1, 3), "{switch:?}");
+    }
+
+    #[test]
+    fn a_wrong_password_is_offered_once() {
+        let (phone, switch) = dial("wrong");
+        let why = Why::new(401, "challenged");
+        assert!(matches!(phone.as_slice(), [Event::Failed { why: said, .. }] if *said == why), "{phone:?}");
+        assert_eq!(switch, []);
     }
 }

@@ -1,0 +1,63 @@
+//! Agents say by their phone's keys whether they take calls; a password is asked for it.
+
+use trunkline::records::Disposition;
+
+use super::daemon::Daemon;
+use super::queue::{agent, caller};
+
+#[test]
+fn who_is_not_ready_gets_no_call_until_available_again() {
+    let mut daemon = Daemon::start();
+    let (mut first, mut second) = (agent(&daemon, "1001"), agent(&daemon, "1002"));
+    // Signed in before the other, so the next call would be the first one's.
+    first.dial_code("*72", "demo");
+    let mut one = caller(&daemon);
+    one.call("4001");
+    let invite = second.expect_invite();
+    second.answer(&invite);
+    one.hang_up();
+    second.expect_bye();
+    second.dial_code("*72", "demo");
+    first.dial_code("*71", "demo");
+    let mut two = caller(&daemon);
+    two.call("4001");
+    let invite = first.expect_invite();
+    first.answer(&invite);
+    two.hang_up();
+    first.expect_bye();
+
+    let records = daemon.stop();
+    let takers: Vec<_> = records.iter().flat_map(|record| &record.segments).map(|s| s.agent.as_str()).collect();
+    assert_eq!(takers, ["1002", "1001"]);
+    let codes: Vec<_> = records.iter().filter(|record| record.called.starts_with('*')).collect();
+    assert_eq!(codes.len(), 3);
+    for record in codes {
+        assert_eq!(record.disposition, Disposition::SelfService, "{record:?}");
+        assert_eq!(record.trunk, None, "an agent's call comes by no trunk");
+    }
+}
+
+#[test]
+fn a_waiting_caller_rings_at_the_agent_who_comes_back() {
+    let mut daemon = Daemon::start();
+    let mut agent = agent(&daemon, "1001");
+    agent.dial_code("*72", "demo");
+    let mut caller = caller(&daemon);
+    caller.call("4001");
+    caller.ear.hear(25);
+    agent.dial_code("*71", "demo");
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.hang_up();
+    agent.expect_bye();
+    daemon.stop();
+}
+
+#[test]
+fn a_stranger_is_asked_for_a_password() {
+    let daemon = Daemon::start();
+    let mut caller = caller(&daemon);
+    caller.invite("*71");
+    let refusal = caller.expect("challenge", |text| text.is("401"));
+    caller.ack_refusal(&refusal);
+}
