@@ -246,6 +246,7 @@ mod tests {
     fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         let user = User { password: Secret::new("right"), nat: false };
         let settings = Settings {
+            md5_only: Vec::new(),
             admission,
             trunks: Default::default(),
             users: [("1001".to_owned(), user)].into(),
