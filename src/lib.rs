@@ -37,4 +37,6 @@ pub mod engine;
 
 pub mod store;
 
+pub mod api;
+
 pub mod cli;

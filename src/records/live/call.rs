@@ -101,12 +101,10 @@ impl LiveCall {
             Event::LanguageChosen { language, .. } => self.language = Some(language.clone()),
             Event::QueueEntered { queue, .. } => self.enter_queue(queue, at),
             Event::QueueLeft { queue, reason, .. } => self.leave_queue(queue, *reason, at),
-            Event::AgentPresented { agent, .. } => {
-                // An agent who is asked in a conversation (a consultation) does not end it.
-                if !self.is_spoken() {
-                    self.agent = Some(agent.clone());
-                    self.enter(LiveState::Presented, at);
-                }
+            // An agent who is asked in a conversation (a consultation) does not end it.
+            Event::AgentPresented { agent, .. } if !self.is_spoken() => {
+                self.agent = Some(agent.clone());
+                self.enter(LiveState::Presented, at);
             }
             Event::AgentRinging { .. } if self.state == LiveState::Presented => self.enter(LiveState::Ringing, at),
             Event::AgentAnswered { agent, .. } => {
