@@ -1,10 +1,19 @@
 # The targets for people; each works from a fresh clone.
-.PHONY: build test lint deps
+.PHONY: build run demo test lint deps bench bench-sip bench-media bench-acd
 
+# The dev profile is lightly optimised (Cargo.toml), so it starts soon and carries a demo floor with ease.
 build:
 	cargo build --locked
 
-# Debian packages that the tests and the prompts' script need.
+# The demo floor without bots; Ctrl-C stops it in order.
+run: build
+	target/debug/trunkline serve --config config/demo.toml
+
+# The same floor with bots that call and answer.
+demo: build
+	target/debug/trunkline demo
+
+# What the tests need: Debian packages by name, and cargo-deny.
 deps:
 	tests/install.sh
 
@@ -12,6 +21,21 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	cargo deny --log-level error check bans licenses sources
 
 test: deps lint
 	cargo test --locked
+
+bench: bench-sip bench-media bench-acd
+
+# Call set-ups a second, and the milliseconds from INVITE to 200.
+bench-sip:
+	benches/calls.sh sip
+
+# CPU milliseconds per call-second: bridged, recorded, queued, beside a bare relay.
+bench-media:
+	benches/calls.sh media
+
+# Events a second through the ACD.
+bench-acd:
+	cargo bench --locked --quiet --bench acd

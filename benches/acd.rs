@@ -36,7 +36,7 @@ fn run(waiting: u128) -> f64 {
     let (mut acd, mut now, mut events) = (floor(), Now::default(), 0u64);
     let queue = QueueId::from("bench");
     let begin = Instant::now();
-    let mut enter = |acd: &mut Acd, number: u128, now: Now| {
+    let enter = |acd: &mut Acd, number: u128, now: Now| {
         let (call, queue) = (CallId::new(now.wall_ms, number), queue.clone());
         acd.handle(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms: now.wall_ms }, now);
     };

@@ -41,6 +41,8 @@ pub mod store;
 
 pub mod node;
 
+pub mod api;
+
 pub mod bot;
 
 pub mod cli;

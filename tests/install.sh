@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests need, by name; does nothing when they are there.
+# Installs what the tests need, by name: Debian packages, and cargo-deny from crates.io. Does nothing when all is there.
 set -euo pipefail
 packages=(espeak-ng sox sip-tester baresip-core)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
-as_root=()
-[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-"${as_root[@]}" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+if [ ${#missing[@]} -gt 0 ]; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny

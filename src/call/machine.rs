@@ -262,7 +262,12 @@ impl Call {
     }
 
     fn handle_hangup(&mut self, cause: Cause, as_designed: bool) {
-        let disposition = if as_designed { "self_service" } else { "failed" };
+        let rang_out = matches!(self.state, CallState::Routed { .. }) && cause.code == 408;
+        let disposition = match as_designed {
+            true => "self_service",
+            false if rang_out => "no_answer",
+            false => "failed",
+        };
         self.end(HangupBy::Switch, cause, Some(disposition));
     }
 }

@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::Exit;
-use super::serve::{self, Farewell};
+use super::running::Running;
+use super::serve;
 use crate::bot::{self, Bots};
 use crate::config::{SecretSource, Settings};
-use crate::node::Node;
 
 /// The agents that bots play. 1001 and 1005, one of each queue, stay free for people.
 const AGENTS: [&str; 6] = ["1002", "1003", "1004", "1006", "1007", "1008"];
@@ -46,17 +46,19 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(&self) -> Exit {
-        serve::run_floor(&self.config, |settings, node| self.move_in(settings, node))
+        serve::run(&self.config, |running, settings| self.move_in(running, settings))
     }
 
-    fn move_in(&self, settings: &Settings, node: &Node) -> Result<Option<Farewell>, String> {
+    /// Lets the bots in; gives how they leave.
+    fn move_in(&self, running: &Running, settings: &Settings) -> Result<impl FnOnce() + Send + use<>, String> {
+        let (sip, http) = running.addresses();
         if !settings.demo {
             return Err(format!(
                 "{} is no demo floor, and bots would call real agents: set demo = true, or use `trunkline serve`",
                 self.config.display()
             ));
         }
-        let Some(udp) = node.addresses.udp.first().copied() else {
+        let Some(udp) = sip.udp.first().copied() else {
             return Err("the bots' phones speak UDP, and sip.udp is empty: set it".to_owned());
         };
         let password = |name: &&str| match &settings.agents.get(*name)?.password {
@@ -67,18 +69,18 @@ impl Demo {
         tracing::info!(seed, calls_per_minute = self.calls_per_minute, "the bots come");
         let bots = Bots::start(bot::Settings {
             udp,
-            tcp: node.addresses.tcp.iter().find(|tcp| tcp.ip() == udp.ip()).copied(),
+            tcp: sip.tcp.iter().find(|tcp| tcp.ip() == udp.ip()).copied(),
             calls_per_minute: self.calls_per_minute,
             agents: AGENTS.iter().filter_map(password).collect(),
             seed,
         });
         let bots = bots.map_err(|error| error.to_string())?;
-        greet(udp, settings.http_listen.first().copied());
-        Ok(Some(Box::new(move || {
+        greet(udp, http.first().copied());
+        Ok(move || {
             if bots.stop().is_none() {
                 tracing::error!("the bots came to grief; the switch stops without them");
             }
-        })))
+        })
     }
 }
 

@@ -3,7 +3,11 @@
 mod check;
 mod demo;
 mod floor;
+mod quality;
+mod records;
+mod report;
 mod route;
+mod running;
 mod serve;
 
 use std::process::ExitCode;
@@ -44,6 +48,8 @@ enum Command {
     Demo(demo::Demo),
     Route(route::Route),
     Serve(serve::Serve),
+    Report(report::Report),
+    Quality(quality::Quality),
 }
 
 /// Runs the command that the process was called with.
@@ -54,6 +60,8 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Route(route) => route.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Report(report) => report.run(),
+        Command::Quality(quality) => quality.run(),
     };
     exit.into()
 }

@@ -1,7 +1,6 @@
 //! `trunkline serve`: the daemon.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -10,11 +9,8 @@ use signal_hook::iterator::Signals;
 use super::Exit;
 use super::check::report;
 use super::floor;
+use super::running::Running;
 use crate::config::Settings;
-use crate::node::{self, CommandPort, Node, State};
-
-/// Commands of the API that may wait for the loop.
-const COMMANDS: usize = 256;
 
 /// Run the switch
 #[derive(Debug, Args)]
@@ -30,58 +26,56 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Exit {
-        run_floor(&self.config, |_, _| Ok(None))
+        run(&self.config, |running, _| {
+            let (sip, http) = running.addresses();
+            tracing::info!(udp = ?sip.udp, tcp = ?sip.tcp, ?http, "the floor is open");
+            Ok(|| ())
+        })
     }
 }
 
-/// What those who live on the floor do before it closes.
-pub(super) type Farewell = Box<dyn FnOnce() + Send>;
-
-/// Opens the floor of a settings file, lets `move_in` bring whom it likes, and runs until a signal. What `move_in` gives is called
-/// before the floor begins to close.
-pub(super) fn run_floor(
+/// Opens the floor of `config` and runs it until a signal stops it. `opened` sees the open floor and gives what is to be done before
+/// the stop begins, or says why the floor must close again.
+pub(super) fn run<F: FnOnce() + Send + 'static>(
     config: &Path,
-    move_in: impl FnOnce(&Settings, &Node) -> Result<Option<Farewell>, String>,
+    opened: impl FnOnce(&Running, &Settings) -> Result<F, String>,
 ) -> Exit {
     let floor = match floor::load(config) {
         Ok(floor) => floor,
         Err(error) => return report(&error),
     };
-    let settings = floor.settings.clone();
-    log_to_stderr(&settings.log);
+    log_to_stderr(&floor.settings.log);
     // Before anything opens, so that a signal during the start is not lost.
     let signals = match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
         Ok(signals) => signals,
         Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
     };
-    let node = match start(floor) {
-        Ok(node) => node,
+    let settings = floor.settings.clone();
+    let running = match Running::open(floor) {
+        Ok(running) => running,
         Err(error) => return no_floor(&error.to_string()),
     };
-    match move_in(&settings, &node) {
-        Ok(farewell) => run_until_stopped(node, signals, settings.shutdown_deadline_ms, farewell),
+    match opened(&running, &settings) {
+        Ok(leaving) => run_until_stopped(running, signals, settings.shutdown_deadline_ms, leaving),
         Err(why) => {
-            node.drain(0);
-            node.join();
+            running.stopper()(0);
+            running.join();
             no_floor(&why)
         }
     }
 }
 
-fn start(floor: floor::Floor) -> Result<Node, node::StartError> {
-    let settings = floor.settings;
-    let state = State::open(Path::new(&settings.data_dir))?;
-    let (requests_in, requests) = crossbeam_channel::bounded(COMMANDS);
-    let (replies, replies_out) = crossbeam_channel::bounded(COMMANDS);
-    let _ = (requests_in, replies_out);
-    node::open(&settings, Arc::new(floor.program), state, |_| (), CommandPort { requests, replies })
-}
-
-fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64, mut farewell: Option<Farewell>) -> Exit {
-    let control = node.control();
+fn run_until_stopped(
+    running: Running,
+    mut signals: Signals,
+    deadline_ms: u64,
+    leaving: impl FnOnce() + Send + 'static,
+) -> Exit {
+    let stop = running.stopper();
     let handle = signals.handle();
     let watcher = std::thread::spawn(move || {
         let mut patience_ms = deadline_ms;
+        let mut leaving = Some(leaving);
         for signal in signals.forever() {
             if signal == SIGHUP {
                 tracing::warn!(
@@ -89,17 +83,16 @@ fn run_until_stopped(node: Node, mut signals: Signals, deadline_ms: u64, mut far
                 );
                 continue;
             }
-            if let Some(farewell) = farewell.take() {
-                farewell();
+            // Before the floor refuses everything: who lives on it has to sign off first.
+            if let Some(leaving) = leaving.take() {
+                leaving();
             }
             tracing::info!(patience_ms, "stopping: new calls get 503, calls in progress may finish");
-            if control.send(node::Control::Drain { deadline_ms: patience_ms }).is_err() {
-                return;
-            }
+            stop(patience_ms);
             patience_ms = 0;
         }
     });
-    let sound = node.join();
+    let sound = running.join();
     handle.close();
     let watched = watcher.join().is_ok();
     if sound && watched { Exit::Fine } else { no_floor("the switch came to grief; its last words are in the log") }
@@ -116,6 +109,8 @@ fn log_to_stderr(filter: &str) {
         eprintln!("log = \"{filter}\" is no filter ({error}): logging at info");
         EnvFilter::new("info")
     });
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second subscriber in one process (tests) keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).try_init();
 }

@@ -343,7 +343,8 @@ mod tests {
         let text =
             "demo = true\n[sip]\nudp = [\"127.0.0.1:5060\", \"0.0.0.0:5060\"]\n[trunk.t]\naddresses = [\"10.0.0.0/8\"]";
         let problems = read(text, &[]).expect_err("open to the world");
-        assert_eq!(problems.iter().map(|p| p.line).collect::<Vec<_>>(), [3, 5]);
+        let told: Vec<_> = problems.iter().map(|p| p.line).collect();
+        assert!([3, 5].iter().all(|line| told.contains(line)), "{problems:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Select, TryRecvError};
 
 use crate::engine::{self, Engine};
 use crate::net::{self, Net, NetEvent};
@@ -33,8 +33,8 @@ pub enum Control {
 pub struct CommandPort {
     /// What is asked.
     pub requests: Receiver<(u64, Command)>,
-    /// What came of it.
-    pub replies: Sender<(u64, Result<u64, CommandError>)>,
+    /// Takes what came of it; must not block.
+    pub answer: Box<dyn Fn(u64, Result<u64, CommandError>) + Send>,
 }
 
 /// What the outside may look at while the loop runs.
@@ -205,10 +205,7 @@ impl EventLoop {
                         tracing::error!(%error, "a command for media reached nobody");
                     }
                 }
-                Output::Reply { id, result } => {
-                    // The API gives up on its own when it hears nothing.
-                    let _ = self.parts.commands.replies.try_send((id, result));
-                }
+                Output::Reply { id, result } => (self.parts.commands.answer)(id, result),
                 Output::Drained => self.drained = true,
             }
         }

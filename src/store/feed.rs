@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::journal::{Entries, JournalError, Progress};
 use crate::journal::Entry;
@@ -39,7 +39,7 @@ impl Feed {
         counters.pushed.store(self.progress.written(), Ordering::Release);
         self.taps.push((sender, counters.clone()));
         let (data_dir, progress) = (self.data_dir.clone(), self.progress.clone());
-        Tap { data_dir, progress, inbox, counters, seq, held: None }
+        Tap { data_dir, progress, inbox, counters, seq, held: None, closed: false }
     }
 
     /// Hands an entry to every follower. Never waits.
@@ -69,6 +69,7 @@ pub struct Tap {
     seq: u64,
     /// An entry behind a gap that is not written yet.
     held: Option<Arc<Entry>>,
+    closed: bool,
 }
 
 /// Whether a [`Tap`] has told everything there was.
@@ -86,6 +87,11 @@ impl Tap {
     /// To wait on; never receive from it.
     pub fn inbox(&self) -> &Receiver<Arc<Entry>> {
         &self.inbox
+    }
+
+    /// Whether the node's end is gone: then the inbox is no use to wait on, it is ready all the time.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// The last entry told.
@@ -110,7 +116,7 @@ impl Tap {
     /// The journal's files cannot be read; entries told before count as told.
     pub fn drain(&mut self, limit: usize, mut tell: impl FnMut(&Entry)) -> Result<Drained, JournalError> {
         for _ in 0..limit {
-            let Some(entry) = self.held.take().or_else(|| self.inbox.try_recv().ok()) else {
+            let Some(entry) = self.next_pushed() else {
                 let pushed = self.counters.pushed.load(Ordering::Acquire).max(self.progress.written());
                 if pushed <= self.seq || !self.inbox.is_empty() {
                     return Ok(if self.inbox.is_empty() { Drained::Dry } else { Drained::More });
@@ -137,6 +143,20 @@ impl Tap {
             tell(&entry);
         }
         Ok(Drained::More)
+    }
+
+    fn next_pushed(&mut self) -> Option<Arc<Entry>> {
+        if self.held.is_some() {
+            return self.held.take();
+        }
+        match self.inbox.try_recv() {
+            Ok(entry) => Some(entry),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => {
+                self.closed = true;
+                None
+            }
+        }
     }
 
     fn read_files(&mut self, through: u64, limit: usize, tell: &mut impl FnMut(&Entry)) -> Result<(), JournalError> {

@@ -1,10 +1,12 @@
 //! Journal files and what is folded from them.
 //!
 //! A start is: [`Journal::open`], [`restore`], then [`Journal::start`] for the writer, a [`Feed`] beside it, and a
-//! follower for each database. A stop is: the last entry pushed, [`journal::JournalHandle::close`], stop the followers.
+//! [`Follower`] for each database. A stop is: the last entry pushed, [`journal::JournalHandle::close`], [`Follower::stop`].
 
+mod database;
 mod feed;
 mod folds;
+mod follower;
 pub mod journal;
 mod recordings;
 mod restore;
@@ -12,8 +14,10 @@ mod sampling;
 mod snapshot;
 
 pub use crate::records::Binding as FoldedBinding;
+pub use database::{Cursor, DatabaseError, Order, Page, RecordQuery, Records};
 pub use feed::{Drained, Feed, Tap};
 pub use folds::Folds;
+pub use follower::{FollowSettings, FollowStatus, Follower};
 pub use journal::{Journal, JournalError};
 pub use recordings::{MendError, mend_recordings, recordings_dir};
 pub use restore::{RestoreError, Restored, restore};

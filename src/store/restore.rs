@@ -46,7 +46,7 @@ fn fold(data_dir: &Path, journal: &Journal) -> Result<Folds, JournalError> {
     Ok(folds)
 }
 
-/// The snapshot, unless it is damaged or says more than the journal, which ends at `last_seq`.
+/// The snapshot, unless it is damaged or goes past `last_seq`.
 pub(super) fn snapshot(data_dir: &Path, last_seq: u64) -> Option<Folds> {
     match Snapshots::new(data_dir).load::<Folds>() {
         Ok(folds) => folds.filter(|folds| {

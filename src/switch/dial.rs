@@ -1,9 +1,9 @@
 //! What a call wants done: answer, dial, bridge, close.
 
 use super::party::{Media, Party, Role};
-use super::{Flow, Switch};
+use super::{Flow, Switch, Timer};
 use crate::acd;
-use crate::call::{Input, Output as CallOutput};
+use crate::call::{CallState, Input, Output as CallOutput};
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::{RecordingSpec, Side, Source};
@@ -12,6 +12,9 @@ use crate::sip::endpoint::{Dial, Why};
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::time::Now;
+
+/// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
+const RING_OUT_MS: u64 = 120_000;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -130,7 +133,18 @@ impl Switch {
         let target = Uri::sip(Some(&cell.called), &host, Some(address.port()));
         let flow = self.settings.sip.flow_to(Transport::Udp, address);
         let flow = flow.ok_or_else(|| Cause::new(503, "no_transport"))?;
-        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None }, now)
+        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None }, now)?;
+        self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
+        Ok(())
+    }
+
+    /// A routed call that still rings gets no answer any more.
+    pub(super) fn handle_ring_out(&mut self, call: CallId) {
+        let rings = |cell: &super::party::PartyCall| matches!(cell.call.state(), CallState::Routed { .. });
+        if self.calls.get(&call).is_some_and(rings) {
+            let cause = Cause::new(408, "no_answer");
+            self.tell(call, Input::Hangup { cause, as_designed: false });
+        }
     }
 
     fn dial(&mut self, call: CallId, leg: LegId, role: Role, callee: Callee, now: Now) -> Result<(), Cause> {

@@ -45,6 +45,8 @@ use party::{Party, PartyCall};
 enum Timer {
     /// When a flow waits for a key no longer.
     Flow(CallId),
+    /// When a routed call has rung long enough.
+    RingOut(CallId),
     /// When a leg's media counts as gone though its thread has not said so.
     MediaGone(LegId),
     /// When a stop waits for calls no longer.
@@ -133,6 +135,7 @@ impl Switch {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Flow(call) => self.handle_flow_timeout(call, now),
+                Timer::RingOut(call) => self.handle_ring_out(call),
                 Timer::MediaGone(leg) => self.handle_media_gone(leg),
                 Timer::Drain => self.end_all(&Cause::new(503, "shutdown")),
             }

@@ -25,13 +25,11 @@ pub struct Disk {
     last_written_at: u64,
     /// Entries that crashes took.
     pub lost: usize,
-    /// Starts so far.
-    boots: u32,
 }
 
 impl Disk {
     pub fn new(rng: ChaCha12Rng) -> Self {
-        Self { rng, entries: Vec::new(), progress: JournalProgress::default(), last_written_at: 0, lost: 0, boots: 0 }
+        Self { rng, entries: Vec::new(), progress: JournalProgress::default(), last_written_at: 0, lost: 0 }
     }
 
     pub fn entries(&self) -> &[Entry] {
@@ -81,22 +79,22 @@ impl Disk {
     }
 
     /// What a start needs; `recordings` are the ends of those that the crash cut.
-    pub fn restart(&mut self, recordings: Vec<JournalEvent>) -> Restart {
+    pub fn restart(&self, recordings: Vec<JournalEvent>) -> Restart {
         let (folds, _) = self.fold();
-        self.boots += 1;
         let known = |event: &JournalEvent| match event {
             JournalEvent::RecordingClosed { recording, .. } => self.entries.iter().any(
                 |entry| matches!(&entry.event, JournalEvent::RecordingStarted { recording: id, .. } if id == recording),
             ),
             _ => true,
         };
-        let mut closing: Vec<_> = recordings.into_iter().filter(known).collect();
-        closing.extend(self.unclosed(&closing));
-        closing.extend(folds.records.cut_by_restart());
+        let mended: Vec<_> = recordings.into_iter().filter(known).collect();
+        let mut closing = folds.records.cut_by_restart();
+        closing.extend(self.unclosed(&mended));
+        closing.extend(mended);
         let agents: Vec<_> =
             folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect();
         Restart {
-            boot: self.boots,
+            boot: folds.boot() + 1,
             next_seq: folds.seq() + 1,
             closing,
             dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),

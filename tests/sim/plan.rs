@@ -41,11 +41,11 @@ pub fn settings(program: &Arc<Program>) -> Settings {
     };
     let qualify = Some(QualifySettings { interval_ms: 300_000, failures: 2 });
     let sip = endpoint::Settings {
-        md5_only: Vec::new(),
         admission: Admission::Guarded,
         trunks: BTreeMap::from([(TrunkId::from("carrier"), trunk)]),
         users: AGENTS.iter().map(user).collect(),
         digest: digest::Settings::default(),
+        md5_only: Vec::new(),
         registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],
         public_address: None,

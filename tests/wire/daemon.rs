@@ -1,7 +1,7 @@
 //! A daemon on a loopback address of the test's own.
 
-use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,14 +74,20 @@ impl Daemon {
         Self::start_with(without_acw, &[])
     }
 
+    /// The binary with this floor's environment, for its other commands.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).envs(self.environment.iter().cloned());
+        command
+    }
+
     /// Starts the process and waits until it answers.
     pub fn run(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        let child = self
+            .command()
             .args(["serve", "--config"])
             .arg(&self.config)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("a log"))
@@ -173,6 +179,44 @@ impl Daemon {
         assert_eq!(folds.records.open_calls().count(), 0, "every call has ended");
         assert_eq!(folds.records.dialogs().dialogs().count(), 0, "every dialog is closed");
         records
+    }
+
+    /// Asks the API: `GET /healthz`; gives the status, the head and the body.
+    pub fn http(&self, request: &str, extra: &str, body: &str) -> (u16, String, Vec<u8>) {
+        let mut stream = TcpStream::connect(self.http).expect("the API listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let text = format!(
+            "{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer demo-admin\r\n{extra}\
+             Content-Length: {}\r\n\r\n{body}",
+            self.http,
+            body.len()
+        );
+        stream.write_all(text.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+        let body = answer.split_off(end);
+        let head = String::from_utf8_lossy(&answer).into_owned();
+        (head[9..12].parse().expect("a status"), head, body)
+    }
+
+    /// What the API says as JSON.
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        let (status, _, body) = self.http(&format!("GET {path}"), "", "");
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    /// Asks until the answer is as wanted.
+    pub fn json_until(&self, path: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let since = Instant::now();
+        loop {
+            let answer = self.json(path);
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(since.elapsed() < PATIENCE, "{path} stays {answer}");
+        }
     }
 
     /// Whether the journal's files hold a text, as they are on the disk now.

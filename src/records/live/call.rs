@@ -101,13 +101,12 @@ impl LiveCall {
             Event::LanguageChosen { language, .. } => self.language = Some(language.clone()),
             Event::QueueEntered { queue, .. } => self.enter_queue(queue, at),
             Event::QueueLeft { queue, reason, .. } => self.leave_queue(queue, *reason, at),
-            Event::AgentPresented { agent, .. } => {
+            Event::AgentPresented { agent, .. }
                 // An agent who is asked in a conversation (a consultation) does not end it.
-                if !self.is_spoken() {
+                if !self.is_spoken() => {
                     self.agent = Some(agent.clone());
                     self.enter(LiveState::Presented, at);
                 }
-            }
             Event::AgentRinging { .. } if self.state == LiveState::Presented => self.enter(LiveState::Ringing, at),
             Event::AgentAnswered { agent, .. } => {
                 self.agent = Some(agent.clone());

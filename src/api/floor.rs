@@ -1,0 +1,105 @@
+//! The live views, and the wishes of supervisors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::problem::Problem;
+use crate::id::AgentId;
+use crate::records::Wall;
+use crate::switch::{AgentWish, Command};
+
+/// How long an answer waits until the live view has folded what it caused.
+const FOLDING: Duration = Duration::from_millis(500);
+/// The longest reason code, bytes.
+const LONGEST_REASON: usize = 64;
+
+/// `GET /api/v1/calls`
+pub(super) async fn calls(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
+    let (now, _) = today(&shared);
+    let items = shared.live.ask(move |live| live.calls(now)).await?;
+    Ok(Json(json!({ "items": items, "next": null })))
+}
+
+/// `GET /api/v1/agents`
+pub(super) async fn agents(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
+    let agents = shared.settings.agents.clone();
+    let items = shared.live.ask(move |live| live.agents(&agents)).await?;
+    Ok(Json(json!({ "items": items, "next": null })))
+}
+
+/// `GET /api/v1/queues`
+pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
+    let queues = shared.settings.queues.clone();
+    let (now, day) = today(&shared);
+    let lines = move |live: &crate::records::live::LiveFold| -> Vec<_> {
+        queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect()
+    };
+    let items = shared.live.ask(lines).await?;
+    Ok(Json(json!({ "items": items, "next": null })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    state: String,
+    reason: Option<String>,
+}
+
+/// `PUT /api/v1/agents/{id}/state`
+pub(super) async fn set_agent(
+    State(shared): State<Arc<Shared>>,
+    Path(agent): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
+        let detail = format!("the body is not {{\"state\": …, \"reason\": …}} in JSON: {error}");
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    let reason = wish.reason.unwrap_or_else(|| "supervisor".to_owned());
+    if reason.is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control) {
+        return Err(Problem::parameter("reason", "a reason is a code of 1 to 64 bytes without control characters"));
+    }
+    let wish = match wish.state.as_str() {
+        "available" => AgentWish::Available,
+        "not_ready" => AgentWish::NotReady { reason },
+        "offline" => AgentWish::Offline,
+        other => {
+            let detail = format!("\"{other}\" cannot be asked for; choose available, not_ready or offline");
+            return Err(Problem::parameter("state", detail));
+        }
+    };
+    let agent = AgentId::from(agent.as_str());
+    let seq = shared.commands.send(Command::SetAgent { agent: agent.clone(), wish }).await?;
+    shared.live.wait_for(seq, FOLDING).await;
+    let line = shared.live.ask(move |live| live.agent(&agent)).await?;
+    Ok(Json(json!(line)))
+}
+
+/// `DELETE /api/v1/calls/{call_id}`
+pub(super) async fn hang_up(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let call = call.parse().map_err(|error: crate::id::BadCallId| Problem::not_found(error.to_string()))?;
+    let seq = shared.commands.send(Command::HangUp { call }).await?;
+    shared.live.wait_for(seq, FOLDING).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Now, and when today began in the settings' zone.
+pub(super) fn today(shared: &Shared) -> (Wall, Wall) {
+    let now = Timestamp::now();
+    let zone = &shared.settings.zone;
+    let midnight = zone.to_datetime(now).date().to_datetime(jiff::civil::Time::midnight());
+    let day = zone.to_timestamp(midnight).unwrap_or(now);
+    (Wall(now.as_millisecond()), Wall(day.as_millisecond()))
+}

@@ -1,0 +1,82 @@
+//! HTTP: live views, records, recordings, figures, and the wishes of supervisors, on a runtime of its own.
+//!
+//! Nothing here waits for the switch without a limit, and the switch never waits for anything here.
+
+mod access;
+mod commands;
+mod events;
+mod figures;
+mod floor;
+mod health;
+mod live;
+mod page;
+mod problem;
+mod query;
+mod readiness;
+mod recording;
+mod records;
+mod serve;
+
+pub use commands::{CommandSender, Replies, commands};
+pub use figures::{Figure, Figures, Kind};
+pub use readiness::Readiness;
+pub use serve::{ApiError, ApiHandle, start};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::id::{AgentId, QueueId};
+use crate::records::live::LiveFold;
+use crate::store::journal::Progress;
+use crate::store::{FollowStatus, Records, Tap};
+
+/// What the API needs to know at its start.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// The bearer token; without one every request that needs it gets 401.
+    pub token: Option<String>,
+    /// Whether this is the demo floor, whose token is no secret.
+    pub demo: bool,
+    /// The data folder: database, journal, recordings.
+    pub data_dir: PathBuf,
+    /// Every configured agent.
+    pub agents: Vec<AgentId>,
+    /// Every configured queue with its members.
+    pub queues: Vec<(QueueId, Vec<AgentId>)>,
+    /// Where a day begins for "today".
+    pub zone: jiff::tz::TimeZone,
+}
+
+/// What the API reads from and speaks to.
+pub struct Handles {
+    /// Its own tap of the journal's feed, at the position of `live`.
+    pub tap: Tap,
+    /// The live fold of the start (`Folds::live`).
+    pub live: LiveFold,
+    /// The way to the switch.
+    pub commands: CommandSender,
+    /// How the database fares.
+    pub follow: FollowStatus,
+    /// What the shell knows.
+    pub readiness: Readiness,
+    /// The node's figures, asked for each time somebody reads `/metrics`; must not block.
+    pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
+}
+
+/// What every handler shares.
+struct Shared {
+    settings: ApiSettings,
+    live: live::LiveView,
+    commands: CommandSender,
+    records: Records,
+    follow: FollowStatus,
+    progress: Progress,
+    readiness: Readiness,
+    figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    /// Ends the streams of events, which would never end by themselves.
+    stopping: CancellationToken,
+}

@@ -1,0 +1,181 @@
+//! A running floor: node, follower and API, opened and stopped in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::floor::Floor;
+use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness};
+use crate::id::{AgentId, QueueId};
+use crate::node::{self, CommandPort, Control, Node, State, Watch};
+use crate::store::{FollowSettings, Follower};
+
+/// Entries that may wait for a follower of the journal before it reads them from the files.
+const BACKLOG: usize = 65_536;
+/// How long requests in progress may take at the stop.
+const API_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why the floor cannot open.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error(transparent)]
+    Node(#[from] node::StartError),
+    #[error(transparent)]
+    Api(#[from] api::ApiError),
+    #[error("cannot start the thread that follows the journal: {0}; check the limits on threads")]
+    Follower(std::io::Error),
+}
+
+/// A running floor.
+pub(super) struct Running {
+    node: Node,
+    api: ApiHandle,
+    follower: Follower,
+    readiness: Readiness,
+}
+
+impl Running {
+    /// Opens everything. What was opened before a failure is closed again.
+    pub(super) fn open(floor: Floor) -> Result<Self, OpenError> {
+        let Floor { settings, program, .. } = floor;
+        let program = Arc::new(program);
+        let data_dir = PathBuf::from(&settings.data_dir);
+        let state = State::open(&data_dir)?;
+        let (seq, live) = (state.restored.folds.seq(), state.restored.folds.live.clone());
+        // The loop sleeps on the channel itself and needs no other wake-up.
+        let (sender, requests, replies) = api::commands(|| ());
+        let answer = Box::new(move |id, outcome| replies.reply(id, outcome));
+        let mut taps = None;
+        let follow = |feed: &mut crate::store::Feed| taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG)));
+        let queues = program.queues().iter().map(|(name, queue)| {
+            let members = queue.members.iter().map(|member| AgentId::from(member.as_str())).collect();
+            (QueueId::from(name.as_str()), members)
+        });
+        let api_settings = ApiSettings {
+            listen: settings.http_listen.clone(),
+            token: settings.api_token.as_ref().map(|token| token.expose().to_owned()),
+            demo: settings.demo,
+            data_dir: data_dir.clone(),
+            agents: settings.agents.keys().map(|agent| AgentId::from(agent.as_str())).collect(),
+            queues: queues.collect(),
+            zone: jiff::tz::TimeZone::system(),
+        };
+        let node = node::open(&settings, program, state, follow, CommandPort { requests, answer })?;
+        // `follow` was called by `node::open`, which has succeeded.
+        let Some((for_database, for_api)) = taps else { unreachable!("the node asks its followers to follow") };
+        let opened = open_api(
+            &data_dir,
+            for_database,
+            |follow| Handles {
+                tap: for_api,
+                live,
+                commands: sender,
+                follow,
+                readiness: ready(),
+                figures: figures_of(&node),
+            },
+            api_settings,
+        );
+        match opened {
+            Ok((follower, api, readiness)) => Ok(Self { node, api, follower, readiness }),
+            Err(error) => {
+                node.drain(0);
+                node.join();
+                Err(error)
+            }
+        }
+    }
+
+    /// Where things are, for people.
+    pub(super) fn addresses(&self) -> (&crate::net::Addresses, &[std::net::SocketAddr]) {
+        (&self.node.addresses, self.api.addresses())
+    }
+
+    /// Asks for the stop from another thread.
+    pub(super) fn stopper(&self) -> impl Fn(u64) + Send + 'static {
+        let (control, readiness) = (self.node.control(), self.readiness.clone());
+        move |deadline_ms| {
+            readiness.set_draining(true);
+            // A loop that has ended needs no order to.
+            let _ = control.send(Control::Drain { deadline_ms });
+        }
+    }
+
+    /// Waits until the last call is gone, then closes everything in order. `false` where the loop came to grief.
+    pub(super) fn join(self) -> bool {
+        let sound = self.node.join();
+        self.follower.stop();
+        self.api.stop(API_PATIENCE);
+        sound
+    }
+}
+
+type Opened = (Follower, ApiHandle, Readiness);
+
+fn open_api(
+    data_dir: &Path,
+    tap: crate::store::Tap,
+    handles: impl FnOnce(crate::store::FollowStatus) -> Handles,
+    settings: ApiSettings,
+) -> Result<Opened, OpenError> {
+    let follower = Follower::start(data_dir, tap, FollowSettings::default()).map_err(OpenError::Follower)?;
+    let handles = handles(follower.status().clone());
+    let readiness = handles.readiness.clone();
+    let api = api::start(settings, handles)?;
+    Ok((follower, api, readiness))
+}
+
+/// Files are read and ports are bound by the time that somebody can ask.
+fn ready() -> Readiness {
+    let readiness = Readiness::default();
+    readiness.set_ports_bound(true);
+    readiness.set_dialplan_loaded(true);
+    readiness
+}
+
+fn figures_of(node: &Node) -> Box<dyn Fn() -> Figures + Send + Sync> {
+    let watch = Arc::clone(&node.watch);
+    Box::new(move || figures(&watch))
+}
+
+fn figures(watch: &Watch) -> Figures {
+    let (switch, net) = (watch.figures(), watch.net.figures());
+    let mut figures = Figures::default();
+    figures
+        .gauge("trunkline_calls", "Calls in progress.", switch.calls as f64)
+        .gauge("trunkline_legs", "Legs in progress.", switch.legs as f64)
+        .gauge("trunkline_sip_transactions", "Open SIP transactions.", switch.transactions as f64)
+        .gauge("trunkline_sip_bindings", "Contacts that are bound.", switch.bindings as f64)
+        .counter("trunkline_calls_offered", "Calls offered.", switch.calls_offered)
+        .counter("trunkline_calls_ended", "Calls ended.", switch.calls_ended)
+        .counter("trunkline_calls_bridged", "Calls in which two parties were joined.", switch.calls_bridged)
+        .counter("trunkline_sip_invites", "INVITEs outside dialogs.", switch.invites)
+        .counter("trunkline_sip_challenges", "Requests that were challenged.", switch.challenges)
+        .counter("trunkline_sip_wrong_answers", "Wrong answers to challenges.", switch.wrong_answers)
+        .counter("trunkline_sip_malformed", "Messages refused or dropped unread.", switch.malformed)
+        .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
+        .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
+        .gauge(
+            "trunkline_journal_written",
+            "The last journal entry that survives kill -9.",
+            watch.progress.written() as f64,
+        )
+        .gauge(
+            "trunkline_journal_synced",
+            "The last journal entry that survives a power cut.",
+            watch.progress.synced() as f64,
+        )
+        .gauge("trunkline_journal_stalled", "1 while a sync is overdue.", f64::from(u8::from(watch.progress.stalled())))
+        .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)
+        .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent);
+    for (status, count) in &switch.responses {
+        figures.add(api::Figure {
+            name: "trunkline_sip_invite_responses",
+            help: "Final responses to INVITEs outside dialogs.",
+            kind: api::Kind::Counter,
+            labels: vec![("status", status.to_string())],
+            value: *count as f64,
+        });
+    }
+    figures
+}
