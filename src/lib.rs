@@ -43,4 +43,6 @@ pub mod node;
 
 pub mod api;
 
+pub mod bot;
+
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 mod check;
+mod demo;
 mod floor;
 mod quality;
 mod records;
@@ -44,6 +45,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Demo(demo::Demo),
     Route(route::Route),
     Serve(serve::Serve),
     Report(report::Report),
@@ -55,6 +57,7 @@ pub fn main() -> ExitCode {
     // clap itself ends the process with 2 where the arguments make no sense.
     let exit = match Arguments::parse().command {
         Command::Check(check) => check.run(),
+        Command::Demo(demo) => demo.run(),
         Command::Route(route) => route.run(),
         Command::Serve(serve) => serve.run(),
         Command::Report(report) => report.run(),

@@ -1,6 +1,6 @@
 //! `trunkline serve`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -10,6 +10,7 @@ use super::Exit;
 use super::check::report;
 use super::floor;
 use super::running::Running;
+use crate::config::Settings;
 
 /// Run the switch
 #[derive(Debug, Args)]
@@ -25,17 +26,20 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(&self) -> Exit {
-        run(&self.config, |running| {
+        run(&self.config, |running, _| {
             let (sip, http) = running.addresses();
             tracing::info!(udp = ?sip.udp, tcp = ?sip.tcp, ?http, "the floor is open");
-            || ()
+            Ok(|| ())
         })
     }
 }
 
-/// Opens the floor of `config` and runs it until a signal stops it. `opened` sees the open floor and gives what is to be done when
-/// the stop begins.
-pub(super) fn run<F: FnOnce() + Send + 'static>(config: &std::path::Path, opened: impl FnOnce(&Running) -> F) -> Exit {
+/// Opens the floor of `config` and runs it until a signal stops it. `opened` sees the open floor and gives what is to be done before
+/// the stop begins, or says why the floor must close again.
+pub(super) fn run<F: FnOnce() + Send + 'static>(
+    config: &Path,
+    opened: impl FnOnce(&Running, &Settings) -> Result<F, String>,
+) -> Exit {
     let floor = match floor::load(config) {
         Ok(floor) => floor,
         Err(error) => return report(&error),
@@ -46,13 +50,18 @@ pub(super) fn run<F: FnOnce() + Send + 'static>(config: &std::path::Path, opened
         Ok(signals) => signals,
         Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
     };
-    let deadline_ms = floor.settings.shutdown_deadline_ms;
-    match Running::open(floor) {
-        Ok(running) => {
-            let stopping = opened(&running);
-            run_until_stopped(running, signals, deadline_ms, stopping)
+    let settings = floor.settings.clone();
+    let running = match Running::open(floor) {
+        Ok(running) => running,
+        Err(error) => return no_floor(&error.to_string()),
+    };
+    match opened(&running, &settings) {
+        Ok(leaving) => run_until_stopped(running, signals, settings.shutdown_deadline_ms, leaving),
+        Err(why) => {
+            running.stopper()(0);
+            running.join();
+            no_floor(&why)
         }
-        Err(error) => no_floor(&error.to_string()),
     }
 }
 
@@ -60,13 +69,13 @@ fn run_until_stopped(
     running: Running,
     mut signals: Signals,
     deadline_ms: u64,
-    stopping: impl FnOnce() + Send + 'static,
+    leaving: impl FnOnce() + Send + 'static,
 ) -> Exit {
     let stop = running.stopper();
     let handle = signals.handle();
     let watcher = std::thread::spawn(move || {
         let mut patience_ms = deadline_ms;
-        let mut stopping = Some(stopping);
+        let mut leaving = Some(leaving);
         for signal in signals.forever() {
             if signal == SIGHUP {
                 tracing::warn!(
@@ -74,11 +83,12 @@ fn run_until_stopped(
                 );
                 continue;
             }
+            // Before the floor refuses everything: who lives on it has to sign off first.
+            if let Some(leaving) = leaving.take() {
+                leaving();
+            }
             tracing::info!(patience_ms, "stopping: new calls get 503, calls in progress may finish");
             stop(patience_ms);
-            if let Some(stopping) = stopping.take() {
-                stopping();
-            }
             patience_ms = 0;
         }
     });

@@ -246,11 +246,11 @@ mod tests {
     fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         let user = User { password: Secret::new("right"), nat: false };
         let settings = Settings {
-            md5_only: Vec::new(),
             admission,
             trunks: Default::default(),
             users: [("1001".to_owned(), user)].into(),
             digest: Default::default(),
+            md5_only: Vec::new(),
             registrar: Default::default(),
             listen: Vec::new(),
             public_address: None,
