@@ -234,8 +234,9 @@ impl Switch {
             Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
             Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
             Sip::SignedOut { user } => self.acd.handle(acd::Input::AgentSignedOut { agent: as_agent(&user) }, now),
-            Sip::Reachability { user, uri, reachable } => {
-                tracing::info!(user, uri, reachable, "a phone answers OPTIONS differently than before");
+            Sip::Reachability { user, uri, reachable: true } => tracing::debug!(user, uri, "a phone answers OPTIONS"),
+            Sip::Reachability { user, uri, reachable: false } => {
+                tracing::warn!(user, uri, "a phone answers no OPTIONS; calls go to the user's other phones first");
             }
             Sip::RegistrationChanged { .. } => {}
         }
