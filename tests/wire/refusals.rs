@@ -138,3 +138,20 @@ fn an_answer_to_a_challenge_counts_once() {
     assert!(replayed.is("401") && replayed.0.contains("stale=true"), "{replayed:?}");
     daemon.stop();
 }
+
+#[test]
+fn a_bound_phone_is_asked_whether_it_answers() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1002", daemon.host, daemon.sip, 440.0);
+    assert!(phone.register("demo", 300).is("200"));
+    let since = std::time::Instant::now();
+    let asked = loop {
+        assert!(since.elapsed() < super::daemon::PATIENCE, "no OPTIONS came");
+        if let Some(text) = phone.try_receive().filter(|text| text.is("OPTIONS")) {
+            break text;
+        }
+    };
+    assert!(asked.first().contains("sip:1002@"), "{asked:?}");
+    phone.reply(&asked, "200 OK", "");
+    daemon.stop();
+}
