@@ -24,6 +24,8 @@ use crate::store::journal::{Entries, Progress};
 const MOST_RESUMED: u64 = 20_000;
 /// How long a reader who resumes waits for entries that are told and not written yet.
 const WRITING: Duration = Duration::from_secs(2);
+/// How long a reader who resumes waits for the live views.
+const FOLDING: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// `GET /api/v1/events`
@@ -35,6 +37,8 @@ pub(super) async fn events(
     let last = last.map(str::parse::<u64>).transpose();
     let last =
         last.map_err(|_| Problem::parameter("Last-Event-ID", "Last-Event-ID is the id of an event: a number"))?;
+    // A fold that is a moment behind the journal is no reason to send a reader back to the start.
+    shared.live.wait_for(last.unwrap_or(0), FOLDING).await;
     let (events, seq) = shared.live.subscribe();
     let mut reader = Reader { missed: VecDeque::new(), seq, events, stopping: shared.stopping.clone(), over: false };
     match last {

@@ -89,7 +89,7 @@ impl Follower {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let data_dir = data_dir.to_owned();
         let snapshot_seq = tap.seq();
-        let thread = Thread {
+        let mut thread = Thread {
             snapshots: Snapshots::new(&data_dir),
             data_dir,
             settings,
@@ -108,6 +108,8 @@ impl Follower {
             snapshot_seq,
             waiting_snapshot: None,
         };
+        // Before anybody asks, so that a fresh data folder answers with no records rather than with an error.
+        thread.open(Instant::now());
         let thread = std::thread::Builder::new().name("follower".into()).spawn(move || thread.run())?;
         Ok(Self { status, stop, thread: Some(thread) })
     }

@@ -1,0 +1,164 @@
+//! Who is let in, what is answered to wrong requests, and what supervisors may do.
+
+use std::fs;
+
+use serde_json::json;
+use trunkline::id::AgentId;
+use trunkline::journal::{AgentState, Event};
+use trunkline::switch::{AgentWish, Command, CommandError};
+
+use crate::floor::{Floor, TOKEN, call, talking};
+use crate::http::ask;
+
+#[test]
+fn errors_are_problem_documents() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let floor = Floor::start(dir.path());
+    let address = floor.address();
+    for wrong in [&[][..], &[("Authorization", "Bearer demo-admi")], &[("Authorization", "Basic demo-admin")]] {
+        let refused = ask(address, "GET", "/api/v1/calls", wrong, "");
+        refused.problem(401);
+        assert!(refused.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")));
+    }
+    floor.get("/api/v2").problem(404);
+    floor.get("/api/v1/records/nonsense").problem(404);
+    floor.get(&format!("/api/v1/records/{}", call(1))).problem(404);
+    floor.get("/api/v1/records/%ff/recording").problem(400);
+    let refused = ask(address, "POST", "/api/v1/calls", &[TOKEN], "");
+    refused.problem(405);
+    assert!(refused.header("allow").is_some_and(|allow| allow.contains("GET")));
+    for (query, parameter) in [
+        ("since=yesterday", "since"),
+        ("until=5", "until"),
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=..", "cursor"),
+        ("order=up", "order"),
+        ("format=xml", "format"),
+    ] {
+        let problem = floor.get(&format!("/api/v1/records?{query}")).problem(400);
+        assert_eq!(problem["parameter"], parameter);
+    }
+    let problem = floor.get("/api/v1/records?cller=1").problem(400);
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("\"cller\"")));
+    let large = "x".repeat(20_000);
+    ask(address, "PUT", "/api/v1/agents/1001/state", &[TOKEN], &large).problem(413);
+    floor.stop();
+}
+
+#[test]
+fn the_contract_names_every_path_and_the_page_runs_nothing_foreign() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let floor = Floor::start(dir.path());
+    let contract = ask(floor.address(), "GET", "/api/v1/openapi.json", &[], "").json();
+    let paths = contract["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 13);
+    for path in paths.keys().filter(|path| !path.contains('{') && !path.ends_with("events")) {
+        assert_ne!(floor.get(path).status, 404, "{path}");
+    }
+    let page = ask(floor.address(), "GET", "/", &[], "");
+    assert!(page.text().contains("value=\"demo-admin\""));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"));
+    let script = ask(floor.address(), "GET", "/page.js", &[], "").text();
+    assert!(
+        !script.contains("innerHTML") && !script.contains("insertAdjacentHTML"),
+        "callers' names are text, never markup"
+    );
+    floor.stop();
+}
+
+#[test]
+fn ready_says_which_check_fails() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // A folder stands where the database should be.
+    let database = dir.path().join("trunkline.db");
+    fs::create_dir(&database).expect("a folder");
+    let mut floor = Floor::start(dir.path());
+    assert_eq!(ask(floor.address(), "GET", "/healthz", &[], "").status, 200);
+    floor.readiness.set_ports_bound(true);
+    floor.readiness.set_dialplan_loaded(true);
+    let checks = |answer: &crate::http::Answer| answer.json()["checks"].clone();
+    let failing = floor.until("/readyz", |answer| checks(answer)["database_writable"] == json!(false));
+    failing.problem(503);
+    floor.get("/api/v1/records").problem(503);
+    // Calls go on meanwhile, and are there once the database can be written.
+    floor.tell_all(crate::floor::answered(call(1), "555"));
+    fs::remove_dir(&database).expect("removed");
+    floor.until("/readyz", |answer| answer.status == 200);
+    let records = floor.until("/api/v1/records", |answer| answer.status == 200 && answer.json()["items"] != json!([]));
+    assert_eq!(records.json()["items"][0]["caller"], "555");
+    let metrics = ask(floor.address(), "GET", "/metrics", &[], "").text();
+    assert!(metrics.contains("trunkline_invites_total 7"), "{metrics}");
+    assert!(metrics.contains("trunkline_queue_waiting{queue=\"support\"} 0"), "{metrics}");
+    assert!(metrics.contains("trunkline_database_failing 0"), "{metrics}");
+    floor.readiness.set_draining(true);
+    let draining = ask(floor.address(), "GET", "/readyz", &[], "");
+    assert_eq!((draining.status, &checks(&draining)["not_draining"]), (503, &json!(false)));
+    floor.stop();
+}
+
+#[test]
+fn the_floor_is_shown_as_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut floor = Floor::start(dir.path());
+    let hostile = "<script>alert('x')</script>\"\u{0}";
+    let state = AgentState::Talking { call: call(1) };
+    let agent = || AgentId::from("1001");
+    floor.tell_all(talking(call(1), hostile));
+    floor.tell(Event::AgentChanged { agent: agent(), state });
+    let calls = floor.until("/api/v1/calls", |answer| answer.json()["items"][0]["state"] == json!("talking")).json();
+    let line = &calls["items"][0];
+    assert_eq!((&line["caller"], &line["queue"], &line["agent"]), (&json!(hostile), &json!("support"), &json!("1001")));
+    let agents = floor.until("/api/v1/agents", |answer| answer.json()["items"][0]["state"] == json!("talking")).json();
+    assert_eq!((&agents["items"][0]["call"], &agents["items"][1]["state"]), (&json!(call(1)), &json!("offline")));
+    let queues = floor.get("/api/v1/queues").json();
+    let queue = &queues["items"][0];
+    assert_eq!(
+        (&queue["waiting"], &queue["served_today"], &queue["signed_in"]),
+        (&json!(0), &json!(1), &json!(["1001"]))
+    );
+    floor.stop();
+}
+
+#[test]
+fn wishes_reach_the_switch_and_its_answers_come_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut floor = Floor::start(dir.path());
+    let address = floor.address();
+    let put = |agent: &str, body: &str| {
+        let path = format!("/api/v1/agents/{agent}/state");
+        ask(address, "PUT", &path, &[TOKEN], body)
+    };
+    assert_eq!(put("1001", "{\"state\":\"asleep\"}").problem(400)["parameter"], "state");
+    assert_eq!(put("1001", "{\"state\":\"not_ready\",\"reason\":\"\"}").problem(400)["parameter"], "reason");
+    put("1001", "state").problem(400);
+    // The answer names an entry that the live view has still to fold.
+    let seq = floor.journal.next_seq();
+    let wish = std::thread::spawn(move || {
+        ask(address, "PUT", "/api/v1/agents/1001/state", &[TOKEN], "{\"state\":\"not_ready\",\"reason\":\"lunch\"}")
+    });
+    let (id, command) = floor.commands.recv().expect("a command");
+    let reason = "lunch".to_owned();
+    assert_eq!(
+        command,
+        Command::SetAgent { agent: "1001".into(), wish: AgentWish::NotReady { reason: reason.clone() } }
+    );
+    floor.replies.reply(id, Ok(seq));
+    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason } });
+    let line = wish.join().expect("answered").json();
+    assert_eq!((&line["state"], &line["reason"]), (&json!("not_ready"), &json!("lunch")));
+    let asked = floor.answer(|command| match command {
+        Command::SetAgent { agent, .. } if agent.as_str() == "1002" => Err(CommandError::Stalled),
+        Command::SetAgent { agent, .. } => Err(CommandError::UnknownAgent(agent.clone())),
+        Command::HangUp { call } if *call == crate::floor::call(1) => Ok(1),
+        Command::HangUp { call } => Err(CommandError::UnknownCall(*call)),
+    });
+    assert_eq!(put("1002", "{\"state\":\"offline\"}").problem(503)["title"], "Service Unavailable");
+    put("7", "{\"state\":\"available\"}").problem(404);
+    let end = |number| ask(address, "DELETE", &format!("/api/v1/calls/{}", call(number)), &[TOKEN], "");
+    assert_eq!(end(1).status, 204);
+    end(2).problem(404);
+    assert_eq!(asked.try_iter().count(), 4);
+    floor.stop();
+}
