@@ -155,17 +155,6 @@ fn figures(watch: &Watch) -> Figures {
         .counter("trunkline_sip_malformed", "Messages refused or dropped unread.", switch.malformed)
         .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
-        .gauge(
-            "trunkline_journal_written",
-            "The last journal entry that survives kill -9.",
-            watch.progress.written() as f64,
-        )
-        .gauge(
-            "trunkline_journal_synced",
-            "The last journal entry that survives a power cut.",
-            watch.progress.synced() as f64,
-        )
-        .gauge("trunkline_journal_stalled", "1 while a sync is overdue.", f64::from(u8::from(watch.progress.stalled())))
         .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)
         .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent);
     for (status, count) in &switch.responses {
