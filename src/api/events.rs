@@ -136,3 +136,27 @@ async fn written(progress: &Progress, seq: u64) -> bool {
     };
     tokio::time::timeout(WRITING, wait).await.is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reads_too_slowly_is_told_to_start_again() {
+        let (sender, events) = tokio::sync::broadcast::channel(2);
+        let (missed, stopping) = (VecDeque::new(), CancellationToken::new());
+        let mut reader = Reader { missed, seq: 5, events, stopping, over: false };
+        let tell = |seq| sender.send(Told { seq, text: "{}".into() }).map(drop).unwrap();
+        let shown = |event: Option<Event>| event.map(|event| format!("{event:?}")).unwrap_or_default();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            // Lies behind the reader already.
+            tell(5);
+            tell(6);
+            assert!(shown(reader.next().await).contains("id: 6"));
+            (7..=9).for_each(tell);
+            assert!(shown(reader.next().await).contains("event: restart"));
+            assert!(reader.next().await.is_none());
+        });
+    }
+}

@@ -47,20 +47,5 @@ fn who_cannot_be_resumed_is_told_to_start_again() {
     assert_eq!(future.next(), None);
     let wrong = ask(floor.address(), "GET", "/api/v1/events", &[TOKEN, ("Last-Event-ID", "x")], "");
     assert_eq!(wrong.problem(400)["parameter"], "Last-Event-ID");
-    // A reader that takes nothing while more is told than may wait: past the backlog there are megabytes of socket buffers.
-    let mut slow = floor.events(None);
-    let step = "s".repeat(2_000);
-    for _ in 0..24_000 {
-        floor.tell(Event::StepEntered { call: call(1), step: step.clone() });
-    }
-    let mut told = 0;
-    while let Some((_, name, _)) = slow.next() {
-        told += 1;
-        if name == "restart" {
-            assert_eq!(slow.next(), None);
-            floor.stop();
-            return;
-        }
-    }
-    panic!("the stream ended after {told} events without a word");
+    floor.stop();
 }
