@@ -20,9 +20,8 @@ mod serve;
 pub use commands::{CommandSender, Replies, commands};
 pub use figures::{Figure, Figures, Kind};
 pub use readiness::Readiness;
-pub use serve::{ApiError, ApiHandle, start};
+pub use serve::{ApiError, ApiHandle, Listeners, bind, start};
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
@@ -35,8 +34,6 @@ use crate::store::{FollowStatus, Records, Tap};
 /// What the API needs to know at its start.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// Where to listen.
-    pub listen: Vec<SocketAddr>,
     /// The bearer token; without one every request that needs it gets 401.
     pub token: Option<String>,
     /// Whether this is the demo floor, whose token is no secret.

@@ -77,13 +77,28 @@ impl Drop for ApiHandle {
     }
 }
 
-/// Binds every address and serves. Returns once all are bound.
-pub fn start(settings: ApiSettings, handles: Handles) -> Result<ApiHandle, ApiError> {
+/// Bound addresses: requests wait in their backlogs until [`start`] serves them.
+#[derive(Debug)]
+pub struct Listeners(Vec<TcpListener>);
+
+/// Binds every address, before anything else of the floor opens: a floor whose API cannot open must not take calls first.
+///
+/// # Errors
+/// The first address that is not to be had.
+pub fn bind(addresses: &[SocketAddr]) -> Result<Listeners, ApiError> {
+    let bound = addresses.iter().map(|address| {
+        let address = *address;
+        listen(address).map_err(|source| ApiError::Listen { address, source })
+    });
+    Ok(Listeners(bound.collect::<Result<_, _>>()?))
+}
+
+/// Serves on what [`bind`] has bound.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> Result<ApiHandle, ApiError> {
     let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("api").enable_all().build()?;
-    let mut listeners = Vec::new();
-    for address in &settings.listen {
-        listeners.push(listen(*address).map_err(|source| ApiError::Listen { address: *address, source })?);
-    }
     let stopping = CancellationToken::new();
     let progress = handles.tap.progress().clone();
     let shared = Arc::new(Shared {
@@ -101,7 +116,7 @@ pub fn start(settings: ApiSettings, handles: Handles) -> Result<ApiHandle, ApiEr
     let mut servers = JoinSet::new();
     let mut addresses = Vec::new();
     let _entered = runtime.enter();
-    for listener in listeners {
+    for listener in listeners.0 {
         addresses.push(listener.local_addr()?);
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stopped = stopping.clone().cancelled_owned();

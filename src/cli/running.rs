@@ -40,6 +40,7 @@ impl Running {
         let Floor { settings, program, .. } = floor;
         let program = Arc::new(program);
         let data_dir = PathBuf::from(&settings.data_dir);
+        let listeners = api::bind(&settings.http_listen)?;
         let state = State::open(&data_dir)?;
         let (seq, live) = (state.restored.folds.seq(), state.restored.folds.live.clone());
         // The loop sleeps on the channel itself and needs no other wake-up.
@@ -52,7 +53,6 @@ impl Running {
             (QueueId::from(name.as_str()), members)
         });
         let api_settings = ApiSettings {
-            listen: settings.http_listen.clone(),
             token: settings.api_token.as_ref().map(|token| token.expose().to_owned()),
             demo: settings.demo,
             data_dir: data_dir.clone(),
@@ -66,6 +66,7 @@ impl Running {
         let opened = open_api(
             &data_dir,
             for_database,
+            listeners,
             |follow| Handles {
                 tap: for_api,
                 live,
@@ -115,13 +116,14 @@ type Opened = (Follower, ApiHandle, Readiness);
 fn open_api(
     data_dir: &Path,
     tap: crate::store::Tap,
+    listeners: api::Listeners,
     handles: impl FnOnce(crate::store::FollowStatus) -> Handles,
     settings: ApiSettings,
 ) -> Result<Opened, OpenError> {
     let follower = Follower::start(data_dir, tap, FollowSettings::default()).map_err(OpenError::Follower)?;
     let handles = handles(follower.status().clone());
     let readiness = handles.readiness.clone();
-    let api = api::start(settings, handles)?;
+    let api = api::start(listeners, settings, handles)?;
     Ok((follower, api, readiness))
 }
 

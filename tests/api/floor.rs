@@ -60,7 +60,6 @@ impl Floor {
             }),
         };
         let settings = ApiSettings {
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             token: Some("demo-admin".into()),
             demo: true,
             data_dir: dir.to_owned(),
@@ -68,7 +67,8 @@ impl Floor {
             queues: vec![("support".into(), vec!["1001".into(), "1002".into()])],
             zone: jiff::tz::TimeZone::UTC,
         };
-        let api = api::start(settings, handles).expect("the API starts");
+        let listeners = api::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))]).expect("a free port");
+        let api = api::start(listeners, settings, handles).expect("the API starts");
         let wall_ms = jiff::Timestamp::now().as_millisecond();
         let boot = restored.folds.boot() + 1;
         let (follower, api, closing) = (Some(follower), Some(api), restored.closing);
