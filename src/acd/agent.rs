@@ -7,6 +7,7 @@ use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
 use super::events::{Failure, Forced, Output};
+use super::phone::{Phone, is_hindered};
 use super::settings::AgentSettings;
 use super::{Acd, Timer, deadline};
 
@@ -35,6 +36,7 @@ pub(super) struct Agent {
     pub(super) next: Next,
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
+    pub(super) phone: Phone,
 }
 
 impl Agent {
@@ -49,6 +51,7 @@ impl Agent {
             serving: 0,
             next: Next::Available,
             timer: None,
+            phone: Phone::default(),
         }
     }
 
@@ -218,6 +221,8 @@ impl Acd {
                 self.index(n);
                 self.match_agent(n, now);
             }
+            // What hindered the phone ended with the last run, or shows again.
+            AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
             AgentState::NotReady { .. } => self.agents[n].state = state,
             AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
                 self.agents[n].state = state;
@@ -266,8 +271,16 @@ impl Acd {
     }
 
     /// The agent is idle from now on.
-    fn free(&mut self, n: usize, now: Now) {
+    pub(super) fn free(&mut self, n: usize, now: Now) {
         self.agents[n].idle_since_ms = now.wall_ms;
+        self.offer(n, now);
+    }
+
+    /// Available, unless the phone can take no call.
+    fn offer(&mut self, n: usize, now: Now) {
+        if let Some(reason) = self.agents[n].hindrance() {
+            return self.transition_to_not_ready(n, reason.to_owned(), now);
+        }
         self.transition_to_available(n, now);
         self.match_agent(n, now);
     }
@@ -280,8 +293,7 @@ impl Acd {
     /// The caller hung up while this agent was presented: the agent is as idle as before.
     pub(super) fn withdraw(&mut self, n: usize, call: CallId, reason: SegmentEnd, now: Now) {
         self.cancel(n, call, reason);
-        self.transition_to_available(n, now);
-        self.match_agent(n, now);
+        self.offer(n, now);
     }
 
     fn transition_to_available(&mut self, n: usize, now: Now) {
@@ -309,7 +321,7 @@ impl Acd {
         self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
     }
 
-    fn transition_to_not_ready(&mut self, n: usize, reason: String, now: Now) {
+    pub(super) fn transition_to_not_ready(&mut self, n: usize, reason: String, now: Now) {
         self.transition(n, AgentState::NotReady { reason }, now);
     }
 

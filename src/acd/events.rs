@@ -35,6 +35,12 @@ pub enum Input {
     Resume { agent: AgentId, call: CallId },
     /// The agent is out of the conversation, whoever ended it.
     ConversationEnded { agent: AgentId, call: CallId },
+    /// The agent placed a call: none is presented until it ends.
+    PhoneTaken { agent: AgentId, call: CallId },
+    /// A call that the agent placed has ended.
+    PhoneFree { agent: AgentId, call: CallId },
+    /// Whether one of the agent's phones answers; none is presented while none does.
+    PhoneReach { agent: AgentId, reachable: bool },
     /// A supervisor acts on the agent, in whatever state but signed out.
     Forced { agent: AgentId, to: Forced },
     /// The agent's last state in the journal and since when, told once after a restart, before any caller enters.

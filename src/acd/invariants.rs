@@ -19,6 +19,8 @@ impl Acd {
                 let free = agent.state == AgentState::Available && agent.queues.contains(&at);
                 ensure(listed == free, || format!("agent {} listed {listed} in queue {}", agent.id, queue.id))?;
             }
+            let fit = agent.state != AgentState::Available || agent.hindrance().is_none();
+            ensure(fit, || format!("agent {} is available with a phone that takes no call", agent.id))?;
             let timed = agent.presented().is_some() || matches!(agent.state, AgentState::Acw { .. });
             ensure(timed == agent.timer.is_some(), || format!("agent {} has no deadline, or one too many", agent.id))?;
             if let Some(call) = agent.presented() {

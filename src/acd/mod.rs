@@ -15,11 +15,13 @@ mod events;
 mod invariants;
 mod line;
 mod matching;
+mod phone;
 mod queue;
 mod settings;
 mod view;
 
 pub use events::{Failure, Forced, Input, Output};
+pub use phone::OWN_CALL;
 pub use settings::{Ageing, AgentSettings, BadSettings, OverflowStep, QueueSettings, Settings};
 pub use view::{AgentView, QueueView, View};
 
@@ -132,6 +134,11 @@ impl Acd {
             Input::Resume { agent, call } => self.with(&agent, |acd, n| acd.handle_resume(n, call, now)),
             Input::ConversationEnded { agent, call } => {
                 self.with(&agent, |acd, n| acd.handle_conversation_ended(n, call, now));
+            }
+            Input::PhoneTaken { agent, call } => self.with(&agent, |acd, n| acd.handle_phone_taken(n, call, now)),
+            Input::PhoneFree { agent, call } => self.with(&agent, |acd, n| acd.handle_phone_free(n, call, now)),
+            Input::PhoneReach { agent, reachable } => {
+                self.with(&agent, |acd, n| acd.handle_phone_reach(n, reachable, now));
             }
             Input::Forced { agent, to } => self.with(&agent, |acd, n| acd.handle_forced(n, to, now)),
             Input::Restored { agent, state, since_wall_ms } => {

@@ -58,6 +58,7 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::UnknownAgent(_) | CommandError::UnknownCall(_) => Self::not_found(error.to_string()),
+            CommandError::NoPhone(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
             CommandError::Stalled => Self::busy(error.to_string()),
         }
     }

@@ -133,8 +133,8 @@ fn restart(state: &State) -> Restart {
         call_id: binding.call_id.clone(),
         cseq: binding.cseq,
         expires_wall_ms: binding.expires_ms,
-        updated_wall_ms: 0,
-        q: 1000,
+        updated_wall_ms: binding.updated_ms,
+        q: binding.q,
         flow: binding.flow.clone(),
     };
     Restart {

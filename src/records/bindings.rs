@@ -17,6 +17,10 @@ pub struct Binding {
     pub cseq: u32,
     /// When it expires, wall milliseconds.
     pub expires_ms: i64,
+    /// When it was last set, wall milliseconds.
+    pub updated_ms: i64,
+    /// Preference in thousandths.
+    pub q: u16,
 }
 
 /// Bindings by address of record and contact.
@@ -35,13 +39,19 @@ impl BindingsFold {
 
     /// Folds one entry. A binding that was removed, or had expired when it was journalled, is gone.
     pub fn handle_entry(&mut self, entry: &Entry) {
-        let Event::BindingChanged { aor, contact, flow, call_id, cseq, expires_ms } = &entry.event else { return };
+        let Event::BindingChanged { aor, contact, flow, call_id, cseq, expires_ms, q } = &entry.event else { return };
         let contacts = self.bindings.entry(aor.clone()).or_default();
         // Whoever has expired goes with the next change, so that phones with ever new contacts do not pile up.
         contacts.retain(|_, binding| binding.expires_ms > entry.wall_ms);
         if *expires_ms > entry.wall_ms {
-            let binding =
-                Binding { flow: flow.clone(), call_id: call_id.clone(), cseq: *cseq, expires_ms: *expires_ms };
+            let binding = Binding {
+                flow: flow.clone(),
+                call_id: call_id.clone(),
+                cseq: *cseq,
+                expires_ms: *expires_ms,
+                updated_ms: entry.wall_ms,
+                q: *q,
+            };
             contacts.insert(contact.clone(), binding);
         } else {
             contacts.remove(contact);
@@ -58,7 +68,7 @@ mod tests {
 
     fn bind(fold: &mut BindingsFold, wall_ms: i64, contact: &str, expires_ms: i64) {
         let (aor, flow, call_id) = ("sip:1001@x".into(), "udp:127.0.0.1:5080".into(), "c".into());
-        let event = Event::BindingChanged { aor, contact: contact.into(), flow, call_id, cseq: 1, expires_ms };
+        let event = Event::BindingChanged { aor, contact: contact.into(), flow, call_id, cseq: 1, expires_ms, q: 1000 };
         fold.handle_entry(&Entry { seq: 1, wall_ms, event });
     }
 

@@ -3,8 +3,13 @@
 use super::{AgentWish, Command, CommandError, Output, Switch, Timer, Waiting};
 use crate::acd;
 use crate::call::Input;
+use crate::id::{CallId, LegId};
 use crate::journal::{Cause, Event};
+use crate::sip::endpoint::Why;
 use crate::time::Now;
+
+/// How long the last BYEs of a stop may take, ms: three tries over UDP (RFC 3261 §17.1.2.2).
+const FAREWELL_MS: u64 = 2_000;
 
 impl Switch {
     pub(super) fn handle_command(&mut self, id: u64, command: Command, now: Now) {
@@ -32,6 +37,7 @@ impl Switch {
             return Err(CommandError::UnknownAgent(agent));
         }
         match wish {
+            AgentWish::Available if !self.has_phone(&agent) => return Err(CommandError::NoPhone(agent)),
             AgentWish::Available => {
                 self.acd.handle(acd::Input::AgentSignedIn { agent: agent.clone() }, now);
                 self.acd.handle(acd::Input::SetAvailable { agent }, now);
@@ -50,5 +56,24 @@ impl Switch {
             self.journal(Event::Stopped, now);
         }
         self.timers.arm(now.in_ms(deadline_ms), Timer::Drain);
+    }
+
+    /// Every call gets its BYE, and its peers [`FAREWELL_MS`] to answer.
+    pub(super) fn handle_drain_deadline(&mut self, now: Now) {
+        let all: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in all {
+            let cause = Cause::new(503, "shutdown");
+            self.tell(call, Input::Hangup { cause, as_designed: false });
+        }
+        self.timers.arm(now.in_ms(FAREWELL_MS), Timer::DrainOver);
+    }
+
+    /// Peers that answer nothing hold no stop: their legs end here, and what they were owed is sent once more.
+    pub(super) fn abandon_all(&mut self, now: Now) {
+        let legs: Vec<LegId> = self.legs.keys().chain(self.orphans.keys()).copied().collect();
+        for leg in legs {
+            tracing::warn!(%leg, "a peer answers neither BYE nor CANCEL: the stop does not wait for it");
+            self.endpoint.abandon(leg, Why::new(503, "shutdown"), now);
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Switch {
             CallOutput::Journal(event) => {
                 self.write(*event, now);
             }
-            CallOutput::Finished => self.finish(call),
+            CallOutput::Finished => self.finish(call, now),
         }
     }
 
@@ -223,11 +223,13 @@ impl Switch {
         }
     }
 
-    fn finish(&mut self, call: CallId) {
-        if let Some(cell) = self.calls.remove(&call)
-            && let Some(timer) = cell.flow_timer
-        {
+    fn finish(&mut self, call: CallId, now: Now) {
+        let Some(cell) = self.calls.remove(&call) else { return };
+        if let Some(timer) = cell.flow_timer {
             self.timers.disarm(timer);
+        }
+        if let Some(agent) = cell.taken_phone {
+            self.acd.handle(acd::Input::PhoneFree { agent, call }, now);
         }
     }
 }

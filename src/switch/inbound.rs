@@ -2,6 +2,7 @@
 
 use super::party::{Media, Party, PartyCall, Role};
 use super::{Flow, Switch};
+use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Cursor};
 use crate::id::{AgentId, CallId, LegId};
@@ -25,6 +26,10 @@ impl Switch {
         let caller = Personal::number(&invite.caller);
         let (direction, called) = (Direction::Inbound, invite.called.clone());
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
+        let taken_phone = from_agent.clone().or_else(|| self.phone_at(&invite));
+        if let Some(agent) = taken_phone.clone() {
+            self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);
+        }
         let negotiator = Negotiator::new(self.random_u128() as u64);
         let party = Party {
             call: id,
@@ -44,6 +49,7 @@ impl Switch {
                 number: invite.caller.clone(),
                 called: invite.called.clone(),
                 from_agent,
+                taken_phone,
                 cursor: None,
                 flow_timer: None,
                 music: self.settings.default_music,
@@ -54,6 +60,14 @@ impl Switch {
             Ok(()) => self.begin(id, trunk, now),
             Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
         }
+    }
+
+    /// The user whose phone a call comes from that was let in for its trunk's sake: its From names the user, and the way it came
+    /// is the one that the user's phone registered. That is no proof, and gives no rights.
+    fn phone_at(&self, invite: &Invite) -> Option<AgentId> {
+        let way = invite.flow.to_string();
+        let contacts = self.endpoint.registrar().contacts(&self.endpoint.aor(&invite.caller));
+        contacts.iter().any(|binding| binding.flow == way).then(|| AgentId::from(invite.caller.as_str()))
     }
 
     /// Ports for the caller, and its offer read and judged before anything is promised.

@@ -94,6 +94,9 @@ pub enum CommandError {
     /// 404.
     #[error("there is no call {0} in progress")]
     UnknownCall(CallId),
+    /// 409.
+    #[error("agent {0} has no phone: register it, or give the agent a contact in the settings, and ask again")]
+    NoPhone(AgentId),
     /// 503: the change was made and could not be made durable in time.
     #[error("the disk is stalled: the change is made, but would not survive a power cut yet; ask again")]
     Stalled,

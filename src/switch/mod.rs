@@ -51,6 +51,8 @@ enum Timer {
     MediaGone(LegId),
     /// When a stop waits for calls no longer.
     Drain,
+    /// When a stop waits for the answers to its BYEs no longer.
+    DrainOver,
 }
 
 /// Something that waits until the journal is synced.
@@ -137,7 +139,8 @@ impl Switch {
                 Timer::Flow(call) => self.handle_flow_timeout(call, now),
                 Timer::RingOut(call) => self.handle_ring_out(call),
                 Timer::MediaGone(leg) => self.handle_media_gone(leg),
-                Timer::Drain => self.end_all(&Cause::new(503, "shutdown")),
+                Timer::Drain => self.handle_drain_deadline(now),
+                Timer::DrainOver => self.abandon_all(now),
             }
         }
         self.settle(now);
@@ -234,10 +237,7 @@ impl Switch {
             Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
             Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
             Sip::SignedOut { user } => self.acd.handle(acd::Input::AgentSignedOut { agent: as_agent(&user) }, now),
-            Sip::Reachability { user, uri, reachable: true } => tracing::debug!(user, uri, "a phone answers OPTIONS"),
-            Sip::Reachability { user, uri, reachable: false } => {
-                tracing::warn!(user, uri, "a phone answers no OPTIONS; calls go to the user's other phones first");
-            }
+            Sip::Reachability { user, uri, reachable } => self.handle_reachability(&user, &uri, reachable, now),
             Sip::RegistrationChanged { .. } => {}
         }
     }
@@ -265,13 +265,6 @@ impl Switch {
         if let Some(cell) = self.calls.get_mut(&call) {
             cell.call.handle(input);
             self.touched.push_back(call);
-        }
-    }
-
-    fn end_all(&mut self, cause: &Cause) {
-        let all: Vec<CallId> = self.calls.keys().copied().collect();
-        for call in all {
-            self.tell(call, crate::call::Input::Hangup { cause: cause.clone(), as_designed: false });
         }
     }
 

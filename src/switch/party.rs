@@ -18,6 +18,8 @@ pub(super) struct PartyCall {
     pub(super) called: String,
     /// The agent whose phone this call comes from, if it proved to be one.
     pub(super) from_agent: Option<AgentId>,
+    /// The agent whose phone is taken by this call, proved or only seen by its registered way.
+    pub(super) taken_phone: Option<AgentId>,
     /// None for a routed call.
     pub(super) cursor: Option<Cursor>,
     pub(super) flow_timer: Option<TimerId>,

@@ -1,13 +1,18 @@
 //! Phones that register: their bindings are safe before their 200 leaves.
 
-use super::{JournalProgress, Output, Switch, Waiting};
+use std::collections::BTreeSet;
+
+use super::{JournalProgress, Output, Switch, Waiting, as_agent};
+use crate::acd;
+use crate::id::AgentId;
 use crate::journal::Event;
-use crate::sip::endpoint::Confirmation;
+use crate::sip::endpoint::{Confirmation, user_of};
 use crate::sip::registrar::{Binding, BindingChange};
 use crate::time::Now;
 
 impl Switch {
     pub(super) fn handle_registered(&mut self, confirmation: Box<Confirmation>, changes: Vec<BindingChange>, now: Now) {
+        let users: BTreeSet<String> = changes.iter().map(|change| user_of(change.aor()).to_owned()).collect();
         for change in changes {
             let event = match change {
                 BindingChange::Added(binding) | BindingChange::Refreshed(binding) => changed(binding),
@@ -15,11 +20,45 @@ impl Switch {
             };
             self.journal(event, now);
         }
+        for user in users {
+            self.follow_reach(&user, now);
+        }
         self.wait_for_sync(Waiting::Register(confirmation), now);
     }
 
+    /// A contact answers our OPTIONS, or no longer does. An agent none of whose phones answers is presented no caller.
+    pub(super) fn handle_reachability(&mut self, user: &str, uri: &str, reachable: bool, now: Now) {
+        if reachable {
+            tracing::info!(user, uri, "a phone answers OPTIONS again");
+        } else {
+            tracing::warn!(
+                user,
+                uri,
+                "a phone answers no OPTIONS; look at its power, its network and its registration"
+            );
+        }
+        self.follow_reach(user, now);
+    }
+
+    fn follow_reach(&mut self, user: &str, now: Now) {
+        use crate::sip::registrar::Qualification::Unreachable;
+        let (registrar, aor) = (self.endpoint.registrar(), self.endpoint.aor(user));
+        let contacts = registrar.contacts(&aor);
+        let answers = |binding: &&Binding| registrar.qualification(&aor, &binding.uri) != Some(Unreachable);
+        let reachable = contacts.is_empty() || contacts.iter().any(answers);
+        self.acd.handle(acd::Input::PhoneReach { agent: as_agent(user), reachable }, now);
+    }
+
+    /// Whether a call can be sent to the agent at all.
+    pub(super) fn has_phone(&self, agent: &AgentId) -> bool {
+        let bound = !self.endpoint.registrar().contacts(&self.endpoint.aor(agent.as_str())).is_empty();
+        bound || self.settings.static_contacts.contains_key(agent)
+    }
+
     pub(super) fn handle_binding_expired(&mut self, aor: String, uri: String, now: Now) {
+        let user = user_of(&aor).to_owned();
         self.journal(removed(aor, uri), now);
+        self.follow_reach(&user, now);
     }
 
     /// Parks a confirmation until all that was journalled so far is synced.
@@ -60,9 +99,10 @@ fn changed(binding: Binding) -> Event {
         call_id: binding.call_id,
         cseq: binding.cseq,
         expires_ms: binding.expires_wall_ms,
+        q: binding.q,
     }
 }
 
 fn removed(aor: String, contact: String) -> Event {
-    Event::BindingChanged { aor, contact, flow: String::new(), call_id: String::new(), cseq: 0, expires_ms: 0 }
+    Event::BindingChanged { aor, contact, flow: String::new(), call_id: String::new(), cseq: 0, expires_ms: 0, q: 0 }
 }

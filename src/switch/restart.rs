@@ -21,8 +21,7 @@ impl Switch {
         self.endpoint.restore_bindings(restart.bindings, now);
         for (agent, state, since_wall_ms) in restart.agents {
             // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
-            let bound = !self.endpoint.registrar().contacts(&self.endpoint.aor(agent.as_str())).is_empty();
-            let there = bound || self.settings.static_contacts.contains_key(&agent);
+            let there = self.has_phone(&agent);
             let signed_in = state != AgentState::Offline;
             self.acd.handle(acd::Input::Restored { agent: agent.clone(), state, since_wall_ms }, now);
             if signed_in && !there {

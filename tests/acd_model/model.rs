@@ -24,6 +24,8 @@ pub struct Agent {
     idle_since: i64,
     serving: usize,
     next: AgentState,
+    own_calls: Vec<CallId>,
+    reachable: bool,
 }
 
 pub struct Caller {
@@ -47,7 +49,14 @@ pub struct Model {
 
 impl Model {
     pub fn new(settings: Settings) -> Self {
-        let offline = || Agent { state: AgentState::Offline, idle_since: 0, serving: 0, next: AgentState::Available };
+        let offline = || Agent {
+            state: AgentState::Offline,
+            idle_since: 0,
+            serving: 0,
+            next: AgentState::Available,
+            own_calls: Vec::new(),
+            reachable: true,
+        };
         let agents = settings.agents.iter().map(|_| offline()).collect();
         Self { settings, agents, callers: Vec::new(), effects: Vec::new(), due: Vec::new(), armed: 0 }
     }
@@ -92,6 +101,9 @@ impl Model {
             | Input::Hold { agent, .. }
             | Input::Resume { agent, .. }
             | Input::ConversationEnded { agent, .. }
+            | Input::PhoneTaken { agent, .. }
+            | Input::PhoneFree { agent, .. }
+            | Input::PhoneReach { agent, .. }
             | Input::Forced { agent, .. }
             | Input::Restored { agent, .. } => {
                 let a = self.settings.agents.iter().position(|known| known.id == agent).unwrap();
@@ -140,6 +152,21 @@ impl Model {
                 let acw_first = acw > 0 && next != Offline;
                 self.become_(a, if acw_first { Acw { call, until_ms: now + acw } } else { next }, now);
             }
+            (Input::PhoneTaken { call, .. }, _) => {
+                self.agents[a].own_calls.push(call);
+                self.look_at_phone(a, now);
+            }
+            (Input::PhoneFree { call, .. }, _) => {
+                self.agents[a].own_calls.retain(|own| *own != call);
+                self.look_at_phone(a, now);
+            }
+            (Input::PhoneReach { reachable, .. }, _) => {
+                let changed = self.agents[a].reachable != reachable;
+                self.agents[a].reachable = reachable;
+                if changed {
+                    self.look_at_phone(a, now);
+                }
+            }
             (Input::Forced { .. }, Offline) | (Input::Forced { to: Forced::Available, .. }, Available) => {}
             (Input::Forced { to, .. }, state) => {
                 if let Talking { call } | Hold { call } = state {
@@ -160,7 +187,9 @@ impl Model {
     fn restore(&mut self, a: usize, state: AgentState, since: i64, now: i64) {
         match state {
             AgentState::Offline => {}
-            AgentState::NotReady { .. } => self.become_(a, state, now),
+            AgentState::NotReady { reason } if reason != "unreachable" => {
+                self.become_(a, AgentState::NotReady { reason }, now);
+            }
             AgentState::Acw { until_ms, .. } if until_ms > now => self.become_(a, state, now),
             AgentState::Available => {
                 self.become_(a, state, now);
@@ -170,8 +199,28 @@ impl Model {
         }
     }
 
+    /// Who is available or was taken out by the phone alone decides anew.
+    fn look_at_phone(&mut self, a: usize, now: i64) {
+        let by_phone = |reason: &str| reason == "own_call" || reason == "unreachable";
+        match &self.agents[a].state {
+            AgentState::Available => {
+                let idle_since = self.agents[a].idle_since;
+                self.become_(a, AgentState::Available, now);
+                self.agents[a].idle_since = idle_since;
+            }
+            AgentState::NotReady { reason } if by_phone(reason) => self.become_(a, AgentState::Available, now),
+            _ => {}
+        }
+    }
+
     /// The one place where an agent's state changes.
-    fn become_(&mut self, a: usize, state: AgentState, now: i64) {
+    fn become_(&mut self, a: usize, wanted: AgentState, now: i64) {
+        let agent = &self.agents[a];
+        let state = match wanted {
+            AgentState::Available if !agent.reachable => AgentState::NotReady { reason: "unreachable".into() },
+            AgentState::Available if !agent.own_calls.is_empty() => AgentState::NotReady { reason: "own_call".into() },
+            other => other,
+        };
         self.due.retain(|(.., what)| *what != Due::Agent(a));
         let ring = self.settings.queues[self.agents[a].serving].ring_timeout_ms as i64;
         match &state {

@@ -86,6 +86,8 @@ pub struct Endpoint {
     pub(in crate::sip) events: VecDeque<Event>,
     pub(in crate::sip) counts: Counts,
     registration: Option<registration::Account>,
+    /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
+    pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
     boot: u32,
     legs: u64,
@@ -112,6 +114,7 @@ impl Endpoint {
             events: VecDeque::new(),
             counts: Counts::default(),
             registration: None,
+            given_up: VecDeque::new(),
             rng,
             boot,
             legs: 0,
@@ -212,8 +215,8 @@ impl Endpoint {
                 TransactionEvent::Request { key, msg, flow } => self.handle_request(key, msg, flow, now),
                 TransactionEvent::Ack { msg, .. } => self.handle_ack(&msg, now),
                 TransactionEvent::Cancel { invite } => self.handle_cancel(&invite),
-                TransactionEvent::Response { key, msg } => self.handle_response(&key, &msg, now),
-                TransactionEvent::StraySuccess { msg, .. } => self.handle_stray_success(&msg),
+                TransactionEvent::Response { key, msg, flow } => self.handle_response(&key, &msg, flow, now),
+                TransactionEvent::StraySuccess { msg, flow } => self.handle_stray_success(&msg, flow, now),
                 TransactionEvent::Timeout { key } => self.handle_silence(&key, Why::new(408, "timeout"), now),
                 TransactionEvent::TransportError { key } => {
                     self.handle_silence(&key, Why::new(503, "transport_failed"), now);
@@ -222,14 +225,14 @@ impl Endpoint {
         }
     }
 
-    fn handle_response(&mut self, key: &TransactionKey, msg: &Message, now: Now) {
+    fn handle_response(&mut self, key: &TransactionKey, msg: &Message, flow: Flow, now: Now) {
         let code = msg.code().unwrap_or_default();
         let Some(purpose) = self.purposes.get(key).cloned() else { return };
         if code >= 200 && !matches!(purpose, Purpose::Dialled(_)) {
             self.purposes.remove(key);
         }
         match purpose {
-            Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, now),
+            Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
             Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
             Purpose::Qualify { aor, uri } if code >= 200 => {
                 self.registrar.handle_qualify_result(&aor, &uri, true);
@@ -260,17 +263,21 @@ impl Endpoint {
         while let Some(event) = self.registrar.poll_event() {
             match event {
                 registrar::Event::FirstBinding { aor } => {
-                    self.events.push_back(Event::SignedIn { user: user_of(&aor) });
+                    self.events.push_back(Event::SignedIn { user: user_of(&aor).to_owned() });
                 }
                 registrar::Event::LastBindingGone { aor } => {
-                    self.events.push_back(Event::SignedOut { user: user_of(&aor) });
+                    self.events.push_back(Event::SignedOut { user: user_of(&aor).to_owned() });
                 }
                 registrar::Event::Expired { aor, uri } => self.events.push_back(Event::BindingExpired { aor, uri }),
                 registrar::Event::Reachable { aor, uri } => {
-                    self.events.push_back(Event::Reachability { user: user_of(&aor), uri, reachable: true });
+                    self.events.push_back(Event::Reachability { user: user_of(&aor).to_owned(), uri, reachable: true });
                 }
                 registrar::Event::Unreachable { aor, uri } => {
-                    self.events.push_back(Event::Reachability { user: user_of(&aor), uri, reachable: false });
+                    self.events.push_back(Event::Reachability {
+                        user: user_of(&aor).to_owned(),
+                        uri,
+                        reachable: false,
+                    });
                 }
                 registrar::Event::Qualify { aor, uri, flow } => self.qualify(aor, uri, &flow, now),
                 registrar::Event::Refreshed { .. } => {}
@@ -279,7 +286,8 @@ impl Endpoint {
     }
 }
 
-fn user_of(aor: &str) -> String {
+/// The user of an address of record: "1001" of "sip:1001@pbx.example".
+pub fn user_of(aor: &str) -> &str {
     let bare = aor.split_once(':').map_or(aor, |(_, rest)| rest);
-    bare.rsplit_once('@').map_or(bare, |(user, _)| user).to_owned()
+    bare.rsplit_once('@').map_or(bare, |(user, _)| user)
 }

@@ -18,6 +18,22 @@ impl Endpoint {
         }
     }
 
+    /// Ends a session without waiting for its peer: what is owed is sent once. Its end comes as `Gone`, or as `Failed` where it
+    /// was never answered.
+    pub fn abandon(&mut self, leg: LegId, why: Why, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        match session.state {
+            State::Up => {
+                let why = session.bye.take().unwrap_or(why);
+                self.send_bye(leg, &why, now);
+                self.handle_closed(leg);
+            }
+            State::Closing => self.handle_closed(leg),
+            State::Calling { .. } => self.give_up(leg, why),
+            State::Offered { .. } => self.refuse(leg, 503, now),
+        }
+    }
+
     pub(super) fn send_bye(&mut self, leg: LegId, why: &Why, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         if !matches!(session.state, State::Up) {

@@ -19,8 +19,15 @@ use crate::time::TimerId;
 pub(super) enum State {
     /// The peer's INVITE has no final response of ours.
     Offered { key: TransactionKey, request: Box<Message>, tag: String },
-    /// Our INVITE has no final response; `again` is the INVITE, where a challenge to it could be answered.
-    Calling { key: TransactionKey, progressed: bool, cancelling: bool, again: Option<Box<Message>> },
+    /// Our INVITE has no final response; `again` is the INVITE, where a challenge to it could be answered, `ids` its Call-ID and
+    /// our tag.
+    Calling {
+        key: TransactionKey,
+        progressed: bool,
+        cancelling: bool,
+        again: Option<Box<Message>>,
+        ids: (String, String),
+    },
     /// A 2xx was exchanged.
     Up,
     /// Our BYE is under way.

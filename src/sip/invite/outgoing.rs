@@ -9,6 +9,9 @@ use crate::sip::transaction::timers::GIVE_UP;
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
+/// How many INVITEs that were given up are remembered: more than a floor loses in the minutes after which a phone answers.
+const GIVEN_UP: usize = 1_000;
+
 /// Whom to call, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dial {
@@ -33,20 +36,20 @@ impl Endpoint {
         let host = self.settings.advertised(flow).ip();
         let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
         let mut own = NameAddr { name, ..NameAddr::new(Uri::sip(user, &host, None)) };
-        own.params.set("tag", Some(&self.draw()));
-        let call_id = format!("{}{}", self.draw(), self.draw());
+        let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
+        own.params.set("tag", Some(&ids.1));
         let request = Message::request(Method::Invite, target.clone())
             .with("Max-Forwards", 70)
             .with("From", own)
             .with("To", NameAddr::new(target))
-            .with("Call-ID", call_id)
+            .with("Call-ID", ids.0.clone())
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
         let request = describe(request, &contact, Some(body));
         let again = self.has_account().then(|| Box::new(request.clone()));
         let key = self.send(request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        let state = State::Calling { key, progressed: false, cancelling: false, again };
+        let state = State::Calling { key, progressed: false, cancelling: false, again, ids };
         self.sessions.insert(leg, Session::new(state, flow, contact));
     }
 
@@ -71,17 +74,33 @@ impl Endpoint {
     }
 
     pub(in crate::sip) fn handle_cancel_patience_over(&mut self, leg: LegId) {
-        let Some(Session { state: State::Calling { key, .. }, .. }) = self.sessions.get(&leg) else { return };
-        let key = key.clone();
-        self.transactions.forget(&key);
-        self.purposes.remove(&key);
-        self.fail(leg, Why::new(487, "cancel_unanswered"));
+        self.give_up(leg, Why::new(487, "cancel_unanswered"));
     }
 
-    pub(in crate::sip) fn handle_dial_response(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
+    /// Forgets an INVITE that has no final response. Whoever answers it later is thanked and hung up.
+    pub(super) fn give_up(&mut self, leg: LegId, why: Why) {
+        let Some(Session { state: State::Calling { key, ids, .. }, .. }) = self.sessions.get(&leg) else { return };
+        let (key, ids) = (key.clone(), ids.clone());
+        self.transactions.forget(&key);
+        self.purposes.remove(&key);
+        self.given_up.push_back(ids);
+        if self.given_up.len() > GIVEN_UP {
+            self.given_up.pop_front();
+        }
+        self.fail(leg, why);
+    }
+
+    pub(in crate::sip) fn handle_dial_response(
+        &mut self,
+        leg: LegId,
+        key: &TransactionKey,
+        msg: &Message,
+        source: Flow,
+        now: Now,
+    ) {
         match msg.code().unwrap_or_default() {
             code @ 100..=199 => self.handle_progress(leg, key, code, now),
-            200..=299 => self.handle_success(leg, msg, now),
+            200..=299 => self.handle_success(leg, msg, source, now),
             401 if self.dial_again(leg, msg, now) => {
                 self.purposes.remove(key);
             }
@@ -95,9 +114,9 @@ impl Endpoint {
     /// Sends the INVITE once more with the answer to our own registrar's challenge (§22.2); `false` where there is none to give.
     fn dial_again(&mut self, leg: LegId, challenge: &Message, now: Now) -> bool {
         let Some(session) = self.sessions.get_mut(&leg) else { return false };
-        let State::Calling { cancelling: false, again, .. } = &mut session.state else { return false };
+        let State::Calling { cancelling: false, again, ids, .. } = &mut session.state else { return false };
         // Taken, so that a password that is wrong is not offered for ever.
-        let (Some(mut request), flow) = (again.take(), session.flow) else { return false };
+        let (Some(mut request), flow, ids) = (again.take(), session.flow, ids.clone()) else { return false };
         let Some(uri) = request.uri().map(ToString::to_string) else { return false };
         let Some(answer) = self.answer_to(challenge, "INVITE", &uri) else { return false };
         request.set("CSeq", "2 INVITE");
@@ -105,7 +124,7 @@ impl Endpoint {
         let key = self.send(*request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
         if let Some(session) = self.sessions.get_mut(&leg) {
-            session.state = State::Calling { key, progressed: false, cancelling: false, again: None };
+            session.state = State::Calling { key, progressed: false, cancelling: false, again: None, ids };
         }
         true
     }
@@ -132,8 +151,8 @@ impl Endpoint {
         }
     }
 
-    fn handle_success(&mut self, leg: LegId, msg: &Message, now: Now) {
-        let Some(session) = self.sessions.get_mut(&leg) else { return self.acknowledge_gone(msg, None, now) };
+    fn handle_success(&mut self, leg: LegId, msg: &Message, source: Flow, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return self.acknowledge_gone(msg, source, now) };
         let flow = session.flow;
         let known = session.dialog.as_ref().map(|dialog| dialog.id().remote_tag.clone());
         match (&session.state, known) {
@@ -151,16 +170,19 @@ impl Endpoint {
             // The same 200 again: our ACK was lost.
             (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
-            _ => self.acknowledge_gone(msg, Some(flow), now),
+            _ => self.acknowledge_gone(msg, flow, now),
         }
     }
 
     /// A repeated 200 whose transaction is over.
-    pub(in crate::sip) fn handle_stray_success(&mut self, msg: &Message) {
-        let ids = (msg.call_id().unwrap_or_default().to_owned(), msg.from().ok());
-        let tag = ids.1.as_ref().and_then(|from| from.tag()).unwrap_or_default().to_owned();
-        if let Some(leg) = self.dialogs.get(&(ids.0, tag)).copied() {
-            self.send_ack(leg);
+    pub(in crate::sip) fn handle_stray_success(&mut self, msg: &Message, source: Flow, now: Now) {
+        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let ids = (msg.call_id().unwrap_or_default().to_owned(), tag);
+        match self.dialogs.get(&ids).copied() {
+            Some(leg) => self.handle_success(leg, msg, source, now),
+            // Only where we had asked: a stranger must not make us send requests to where he likes.
+            None if self.given_up.contains(&ids) => self.acknowledge_gone(msg, source, now),
+            None => {}
         }
     }
 
@@ -178,8 +200,8 @@ impl Endpoint {
     }
 
     /// Acknowledges a 200 that nobody wants any more, and ends its dialog.
-    fn acknowledge_gone(&mut self, msg: &Message, flow: Option<Flow>, now: Now) {
-        let (Some(flow), Some(mut dialog)) = (flow, Self::dialog_of(Role::Uac, msg, msg)) else { return };
+    fn acknowledge_gone(&mut self, msg: &Message, flow: Flow, now: Now) {
+        let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
         let hop = Session { dialog: Some(dialog.clone()), ..Session::new(State::Up, flow, String::new()) }.next_hop();
         let ack = framed(Method::Ack, dialog.ack());
         self.send_without_transaction(ack, hop);

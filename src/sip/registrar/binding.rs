@@ -50,6 +50,16 @@ pub enum BindingChange {
     },
 }
 
+impl BindingChange {
+    /// The address of record whose binding it is.
+    pub fn aor(&self) -> &str {
+        match self {
+            Self::Added(binding) | Self::Refreshed(binding) => &binding.aor,
+            Self::Removed { aor, .. } => aor,
+        }
+    }
+}
+
 /// What the registrar tells and asks; drained with `poll_event`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -115,6 +115,8 @@ pub enum TransactionEvent {
         key: TransactionKey,
         /// The response.
         msg: Message,
+        /// Where it came from.
+        flow: Flow,
     },
     /// A 2xx to INVITE whose transaction is over: to be acknowledged again where its dialog still is (RFC 3261 §13.2.2.4).
     StraySuccess {

@@ -247,7 +247,7 @@ impl Transactions {
                 return;
             }
         };
-        let event = TransactionEvent::Response { key: key.clone(), msg };
+        let event = TransactionEvent::Response { key: key.clone(), msg, flow };
         self.apply(&key, effects, Some(event), now);
     }
 

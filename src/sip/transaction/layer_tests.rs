@@ -154,7 +154,10 @@ fn success_after_the_transaction_goes_up_as_a_stray() {
     let key = layer.send_request(invite, flow(Transport::Udp), START);
     for _ in 0..2 {
         layer.handle_message(ok.clone(), flow(Transport::Udp), START);
-        assert_eq!(layer.poll_event(), Some(TransactionEvent::Response { key: key.clone(), msg: ok.clone() }));
+        assert_eq!(
+            layer.poll_event(),
+            Some(TransactionEvent::Response { key: key.clone(), msg: ok.clone(), flow: flow(Transport::Udp) })
+        );
     }
     assert_eq!(layer.cancel(&key, START), Err(NoTransaction(key)));
     let end = run_to(&mut layer, 32_000);
