@@ -16,7 +16,7 @@ use crate::config::Settings;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline serve --config config/demo.toml\n\n\
     SIGTERM or SIGINT stops in order: new calls get 503, calls in progress may finish until shutdown.deadline; a second one\n\
-    hangs up at once. A peer that answers no BYE can hold the end for 32 s more.\n\
+    hangs up at once. Peers that answer no BYE hold the end for two seconds, not longer.\n\
     Exit codes: 0 stopped in order, 1 problems in the files, 2 usage, 3 a port, a disk or a file is not to be had")]
 pub(super) struct Serve {
     /// The settings file

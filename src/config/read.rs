@@ -130,6 +130,7 @@ impl Reader<'_> {
             public_address: self.address(&mut table, "public_address"),
             digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
+            qualify_ms: table.duration("qualify", &mut self.report),
         };
         let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
         if everywhere && sip.public_address.is_none() {

@@ -187,7 +187,7 @@ impl Endpoint {
     /// Asks a contact whether it still answers.
     pub(super) fn qualify(&mut self, aor: String, uri: String, flow: &str, now: Now) {
         let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse()) else {
-            self.registrar.handle_qualify_result(&aor, &uri, false);
+            self.registrar.handle_qualify_result(&aor, &uri, false, now);
             return;
         };
         let own = format!("<sip:{}>", self.settings.advertised(flow));
