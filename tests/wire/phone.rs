@@ -256,13 +256,18 @@ impl Phone {
     /// Waits for a call; it becomes this phone's call.
     pub fn expect_invite(&mut self) -> Text {
         let invite = self.expect("INVITE", |text| text.is("INVITE"));
+        self.take(&invite);
+        invite
+    }
+
+    /// Makes an INVITE that came this phone's call.
+    pub fn take(&mut self, invite: &Text) {
         let tag = NEXT.fetch_add(1, Ordering::Relaxed);
         self.call_id = invite.header("Call-ID").to_owned();
         self.from = format!("{};tag=p{tag}", invite.header("To"));
         self.to = invite.header("From").to_owned();
         self.target = inside(invite.header("Contact"));
         self.cseq = 0;
-        invite
     }
 
     pub fn ring(&self, invite: &Text) {
