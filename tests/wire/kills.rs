@@ -179,7 +179,9 @@ fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
     let cut = records.iter().filter(|record| record.cause.text == "switch_restart").count();
     assert!(cut > 0, "kills cut calls");
     let (answered, records, talked) = (answered.len(), records.len(), talked.len());
-    eprintln!("{KILLS} kills, {answered} answered calls, {talked} conversations, {records} records, {cut} cut by a restart");
+    eprintln!(
+        "{KILLS} kills, {answered} answered calls, {talked} conversations, {records} records, {cut} cut by a restart"
+    );
 }
 
 #[test]
