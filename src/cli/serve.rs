@@ -105,10 +105,8 @@ fn no_floor(why: &str) -> Exit {
 
 fn log_to_stderr(filter: &str) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        eprintln!("log = \"{filter}\" is no filter ({error}): logging at info");
-        EnvFilter::new("info")
-    });
+    // It was parsed once when the settings were read.
+    let filter = EnvFilter::new(filter);
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second subscriber in one process (tests) keeps the first.
     let _ =

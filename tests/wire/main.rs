@@ -3,6 +3,8 @@
 mod abandon;
 mod api;
 mod baresip;
+#[path = "../common/mod.rs"]
+mod common;
 mod daemon;
 mod feature_codes;
 mod hangups;

@@ -169,7 +169,7 @@ fn contacts_are_asked_and_marked() {
     assert_eq!(events(&mut registrar), [Event::Reachable { aor: aor.clone(), uri: uri.clone() }]);
     // A broken way is a failure at once.
     registrar.handle_timeout(NOW.plus_ms(153_200));
-    assert_eq!(events(&mut registrar), [ask.clone()]);
+    assert_eq!(events(&mut registrar), std::slice::from_ref(&ask));
     registrar.handle_qualify_result(AOR, A, false, NOW.plus_ms(153_201));
     registrar.handle_timeout(NOW.plus_ms(157_201));
     registrar.handle_qualify_result(AOR, A, false, NOW.plus_ms(157_202));
