@@ -1,9 +1,7 @@
 //! What a crash may leave of a journal, and what a start makes of it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -11,8 +9,6 @@ use trunkline::id::CallId;
 use trunkline::journal::{Entry, Event};
 use trunkline::store::Journal;
 use trunkline::store::journal::{AppendError, JournalError, JournalHandle, Report, Settings};
-
-const CHILD: &str = "TRUNKLINE_TEST_JOURNAL_DIR";
 
 fn entry(seq: u64) -> Entry {
     let call = CallId::new(seq as i64, u128::from(seq));
@@ -201,53 +197,6 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
     assert!(!journal.progress().failing());
     journal.close().unwrap();
     assert_eq!(read(&Journal::open(dir.path()).unwrap()).unwrap(), [entry(1)]);
-}
-
-/// Runs only as the child of the test below: appends and says what is written, until it is killed.
-#[test]
-fn child_appends_until_killed() {
-    let Some(dir) = std::env::var_os(CHILD) else { return };
-    let settings = Settings { segment_bytes: 20_000, ..Settings::default() };
-    let (mut journal, reports) = Journal::open(Path::new(&dir)).unwrap().start(settings).unwrap();
-    let mut out = std::io::stderr();
-    loop {
-        append(&mut journal, 3);
-        while let Ok(report) = reports.recv_timeout(Duration::from_secs(20)) {
-            if let Report::Written(seq) = report {
-                writeln!(out, "written {seq}").unwrap();
-                break;
-            }
-        }
-    }
-}
-
-#[test]
-fn what_was_written_survives_kill_9() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut next_seq = 1;
-    for lines in [1, 40, 150, 300] {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["child_appends_until_killed", "--exact", "--nocapture"])
-            .env(CHILD, dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stderr.take().unwrap());
-        let mut text = String::new();
-        for _ in 0..lines {
-            output.read_line(&mut text).unwrap();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        output.read_to_string(&mut text).unwrap();
-        let last = text.lines().filter_map(|line| line.strip_prefix("written ")?.parse::<u64>().ok()).max();
-        let journal = Journal::open(dir.path()).unwrap();
-        let last = last.unwrap_or_else(|| panic!("the child wrote nothing: {text}"));
-        assert!(last >= next_seq && journal.next_seq() > last, "{last} written, {} next", journal.next_seq());
-        next_seq = journal.next_seq();
-        assert_eq!(read(&journal).unwrap(), (1..next_seq).map(entry).collect::<Vec<_>>());
-    }
 }
 
 #[test]
