@@ -18,7 +18,7 @@ use super::hub::Note;
 use super::outbox::{Outlet, WeakInlet};
 use super::settings::Limits;
 use super::{NetEvent, sockets};
-use crate::sip::message::{Framing, StreamDecoder, StreamItem, Verdict, judge, response_to};
+use crate::sip::message::{StreamDecoder, StreamItem, Verdict, response_to};
 use crate::sip::transaction::Flow;
 
 /// Bytes asked of the system at a time.
@@ -171,16 +171,15 @@ impl Reader<'_> {
                 }
             };
             decoder.push(&chunk[..length]);
-            if !self.take_all(&mut decoder, &chunk[..length]).await {
+            if !self.take_all(&mut decoder).await {
                 return;
             }
         }
     }
 
     /// Hands on every message that is whole; false where the stream is to be closed.
-    async fn take_all(&mut self, decoder: &mut StreamDecoder, chunk: &[u8]) -> bool {
+    async fn take_all(&mut self, decoder: &mut StreamDecoder) -> bool {
         loop {
-            let held = decoder.len();
             match decoder.pop() {
                 Ok(None) => return true,
                 Ok(Some(StreamItem::KeepAlive)) => self.answer(PONG.to_vec()),
@@ -196,19 +195,12 @@ impl Reader<'_> {
                 Err(error) => {
                     tracing::info!(remote = %self.flow.remote, %error, "SIP stream closed");
                     self.deliver.counters.add(Figure::Malformed);
-                    // Where the message began in this chunk, its sender can be told.
-                    if let Some(message) = chunk.len().checked_sub(held).and_then(|at| chunk.get(at..)) {
-                        self.refuse(message);
+                    if let Verdict::Reject { status, reason, reply: Some(request) } = *error.verdict {
+                        self.answer(response_to(&request, status, reason, Some(TAG)).to_bytes());
                     }
                     return false;
                 }
             }
-        }
-    }
-
-    fn refuse(&self, message: &[u8]) {
-        if let Verdict::Reject { status, reason, reply: Some(request) } = judge(message, Framing::Stream) {
-            self.answer(response_to(&request, status, reason, Some(TAG)).to_bytes());
         }
     }
 

@@ -22,7 +22,7 @@ pub use method::Method;
 pub use params::Params;
 pub use reply::{reason_phrase, response_to, stamp_source};
 pub use scan::Syntax;
-pub use stream::{StreamDecoder, StreamError, StreamItem};
+pub use stream::{StreamDecoder, StreamError, StreamItem, Unframed};
 pub use uri::{Scheme, Uri};
 pub use verdict::{Framing, Verdict, judge};
 pub use via::{COOKIE, Via};
