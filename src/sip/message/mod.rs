@@ -1,6 +1,7 @@
 //! SIP messages (RFC 3261 §7): bytes come in, a [`Verdict`] goes out; typed readers; printing; replies; framing on streams.
 
 mod addr;
+mod body;
 mod fields;
 mod header;
 mod lexer;
@@ -16,6 +17,7 @@ mod via;
 use std::fmt;
 
 pub use addr::{Contacts, NameAddr};
+pub use body::BodyError;
 pub use fields::CSeq;
 pub use header::HeaderName;
 pub use method::Method;
@@ -133,5 +135,7 @@ fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;
