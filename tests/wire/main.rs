@@ -16,3 +16,4 @@ mod rtp;
 mod sipp;
 mod start;
 mod tone;
+mod torture;
