@@ -104,7 +104,7 @@ impl Connection {
             () = reader.read() => {
                 // What is queued may still be wanted: a peer may close its half and wait for the answer.
                 let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
-                let _ = timeout(self.limits.flush, write).await;
+                let _ = timeout(self.limits.flush, async { tokio::join!(write, reader.discard()) }).await;
             }
         }
         opened || first.is_none()
@@ -175,6 +175,12 @@ impl Reader<'_> {
                 return;
             }
         }
+    }
+
+    /// Reads what still comes and forgets it: to close with bytes unread would reset the stream, and our last answer with it.
+    async fn discard(&mut self) {
+        let mut chunk = [0; 4_096];
+        while self.reading.read(&mut chunk).await.is_ok_and(|length| length > 0) {}
     }
 
     /// Hands on every message that is whole; false where the stream is to be closed.
