@@ -41,6 +41,15 @@ fn every_kind_of_request_gets_its_status() {
     let sdp = "Content-Type: application/sdp\r\n";
     let no_codec =
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
+    let mixed = "Content-Type: multipart/mixed;boundary=b\r\n";
+    let part = |header: &str, body: &str| format!("--b\r\n{header}\r\n\r\n{body}\r\n");
+    let no_codec_among = format!(
+        "{}{}--b--\r\n",
+        part("Content-Type: application/isup\r\nContent-Disposition: signal;handling=optional", "x"),
+        part("Content-Type: application/sdp", no_codec)
+    );
+    let insisted = no_codec_among.replace("optional", "required");
+    let too_large = format!("{no_codec}{}", "a=x:y\r\n".repeat(3_000));
     for (method, number, extra, body, status) in [
         ("OPTIONS", "4000", "", "", "200"),
         ("MESSAGE", "4000", "", "", "405"),
@@ -52,6 +61,11 @@ fn every_kind_of_request_gets_its_status() {
         ("INVITE", "4000", "Content-Type: text/plain\r\n", "hello", "415"),
         ("INVITE", "4000", sdp, no_codec, "488"),
         ("INVITE", "4000", sdp, "nonsense", "400"),
+        ("INVITE", "4000", mixed, &no_codec_among, "488"),
+        ("INVITE", "4000", mixed, &insisted, "415"),
+        ("INVITE", "4000", mixed, no_codec, "400"),
+        ("INVITE", "4000", sdp, &too_large, "413"),
+        ("INVITE", "4000", "Accept: text/plain\r\n", "", "406"),
         ("INVITE", "4999", "", "", "401"),
         ("INVITE", "1001", "", "", "401"),
         ("REGISTER", "1001", "", "", "401"),
@@ -70,7 +84,7 @@ fn every_kind_of_request_gets_its_status() {
     }
     let records = daemon.stop();
     // Those that were calls and were refused; a challenge or a request that cannot be read is none.
-    assert_eq!(records.len(), 2, "{records:?}");
+    assert_eq!(records.len(), 4, "{records:?}");
     assert!(records.iter().all(|record| record.disposition == Disposition::Refused && record.is_final));
 }
 

@@ -2,13 +2,13 @@
 //! RFC 4475 (SIP) and RFC 5118 (IPv6), over every transport that can carry them.
 
 use std::collections::BTreeSet;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::daemon::{Daemon, PATIENCE, own_address, without_acw};
 use super::phone::Text;
+use super::way::Way;
 
 /// A message and what may come of it.
 struct Case {
@@ -103,143 +103,31 @@ fn assert_well_formed(text: &Text, told: &str) {
     assert_eq!(text.header("Content-Length"), body.len().to_string(), "{told}");
 }
 
-/// A way to the daemon.
-enum Way {
-    Udp(UdpSocket, SocketAddr),
-    Tcp(TcpStream, Vec<u8>),
+fn expect_alive(way: &mut Way, number: usize, known: &BTreeSet<String>) {
+    let nothing = Case { name: "nothing".to_owned(), wanted: "none".to_owned(), bytes: Vec::new() };
+    exchange(way, &nothing, number, known);
 }
 
-/// How soon a look at the socket is over; the patience of whoever waits is longer.
-const GLANCE: Option<Duration> = Some(Duration::from_millis(100));
-
-impl Way {
-    fn udp(local: SocketAddr, server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind(local).expect("a socket");
-        socket.set_read_timeout(GLANCE).expect("a time-out");
-        Self::Udp(socket, server)
-    }
-
-    fn tcp(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).expect("a connection");
-        stream.set_read_timeout(GLANCE).expect("a time-out");
-        Self::Tcp(stream, Vec::new())
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Udp(socket, server) => drop(socket.send_to(bytes, *server).expect("sent")),
-            Self::Tcp(stream, _) => stream.write_all(bytes).expect("sent"),
+/// Sends a message, asks whether the floor is alive, and gives every response to the message up to its final one. `known`
+/// are the Call-IDs that may be heard: of earlier messages, whose responses are sent again.
+fn exchange(way: &mut Way, case: &Case, number: usize, known: &BTreeSet<String>) -> Vec<Text> {
+    way.send(&case.bytes);
+    let alive = way.ask_whether_alive(number);
+    let (since, own, silent) = (Instant::now(), case.call_id(), case.wanted == "none");
+    let (mut heard, mut answered, mut ended) = (Vec::new(), false, silent);
+    while !(answered && ended) {
+        assert!(since.elapsed() < PATIENCE, "{}: answered {answered}, heard {heard:?}", case.name);
+        let Some(text) = way.receive() else { continue };
+        match text.header("Call-ID") {
+            id if id == alive => answered = text.is("200"),
+            id if id == own => {
+                ended |= !text.is("1");
+                heard.push(text);
+            }
+            id => assert!(known.contains(id), "{}: a stranger's {text:?}", case.name),
         }
     }
-
-    /// The next message, if one comes soon. A stream that ends is a failure.
-    fn receive(&mut self) -> Option<Text> {
-        match self {
-            Self::Udp(socket, _) => {
-                let mut buf = [0; 65_536];
-                let length = socket.recv(&mut buf).ok()?;
-                Some(Text(String::from_utf8_lossy(&buf[..length]).into_owned()))
-            }
-            Self::Tcp(stream, held) => {
-                if let Some(text) = cut(held) {
-                    return Some(text);
-                }
-                let mut buf = [0; 65_536];
-                match stream.read(&mut buf) {
-                    Ok(length) => {
-                        assert!(length > 0, "the stream was closed");
-                        held.extend_from_slice(&buf[..length]);
-                        cut(held)
-                    }
-                    Err(error) => {
-                        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-                        None
-                    }
-                }
-            }
-        }
-    }
-
-    fn receive_within_patience(&mut self) -> Text {
-        let since = Instant::now();
-        loop {
-            assert!(since.elapsed() < PATIENCE, "nothing came");
-            if let Some(text) = self.receive() {
-                return text;
-            }
-        }
-    }
-
-    /// Everything that a stream still brings until the daemon closes it.
-    fn hear_out(self) -> Vec<Text> {
-        let Self::Tcp(mut stream, mut held) = self else { panic!("only a stream ends") };
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        stream.read_to_end(&mut held).expect("the daemon closes the stream");
-        let heard = std::iter::from_fn(|| cut(&mut held)).collect();
-        assert!(held.is_empty(), "half a message: {held:?}");
-        heard
-    }
-
-    /// Closes our half of a stream.
-    fn give_up(&self) {
-        let Self::Tcp(stream, _) = self else { panic!("only a stream ends") };
-        stream.shutdown(Shutdown::Write).expect("closed");
-    }
-
-    /// An OPTIONS of our own: the daemon answers in order, so its 200 says that whatever came before was dealt with.
-    fn ask_whether_alive(&mut self, number: usize) -> String {
-        let (via, local) = match self {
-            Self::Udp(socket, _) => ("UDP", socket.local_addr()),
-            Self::Tcp(stream, _) => ("TCP", stream.local_addr()),
-        };
-        let local = local.expect("an address");
-        let call_id = format!("alive-{number}-{via}-{}", local.port());
-        self.send(
-            format!(
-                "OPTIONS sip:alive.invalid SIP/2.0\r\nVia: SIP/2.0/{via} {local};rport;branch=z9hG4bK{call_id}\r\n\
-                 From: <sip:t@{local}>;tag=t\r\nTo: <sip:alive.invalid>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\n\
-                 Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-            )
-            .as_bytes(),
-        );
-        call_id
-    }
-
-    fn expect_alive(&mut self, number: usize, known: &BTreeSet<String>) {
-        let nothing = Case { name: "nothing".to_owned(), wanted: "none".to_owned(), bytes: Vec::new() };
-        self.exchange(&nothing, number, known);
-    }
-
-    /// Sends a message, asks whether the floor is alive, and gives every response to the message up to its final one. `known`
-    /// are the Call-IDs that may be heard: of earlier messages, whose responses are sent again.
-    fn exchange(&mut self, case: &Case, number: usize, known: &BTreeSet<String>) -> Vec<Text> {
-        self.send(&case.bytes);
-        let alive = self.ask_whether_alive(number);
-        let (since, own, silent) = (Instant::now(), case.call_id(), case.wanted == "none");
-        let (mut heard, mut answered, mut ended) = (Vec::new(), false, silent);
-        while !(answered && ended) {
-            assert!(since.elapsed() < PATIENCE, "{}: answered {answered}, heard {heard:?}", case.name);
-            let Some(text) = self.receive() else { continue };
-            match text.header("Call-ID") {
-                id if id == alive => answered = text.is("200"),
-                id if id == own => {
-                    ended |= !text.is("1");
-                    heard.push(text);
-                }
-                id => assert!(known.contains(id), "{}: a stranger's {text:?}", case.name),
-            }
-        }
-        heard
-    }
-}
-
-/// Takes a whole message out of what a stream has brought.
-fn cut(held: &mut Vec<u8>) -> Option<Text> {
-    let head = held.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let length: usize =
-        Text(String::from_utf8_lossy(&held[..head]).into_owned()).header("Content-Length").parse().ok()?;
-    let whole: Vec<u8> = (held.len() >= head + length).then(|| held.drain(..head + length).collect())?;
-    Some(Text(String::from_utf8_lossy(&whole).into_owned()))
+    heard
 }
 
 /// A floor whose trunk may call any number, so that INVITEs come as far as their bodies; it listens on `more` besides.
@@ -267,7 +155,7 @@ fn every_message_of_rfc_4475_gets_its_verdict_in_a_datagram() {
     let known = call_ids(&cases);
     for (number, case) in cases.iter().enumerate() {
         let mut way = Way::udp(SocketAddr::new(source, case.via_port()), daemon.sip);
-        case.check("UDP", &way.exchange(case, number, &known));
+        case.check("UDP", &exchange(&mut way, case, number, &known));
     }
     daemon.stop();
 }
@@ -280,7 +168,7 @@ fn every_message_of_rfc_4475_gets_its_verdict_on_a_stream() {
     let (framed, unframed): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.is_framed());
     let mut way = Way::tcp(daemon.sip);
     for (number, case) in framed.iter().enumerate() {
-        case.check("TCP", &way.exchange(case, number, &known));
+        case.check("TCP", &exchange(&mut way, case, number, &known));
     }
     let mut seen = framed.len();
     for case in unframed {
@@ -311,7 +199,7 @@ fn every_message_of_rfc_4475_gets_its_verdict_on_a_stream() {
             }
             other => panic!("{other} has no end that a stream could know"),
         }
-        way.expect_alive(seen, &known);
+        expect_alive(&mut way, seen, &known);
         seen += 1;
     }
     assert_eq!((framed.len(), seen), (43, 49));
@@ -351,7 +239,7 @@ fn every_message_of_rfc_5118_gets_its_verdict_over_both_families() {
         let known = call_ids(&cases);
         for (number, case) in cases.iter().enumerate() {
             assert!(case.is_framed(), "{}", case.name);
-            case.check("IPv6", &way.exchange(case, number, &known));
+            case.check("IPv6", &exchange(way, case, number, &known));
         }
     }
     assert_eq!(seen, 12 * ways.len());
