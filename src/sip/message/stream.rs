@@ -76,20 +76,17 @@ impl StreamDecoder {
     }
 
     fn cut(&mut self) -> Result<Option<StreamItem>, StreamError> {
-        if self.held.starts_with(b"\r\n\r\n") {
-            self.consume(4);
-            return Ok(Some(StreamItem::KeepAlive));
-        }
         // The head of the message that is coming in was read already.
         if self.held.len() < self.wanted {
             return Ok(None);
         }
-        // A single line break is the tail of a message, unless it may become a keep-alive.
-        if self.held.starts_with(b"\r") && b"\r\n\r".starts_with(&self.held) {
-            return Ok(None);
+        let (breaks, lead) = lead(&self.held);
+        self.consume(breaks);
+        match lead {
+            Lead::KeepAlive => return Ok(Some(StreamItem::KeepAlive)),
+            Lead::Open => return Ok(None),
+            Lead::Message => {}
         }
-        let blank = self.held.len().saturating_sub(lexer::skip_blank_lines(&self.held).len());
-        self.consume(blank);
         let Some(head) = self.find_head_end() else {
             return if self.held.len() > MAX_MESSAGE { Err(too_long(&self.held)) } else { Ok(None) };
         };
@@ -127,8 +124,33 @@ impl StreamDecoder {
     }
 }
 
+/// What stands at the beginning of what is held.
+enum Lead {
+    KeepAlive,
+    /// Line breaks that may become a keep-alive.
+    Open,
+    Message,
+}
+
+/// How many bytes of line breaks to pass over, and what comes then. Single breaks are tails of messages; each is judged by
+/// what follows it alone, so that the pieces in which a stream arrives make no difference.
+fn lead(held: &[u8]) -> (usize, Lead) {
+    let mut at = 0_usize;
+    loop {
+        match held.get(at..).unwrap_or_default() {
+            [b'\r', b'\n', b'\r', b'\n', ..] => return (at.saturating_add(4), Lead::KeepAlive),
+            [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return (at, Lead::Open),
+            [b'\r' | b'\n', ..] => at = at.saturating_add(1),
+            _ => return (at, Lead::Message),
+        }
+    }
+}
+
 /// The length of the message that begins with this head.
 fn whole_length(head: &[u8]) -> Result<usize, StreamError> {
+    if head.len() > MAX_MESSAGE {
+        return Err(too_long(head));
+    }
     let no_length =
         |reason| StreamError { why: Unframed::NoLength, verdict: Box::new(refuse_unframed(head, (400, reason))) };
     let lexed = lexer::lex(head);
@@ -182,6 +204,11 @@ mod tests {
         let wire = [b"\r\n\r\n".as_slice(), &one, &one, b"\r\n\r\n"].concat();
         for size in [1, 7, wire.len()] {
             assert_eq!(all(&wire, size), [StreamItem::KeepAlive, whole.clone(), whole.clone(), StreamItem::KeepAlive]);
+        }
+        // Odd breaks before a keep-alive, and a tail of a message, read alike in any pieces.
+        for size in 1..7 {
+            assert_eq!(all(b"\r\r\n\n\r\n\r\n", size), [StreamItem::KeepAlive]);
+            assert_eq!(all(&[b"\r\n\r".as_slice(), &one].concat(), size), std::slice::from_ref(&whole));
         }
     }
 
@@ -242,8 +269,7 @@ mod tests {
         let largest =
             head.replace("65000", &(MAX_MESSAGE - head.len()).to_string()) + &"x".repeat(MAX_MESSAGE - head.len());
         assert_eq!(largest.len(), MAX_MESSAGE);
-        assert!(
-            matches!(all(largest.as_bytes(), 1_000).as_slice(), [StreamItem::Message(verdict)] if matches!(**verdict, Verdict::Accept(_)))
-        );
+        let items = all(largest.as_bytes(), 1_000);
+        assert!(matches!(items.as_slice(), [StreamItem::Message(verdict)] if matches!(**verdict, Verdict::Accept(_))));
     }
 }

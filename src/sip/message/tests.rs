@@ -7,6 +7,16 @@ fn torture(rfc: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(rfc)
 }
 
+/// Every torture message, to be spoilt further.
+pub(super) fn corpus() -> Vec<Vec<u8>> {
+    let files = ["rfc4475", "rfc5118"].into_iter().flat_map(|rfc| std::fs::read_dir(torture(rfc)).unwrap());
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "dat"));
+    // The order in which a folder is read is anybody's, and a failure is to be found again.
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
 /// Statuses that only rooms behind the verdict can give; "any" covers them too.
 const LATER: [&str; 10] = ["200", "401", "404", "405", "406", "415", "420", "481", "488", "none"];
 
