@@ -26,6 +26,8 @@ fn abandon_while_ringing() {
     caller.call("4001");
     let invite = agent.expect_invite();
     agent.ring(&invite);
+    // A wait that can be measured in milliseconds.
+    caller.ear.hear(10);
     caller.hang_up();
     let cancel = agent.expect("CANCEL", |text| text.is("CANCEL"));
     agent.reply(&cancel, "200 OK", "");
