@@ -1,5 +1,5 @@
 # The targets for people; each works from a fresh clone.
-.PHONY: build run demo test lint deps bench bench-sip bench-media bench-acd
+.PHONY: build run demo test lint deps fuzz bench bench-sip bench-media bench-acd
 
 # The dev profile is lightly optimised (Cargo.toml), so it starts soon and carries a demo floor with ease.
 build:
@@ -13,18 +13,27 @@ run: build
 demo: build
 	target/debug/trunkline demo
 
-# What the tests need: Debian packages by name, and cargo-deny.
+# What the tests need: Debian packages by name, cargo-deny and cargo-fuzz.
 deps:
 	tests/install.sh
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	cargo deny --log-level error check bans licenses sources
 
 test: deps lint
 	cargo test --locked
+	fuzz/run.sh 5
+
+# Seconds for each fuzz target.
+FUZZ_SECONDS ?= 60
+
+# What strangers send: messages, URIs, SDP, digests, streams; `make test` does the same for five seconds each.
+fuzz: deps
+	fuzz/run.sh $(FUZZ_SECONDS)
 
 bench: bench-sip bench-media bench-acd
 

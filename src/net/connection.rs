@@ -18,7 +18,7 @@ use super::hub::Note;
 use super::outbox::{Outlet, WeakInlet};
 use super::settings::Limits;
 use super::{NetEvent, sockets};
-use crate::sip::message::{Framing, StreamDecoder, StreamItem, Verdict, judge, response_to};
+use crate::sip::message::{StreamDecoder, StreamItem, Verdict, response_to};
 use crate::sip::transaction::Flow;
 
 /// Bytes asked of the system at a time.
@@ -104,7 +104,7 @@ impl Connection {
             () = reader.read() => {
                 // What is queued may still be wanted: a peer may close its half and wait for the answer.
                 let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
-                let _ = timeout(self.limits.flush, write).await;
+                let _ = timeout(self.limits.flush, async { tokio::join!(write, reader.discard()) }).await;
             }
         }
         opened || first.is_none()
@@ -171,16 +171,21 @@ impl Reader<'_> {
                 }
             };
             decoder.push(&chunk[..length]);
-            if !self.take_all(&mut decoder, &chunk[..length]).await {
+            if !self.take_all(&mut decoder).await {
                 return;
             }
         }
     }
 
+    /// Reads what still comes and forgets it: to close with bytes unread would reset the stream, and our last answer with it.
+    async fn discard(&mut self) {
+        let mut chunk = [0; 4_096];
+        while self.reading.read(&mut chunk).await.is_ok_and(|length| length > 0) {}
+    }
+
     /// Hands on every message that is whole; false where the stream is to be closed.
-    async fn take_all(&mut self, decoder: &mut StreamDecoder, chunk: &[u8]) -> bool {
+    async fn take_all(&mut self, decoder: &mut StreamDecoder) -> bool {
         loop {
-            let held = decoder.len();
             match decoder.pop() {
                 Ok(None) => return true,
                 Ok(Some(StreamItem::KeepAlive)) => self.answer(PONG.to_vec()),
@@ -196,19 +201,12 @@ impl Reader<'_> {
                 Err(error) => {
                     tracing::info!(remote = %self.flow.remote, %error, "SIP stream closed");
                     self.deliver.counters.add(Figure::Malformed);
-                    // Where the message began in this chunk, its sender can be told.
-                    if let Some(message) = chunk.len().checked_sub(held).and_then(|at| chunk.get(at..)) {
-                        self.refuse(message);
+                    if let Verdict::Reject { status, reason, reply: Some(request) } = *error.verdict {
+                        self.answer(response_to(&request, status, reason, Some(TAG)).to_bytes());
                     }
                     return false;
                 }
             }
-        }
-    }
-
-    fn refuse(&self, message: &[u8]) {
-        if let Verdict::Reject { status, reason, reply: Some(request) } = judge(message, Framing::Stream) {
-            self.answer(response_to(&request, status, reason, Some(TAG)).to_bytes());
         }
     }
 

@@ -196,6 +196,17 @@ fn a_stream_that_cannot_be_read_on_is_told_and_closed() {
 }
 
 #[test]
+fn a_refusal_is_heard_by_who_goes_on_sending() {
+    let (net, _events) = start(Limits::default(), 16);
+    let mut phone = connect(&net);
+    // More than the buffers between can hold.
+    let endless = options("one").replace("Content-Length: 0\r\n\r\n", &"X: y\r\n".repeat(3_000_000));
+    phone.write_all(endless.as_bytes()).unwrap();
+    let answer = read_to_end(&mut phone);
+    assert!(answer.starts_with("SIP/2.0 513 "), "{answer}");
+}
+
+#[test]
 fn who_says_nothing_or_comes_too_often_is_closed() {
     let limits = Limits { per_source: 1, first_message: Duration::from_millis(200), ..Limits::default() };
     let (net, events) = start(limits, 16);

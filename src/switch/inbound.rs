@@ -7,7 +7,7 @@ use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Cursor};
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{Cause, Direction, Event, Personal};
-use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator};
+use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator, SdpError};
 use crate::sip::endpoint::{Identity, Invite};
 use crate::time::Now;
 
@@ -77,7 +77,10 @@ impl Switch {
             Some(Ok(offer)) => Some(offer),
             Some(Err(error)) => {
                 tracing::info!(%error, "an offer cannot be read");
-                return Err(Cause::new(400, "bad_offer"));
+                return Err(match error {
+                    SdpError::TooLarge => Cause::new(413, "offer_too_large"),
+                    SdpError::Malformed(_) => Cause::new(400, "bad_offer"),
+                });
             }
         };
         let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;

@@ -41,11 +41,15 @@ pub fn without_acw(plan: String) -> String {
 impl Daemon {
     /// The demo floor, with whatever `changes` makes of its dialplan.
     pub fn start_with(changes: impl FnOnce(String) -> String, environment: &[(&str, &str)]) -> Self {
+        Self::start_at(own_address(), changes, environment)
+    }
+
+    /// The same at an address that the test has taken already.
+    pub fn start_at(host: Ipv4Addr, changes: impl FnOnce(String) -> String, environment: &[(&str, &str)]) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let data = tempfile::tempdir().expect("a folder");
         let plan = std::fs::read_to_string(home.join("dialplans/demo.toml")).expect("the demo's plan");
         std::fs::write(data.path().join("plan.toml"), changes(plan)).expect("written");
-        let host = own_address();
         let address = |port: u16| format!("{host}:{port}");
         let mut variables = vec![
             ("TRUNKLINE__SIP__UDP".to_owned(), address(5060)),

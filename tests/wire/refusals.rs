@@ -41,6 +41,15 @@ fn every_kind_of_request_gets_its_status() {
     let sdp = "Content-Type: application/sdp\r\n";
     let no_codec =
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
+    let mixed = "Content-Type: multipart/mixed;boundary=b\r\n";
+    let part = |header: &str, body: &str| format!("--b\r\n{header}\r\n\r\n{body}\r\n");
+    let no_codec_among = format!(
+        "{}{}--b--\r\n",
+        part("Content-Type: application/isup\r\nContent-Disposition: signal;handling=optional", "x"),
+        part("Content-Type: application/sdp", no_codec)
+    );
+    let insisted = no_codec_among.replace("optional", "required");
+    let too_large = format!("{no_codec}{}", "a=x:y\r\n".repeat(3_000));
     for (method, number, extra, body, status) in [
         ("OPTIONS", "4000", "", "", "200"),
         ("MESSAGE", "4000", "", "", "405"),
@@ -51,7 +60,13 @@ fn every_kind_of_request_gets_its_status() {
         ("INVITE", "4000", "Require: 100rel\r\n", "", "420"),
         ("INVITE", "4000", "Content-Type: text/plain\r\n", "hello", "415"),
         ("INVITE", "4000", sdp, no_codec, "488"),
+        ("INVITE", "%34000", sdp, no_codec, "488"),
         ("INVITE", "4000", sdp, "nonsense", "400"),
+        ("INVITE", "4000", mixed, &no_codec_among, "488"),
+        ("INVITE", "4000", mixed, &insisted, "415"),
+        ("INVITE", "4000", mixed, no_codec, "400"),
+        ("INVITE", "4000", sdp, &too_large, "413"),
+        ("INVITE", "4000", "Accept: text/plain\r\n", "", "406"),
         ("INVITE", "4999", "", "", "401"),
         ("INVITE", "1001", "", "", "401"),
         ("REGISTER", "1001", "", "", "401"),
@@ -70,7 +85,7 @@ fn every_kind_of_request_gets_its_status() {
     }
     let records = daemon.stop();
     // Those that were calls and were refused; a challenge or a request that cannot be read is none.
-    assert_eq!(records.len(), 2, "{records:?}");
+    assert_eq!(records.len(), 5, "{records:?}");
     assert!(records.iter().all(|record| record.disposition == Disposition::Refused && record.is_final));
 }
 
@@ -136,6 +151,21 @@ fn an_answer_to_a_challenge_counts_once() {
     assert!(phone.register_again(&uri, &extra).is("200"));
     let replayed = phone.register_again(&uri, &extra);
     assert!(replayed.is("401") && replayed.0.contains("stale=true"), "{replayed:?}");
+    daemon.stop();
+}
+
+#[test]
+fn credentials_for_others_do_not_hide_ours() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1003", daemon.host, daemon.sip, 440.0);
+    assert!(phone.register("demo", 300).is("200"));
+    let uri = format!("sip:{}", daemon.sip);
+    let others = "Authorization: Basic MTAwMzpkZW1v\r\n\
+                  Authorization: Digest username=\"1003\", realm=\"elsewhere\", nonce=\"n\", uri=\"sip:x\", response=\"0\"\r\n";
+    let challenge = phone.register_again(&uri, others);
+    assert!(challenge.is("401") && !challenge.0.contains("stale"), "{challenge:?}");
+    let ours = answer(&challenge, "1003", "demo", "REGISTER", &uri);
+    assert!(phone.register_again(&uri, &format!("{others}Authorization: {ours}\r\n")).is("200"));
     daemon.stop();
 }
 

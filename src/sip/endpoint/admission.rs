@@ -1,7 +1,7 @@
 //! Who is asking: trunks by source and number, users by password.
 
 use super::{Admission, Endpoint, Identity};
-use crate::sip::digest::{Credentials, Verdict};
+use crate::sip::digest::{Credentials, DigestError, Verdict};
 use crate::sip::message::{Message, reason_phrase, response_to};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
@@ -25,7 +25,7 @@ impl Endpoint {
             return Some((Identity::Trunk(id.clone()), trunk.nat));
         }
         let user = self.authenticate(key, msg, now)?;
-        let named = msg.from().ok().and_then(|from| from.uri.user);
+        let named = msg.from().ok().and_then(|from| from.uri.plain_user());
         if named.as_deref() != Some(user.as_str()) {
             // Proved as A, speaking as B.
             self.reply(key, msg, 403, now);
@@ -37,13 +37,17 @@ impl Endpoint {
 
     /// The user who proved the password; `None` where a challenge or a refusal was sent.
     pub(super) fn authenticate(&mut self, key: &TransactionKey, msg: &Message, now: Now) -> Option<String> {
-        let Some(value) = msg.header("Authorization") else {
-            self.challenge(key, msg, false, now);
-            return None;
-        };
-        let Ok(credentials) = Credentials::parse(value) else {
-            self.reply(key, msg, 400, now);
-            return None;
+        let credentials = match credentials(msg, self.authenticator.realm()) {
+            Ok(Some(credentials)) => credentials,
+            Ok(None) => {
+                self.challenge(key, msg, false, now);
+                return None;
+            }
+            Err(error) => {
+                tracing::info!(%error, "an answer to a challenge cannot be read");
+                self.reply(key, msg, 400, now);
+                return None;
+            }
         };
         let (method, uri) = (msg.method()?.as_str().to_owned(), msg.uri()?.to_string());
         let password = self.settings.users.get(&credentials.username).map(|user| user.password.expose());
@@ -75,4 +79,18 @@ impl Endpoint {
         }
         self.respond(key, response, now);
     }
+}
+
+/// The digest credentials of a request, those for our realm before others. Another scheme answers no challenge of ours.
+fn credentials(msg: &Message, realm: &str) -> Result<Option<Credentials>, DigestError> {
+    let mut found = None;
+    for value in msg.header_all("Authorization") {
+        match Credentials::parse(value) {
+            Ok(ours) if ours.realm == realm => return Ok(Some(ours)),
+            Ok(other) => found = found.or(Some(other)),
+            Err(DigestError::Scheme) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }

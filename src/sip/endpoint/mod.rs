@@ -31,6 +31,9 @@ use crate::time::{Now, Timers};
 /// The methods that we serve, for Allow.
 pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER";
 
+/// The bodies that we read, for Accept.
+pub(in crate::sip) const ACCEPT: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
+
 /// Why a transaction is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sip) enum Purpose {

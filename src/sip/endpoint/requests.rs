@@ -1,6 +1,6 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
-use super::{ALLOW, Confirmation, Endpoint, Event, Invite, Purpose};
+use super::{ACCEPT, ALLOW, Confirmation, Endpoint, Event, Invite, Purpose};
 use crate::id::LegId;
 use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
@@ -61,13 +61,13 @@ impl Endpoint {
             return self.reply(&key, &msg, 503, now);
         }
         let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else { return self.reply(&key, &msg, 416, now) };
-        let called = uri.user.clone().unwrap_or_default();
+        let called = uri.plain_user().unwrap_or_default();
         if !matches!(msg.contacts(), Ok(Contacts::List(list)) if list.len() == 1) {
             return self.reply(&key, &msg, 400, now);
         }
         let Some((identity, nat)) = self.admit(&key, &msg, flow, &called, now) else { return };
         let Some(body) = self.session_body(&key, &msg, now) else { return };
-        let caller = msg.from().ok().and_then(|from| from.uri.user).unwrap_or_default();
+        let caller = msg.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
         let leg = self.next_leg();
         self.purposes.insert(key.clone(), Purpose::Offered(leg));
         self.take_offer(leg, key, msg, flow);
@@ -75,24 +75,24 @@ impl Endpoint {
         self.events.push_back(Event::Invited { leg, invite });
     }
 
-    /// The session description of a request: `Some(None)` where it has no body, `None` where a 415 was sent.
+    /// The session description of a request: `Some(None)` where it has none, `None` where the request was refused for its body
+    /// or because it takes no description in return.
     pub(in crate::sip) fn session_body(
         &mut self,
         key: &TransactionKey,
         msg: &Message,
         now: Now,
     ) -> Option<Option<Vec<u8>>> {
-        if msg.body.is_empty() {
-            return Some(None);
-        }
-        let coded = msg.header("Content-Encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
-        if !coded && msg.content_type().as_deref() == Some("application/sdp") {
-            return Some(Some(msg.body.clone()));
-        }
+        let status = match msg.session_description() {
+            Ok(body) if msg.accepts_session_description() => return Some(body.map(<[u8]>::to_vec)),
+            Ok(_) => 406,
+            Err(error) => error.status(),
+        };
         let tag = self.draw();
-        let response = response_to(msg, 415, reason_phrase(415), Some(&tag))
-            .with("Accept", "application/sdp")
-            .with("Accept-Encoding", "identity");
+        let mut response = response_to(msg, status, reason_phrase(status), Some(&tag));
+        if status == 415 {
+            response = response.with("Accept", ACCEPT).with("Accept-Encoding", "identity");
+        }
         self.respond(key, response, now);
         None
     }
@@ -101,7 +101,7 @@ impl Endpoint {
         let tag = self.draw();
         let response = response_to(msg, 200, reason_phrase(200), Some(&tag))
             .with("Allow", ALLOW)
-            .with("Accept", "application/sdp")
+            .with("Accept", ACCEPT)
             .with("Accept-Encoding", "identity")
             .with("Accept-Language", "en, zh")
             .with("Supported", "");
@@ -144,7 +144,7 @@ impl Endpoint {
 
     fn register_request(&self, msg: &Message, user: String, flow: Flow) -> Option<RegisterRequest> {
         // Whatever host a phone writes, there is one domain here: that of the realm.
-        let named = msg.to().ok()?.uri.user?;
+        let named = msg.to().ok()?.uri.plain_user()?;
         let contacts = match msg.contacts().ok()? {
             Contacts::All => Wanted::RemoveAll,
             Contacts::List(list) if list.is_empty() => Wanted::Query,

@@ -100,7 +100,7 @@ impl Endpoint {
         let Some(repeat) = session.repeat.take_if(|repeat| repeat.cseq == number) else { return };
         self.timers.disarm(repeat.timer);
         let waiting = session.bye.take();
-        let body = (!msg.body.is_empty()).then(|| msg.body.clone());
+        let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
         self.events.push_back(Event::Acked { leg, body });
         if let Some(why) = waiting {
             self.send_bye(leg, &why, now);

@@ -164,7 +164,7 @@ impl Endpoint {
                 session.state = State::Up;
                 self.set_dialog(leg, dialog);
                 self.send_ack(leg);
-                let body = (!msg.body.is_empty()).then(|| msg.body.clone());
+                let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.

@@ -118,12 +118,6 @@ impl Message {
         self.header("Expires").and_then(scan::number)
     }
 
-    /// The media type of the body without parameters, in lower case.
-    pub fn content_type(&self) -> Option<String> {
-        let value = self.header("Content-Type")?;
-        Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
-    }
-
     /// The credentials as written, of Authorization or Proxy-Authorization.
     pub fn authorization(&self) -> Option<&str> {
         self.header("Authorization").or_else(|| self.header("Proxy-Authorization"))

@@ -8,7 +8,7 @@ use std::fmt;
 pub struct HeaderName(Cow<'static, str>);
 
 /// Names with a compact form, then the ones that we write often, in the spelling of their RFCs.
-const KNOWN: [(&str, &str); 42] = [
+const KNOWN: [(&str, &str); 44] = [
     ("a", "Accept-Contact"),
     ("b", "Referred-By"),
     ("c", "Content-Type"),
@@ -20,6 +20,7 @@ const KNOWN: [(&str, &str); 42] = [
     ("k", "Supported"),
     ("l", "Content-Length"),
     ("m", "Contact"),
+    ("n", "Identity-Info"),
     ("o", "Event"),
     ("r", "Refer-To"),
     ("s", "Subject"),
@@ -27,6 +28,7 @@ const KNOWN: [(&str, &str); 42] = [
     ("u", "Allow-Events"),
     ("v", "Via"),
     ("x", "Session-Expires"),
+    ("y", "Identity"),
     ("", "CSeq"),
     ("", "Max-Forwards"),
     ("", "Route"),

@@ -11,7 +11,7 @@ pub(super) struct Lexed<'a> {
     pub flaw: Option<&'static str>,
 }
 
-/// Whether the bytes begin with line breaks, and the rest.
+/// What follows the line breaks that the bytes begin with.
 pub(super) fn skip_blank_lines(mut bytes: &[u8]) -> &[u8] {
     while let Some((b'\r' | b'\n', rest)) = bytes.split_first() {
         bytes = rest;
@@ -21,7 +21,12 @@ pub(super) fn skip_blank_lines(mut bytes: &[u8]) -> &[u8] {
 
 /// Cuts a message into its pieces.
 pub(super) fn lex(bytes: &[u8]) -> Lexed<'_> {
-    let mut rest = skip_blank_lines(bytes);
+    let (start, rest) = cut_line(skip_blank_lines(bytes));
+    Lexed { start: String::from_utf8_lossy(start).into_owned(), ..lex_headers(rest) }
+}
+
+/// Cuts headers, the empty line and a body into pieces: what follows a start line, or a part of a multipart body.
+pub(super) fn lex_headers(mut rest: &[u8]) -> Lexed<'_> {
     let mut lexed = Lexed { start: String::new(), headers: Vec::new(), body: &[], flaw: None };
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut ended = false;
@@ -33,20 +38,18 @@ pub(super) fn lex(bytes: &[u8]) -> Lexed<'_> {
                 ended = true;
                 break;
             }
-            Some(b' ' | b'\t') if lines.len() > 1 => {
+            Some(b' ' | b'\t') if !lines.is_empty() => {
                 if let Some(open) = lines.last_mut() {
                     open.push(b' ');
                     open.extend_from_slice(line.trim_ascii());
                 }
             }
             // One more than is allowed is kept, for the flaw to be seen.
-            Some(_) if lines.len() <= MAX_HEADERS.saturating_add(1) => lines.push(line.to_vec()),
-            Some(_) => {}
+            _ if lines.len() <= MAX_HEADERS => lines.push(line.to_vec()),
+            _ => {}
         }
     }
     lexed.body = rest;
-    let mut lines = lines.into_iter();
-    lexed.start = String::from_utf8_lossy(&lines.next().unwrap_or_default()).into_owned();
     for line in lines {
         match read_header(&line) {
             Ok(header) if lexed.headers.len() < MAX_HEADERS => lexed.headers.push(header),

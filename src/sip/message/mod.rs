@@ -1,6 +1,7 @@
 //! SIP messages (RFC 3261 §7): bytes come in, a [`Verdict`] goes out; typed readers; printing; replies; framing on streams.
 
 mod addr;
+mod body;
 mod fields;
 mod header;
 mod lexer;
@@ -16,13 +17,14 @@ mod via;
 use std::fmt;
 
 pub use addr::{Contacts, NameAddr};
+pub use body::BodyError;
 pub use fields::CSeq;
 pub use header::HeaderName;
 pub use method::Method;
 pub use params::Params;
 pub use reply::{reason_phrase, response_to, stamp_source};
 pub use scan::Syntax;
-pub use stream::{StreamDecoder, StreamError, StreamItem};
+pub use stream::{StreamDecoder, StreamError, StreamItem, Unframed};
 pub use uri::{Scheme, Uri};
 pub use verdict::{Framing, Verdict, judge};
 pub use via::{COOKIE, Via};
@@ -133,5 +135,7 @@ fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

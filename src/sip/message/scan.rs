@@ -109,6 +109,8 @@ pub fn host_port(text: &str) -> Result<(String, Option<u16>), Syntax> {
     let text_trimmed = text.trim();
     let (host, port) = if let Some(rest) = text_trimmed.strip_prefix('[') {
         let (v6, tail) = rest.split_once(']').ok_or_else(|| bad("an IPv6 address is not closed"))?;
+        // The grammar of RFC 3261 makes one colon too many before a dotted end (RFC 5118 §4.10).
+        let v6 = if v6.contains('.') { v6.replacen(":::", "::", 1) } else { v6.to_owned() };
         if !v6.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
             return Err(bad("no IPv6 address in the brackets"));
         }

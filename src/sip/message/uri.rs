@@ -57,6 +57,30 @@ impl Uri {
         Self { scheme: Scheme::Other(String::new()), ..Self::sip(None, text, None) }
     }
 
+    /// The user part, where escapes of what may as well stand there plainly are undone: so that `%34000` is 4000 (RFC 3261
+    /// §19.1.4). Other escapes stay, so that no `@` or NUL comes out of them.
+    pub fn plain_user(&self) -> Option<String> {
+        let mut rest = self.user.as_deref()?;
+        let mut plain = String::with_capacity(rest.len());
+        while let Some((before, after)) = rest.split_once('%') {
+            plain.push_str(before);
+            let escaped = after.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            let code = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()).map(char::from);
+            rest = match code.filter(|c| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/".contains(*c)) {
+                Some(c) => {
+                    plain.push(c);
+                    after.get(2..).unwrap_or_default()
+                }
+                None => {
+                    plain.push('%');
+                    after
+                }
+            };
+        }
+        plain.push_str(rest);
+        Some(plain)
+    }
+
     /// Whether the scheme is `sip` or `sips`.
     pub fn is_sip(&self) -> bool {
         matches!(self.scheme, Scheme::Sip | Scheme::Sips)

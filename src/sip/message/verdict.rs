@@ -33,6 +33,9 @@ pub enum Verdict {
 
 type Refusal = (u16, &'static str);
 
+/// RFC 3261 §21.5.7; 413 is about a body that could be framed, and is its reader's to give.
+pub(super) const TOO_LARGE: Refusal = (513, "Message Too Large");
+
 /// Judges one message.
 pub fn judge(bytes: &[u8], framing: Framing) -> Verdict {
     let bytes = lexer::skip_blank_lines(bytes);
@@ -41,11 +44,14 @@ pub fn judge(bytes: &[u8], framing: Framing) -> Verdict {
     }
     let too_large = bytes.len() > MAX_MESSAGE;
     let lexed = lexer::lex(bytes.get(..MAX_MESSAGE).unwrap_or(bytes));
-    let first = lexed.start.get(..4).unwrap_or_default();
-    if first.eq_ignore_ascii_case("SIP/") {
+    if is_response(&lexed) {
         return if too_large { Verdict::Drop("response too large") } else { judge_response(lexed, framing) };
     }
     judge_request(lexed, framing, too_large)
+}
+
+fn is_response(lexed: &Lexed<'_>) -> bool {
+    lexed.start.get(..4).is_some_and(|first| first.eq_ignore_ascii_case("SIP/"))
 }
 
 fn judge_response(lexed: Lexed<'_>, framing: Framing) -> Verdict {
@@ -55,7 +61,7 @@ fn judge_response(lexed: Lexed<'_>, framing: Framing) -> Verdict {
     let (true, Some(code @ 100..=699)) = (version.eq_ignore_ascii_case("SIP/2.0"), code) else {
         return Verdict::Drop("response with a bad status line");
     };
-    let mut message = Message::response(code, words.next().unwrap_or_default().trim());
+    let mut message = Message::response(code, words.next().unwrap_or_default().replace('\r', " ").trim());
     let flaw = lexed.flaw;
     message.headers = lexed.headers;
     if flaw.is_some() || check_common(&message).is_err() {
@@ -76,7 +82,7 @@ fn judge_request(lexed: Lexed<'_>, framing: Framing, too_large: bool) -> Verdict
     let mut message = Message::request(method.clone(), uri);
     message.headers = lexed.headers;
     let checked = match (too_large, refused, lexed.flaw) {
-        (true, ..) => Err((413, "Request Entity Too Large")),
+        (true, ..) => Err(TOO_LARGE),
         (_, Some(refusal), _) => Err(refusal),
         (_, _, Some(flaw)) => Err((400, flaw)),
         _ => check_request(&message, &method),
@@ -84,15 +90,29 @@ fn judge_request(lexed: Lexed<'_>, framing: Framing, too_large: bool) -> Verdict
     let checked = checked.and_then(|()| take_body(&mut message, lexed.body, framing));
     match checked {
         Ok(()) => Verdict::Accept(message),
-        Err(_) if method == Method::Ack => Verdict::Drop("malformed ACK"),
-        Err((status, reason)) => {
-            let reply = message.header("Via").is_some().then_some(message);
-            if reply.is_none() && status == 400 {
-                return Verdict::Drop("malformed request without Via");
-            }
-            Verdict::Reject { status, reason, reply }
-        }
+        Err(refusal) => reject(message, refusal),
     }
+}
+
+/// The refusal of a message whose end cannot be told, from what there is of its head.
+pub(super) fn refuse_unframed(head: &[u8], refusal: Refusal) -> Verdict {
+    let lexed = lexer::lex(head);
+    if is_response(&lexed) {
+        return Verdict::Drop("response without end");
+    }
+    let (method, uri, _) = read_request_line(&lexed.start);
+    reject(Message { headers: lexed.headers, ..Message::request(method, uri) }, refusal)
+}
+
+fn reject(message: Message, (status, reason): Refusal) -> Verdict {
+    if message.method() == Some(&Method::Ack) {
+        return Verdict::Drop("malformed ACK");
+    }
+    let reply = message.header("Via").is_some().then_some(message);
+    if reply.is_none() && status == 400 {
+        return Verdict::Drop("malformed request without Via");
+    }
+    Verdict::Reject { status, reason, reply }
 }
 
 /// Method, Request-URI, and the refusal that the line deserves. Spaces around the URI are forgiven, inside it they are not.
