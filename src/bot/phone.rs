@@ -8,7 +8,7 @@ use super::script::{CallerId, Dice, Input};
 use super::sound::Sound;
 use crate::id::LegId;
 use crate::sip::digest::Secret;
-use crate::sip::endpoint::{Admission, Dial, Endpoint, Event, Invite, Registration, Settings, Why};
+use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Event, Invite, Registration, Settings, Why};
 use crate::sip::message::{Uri, Verdict};
 use crate::sip::transaction::{Flow, Transmit, Transport};
 use crate::time::{MS, Now};
@@ -145,7 +145,7 @@ impl Phone {
         };
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
-        let dial = Dial { target, flow, from: from.to_owned(), name: None, body: sound.offer() };
+        let dial = Dial { target, flow, from: from.to_owned(), name: None, body: sound.offer(), carried: Carried::default(), auto_answer: false };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });
     }

@@ -234,6 +234,7 @@ impl Reader<'_> {
                 table.strings("skills", &mut self.report).into_iter().map(|skill| skill.value).collect();
             let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
             let nat = table.boolean("nat", false, &mut self.report);
+            let auto_answer = table.boolean("auto_answer", false, &mut self.report);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
@@ -246,7 +247,7 @@ impl Reader<'_> {
             };
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let agent = AgentSettings { password: password.clone(), nat, skills: skills.clone(), contact };
+                let agent = AgentSettings { password: password.clone(), nat, auto_answer, skills: skills.clone(), contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }

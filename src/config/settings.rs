@@ -51,6 +51,8 @@ pub struct AgentSettings {
     pub password: Option<SecretSource>,
     /// Whether the phone's media may come from another address than its SDP says.
     pub nat: bool,
+    /// Whether the phone is asked to answer by itself.
+    pub auto_answer: bool,
     /// What the agent knows.
     pub skills: BTreeSet<String>,
     /// A phone that needs no registration: its SIP URI.

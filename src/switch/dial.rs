@@ -122,7 +122,8 @@ impl Switch {
     fn dial_agent(&mut self, call: CallId, leg: LegId, agent: &AgentId, now: Now) -> Result<(), Cause> {
         let (target, flow, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
-        self.dial(call, leg, Role::Agent(agent.clone()), Callee { target, flow, nat, name }, now)
+        let auto_answer = self.settings.auto_answer.contains(agent);
+        self.dial(call, leg, Role::Agent(agent.clone()), Callee { target, flow, nat, name, auto_answer }, now)
     }
 
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
@@ -133,7 +134,7 @@ impl Switch {
         let target = Uri::sip(Some(&cell.called), &host, Some(address.port()));
         let flow = self.settings.sip.flow_to(Transport::Udp, address);
         let flow = flow.ok_or_else(|| Cause::new(503, "no_transport"))?;
-        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None }, now)?;
+        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None, auto_answer: false }, now)?;
         self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
         Ok(())
     }
@@ -148,9 +149,9 @@ impl Switch {
     }
 
     fn dial(&mut self, call: CallId, leg: LegId, role: Role, callee: Callee, now: Now) -> Result<(), Cause> {
-        let Callee { target, flow, nat, name } = callee;
+        let Callee { target, flow, nat, name, auto_answer } = callee;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let (caller, from) = (cell.caller, cell.number.clone());
+        let (caller, from, carried) = (cell.caller, cell.number.clone(), cell.carried.clone());
         let caller_media = self.legs.get(&caller).and_then(|party| party.media.as_ref());
         let thread = caller_media.map(|media| media.lease.thread);
         let offered = self.legs.get(&caller).and_then(|party| party.offer.as_ref());
@@ -163,7 +164,7 @@ impl Switch {
         let body = negotiator.offer(&local);
         let media = Some(Media::new(lease, nat));
         self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
-        self.endpoint.dial(leg, Dial { target, flow, from, name, body }, now);
+        self.endpoint.dial(leg, Dial { target, flow, from, name, body, carried, auto_answer }, now);
         Ok(())
     }
 
@@ -241,4 +242,5 @@ struct Callee {
     nat: bool,
     /// What the phone shows beside the number.
     name: Option<String>,
+    auto_answer: bool,
 }

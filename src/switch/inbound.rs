@@ -50,6 +50,7 @@ impl Switch {
                 called: invite.called.clone(),
                 from_agent,
                 taken_phone,
+                carried: invite.carried.clone(),
                 cursor: None,
                 flow_timer: None,
                 music: self.settings.default_music,

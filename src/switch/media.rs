@@ -115,13 +115,16 @@ impl Switch {
         }
     }
 
+    /// A key of the caller's, whichever way it came. An agent's keys are for the caller's ears, not for the plan.
+    pub(super) fn handle_digit(&mut self, leg: LegId, digit: char, now: Now) {
+        if let Some(party) = self.legs.get(&leg).filter(|party| party.role == Role::Caller) {
+            self.advance(party.call, CursorInput::Digit(digit), now);
+        }
+    }
+
     pub(super) fn handle_media(&mut self, report: MediaReport, now: Now) {
         match report {
-            MediaReport::Digit { leg, digit, .. } => {
-                if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
-                    self.advance(call, CursorInput::Digit(digit), now);
-                }
-            }
+            MediaReport::Digit { leg, digit, .. } => self.handle_digit(leg, digit, now),
             MediaReport::PlayFinished { leg, id, completed } => {
                 if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
                     self.advance(call, CursorInput::PlayFinished { id, completed }, now);

@@ -231,6 +231,7 @@ impl Switch {
             Sip::Answered { leg, body } => self.handle_answered(leg, body.as_deref(), now),
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
+            Sip::Digit { leg, digit } => self.handle_digit(leg, digit, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),
             Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),

@@ -7,6 +7,7 @@ use crate::dialplan::Cursor;
 use crate::id::{AgentId, CallId, LegId};
 use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
 use crate::sdp::{Negotiated, Negotiator};
+use crate::sip::endpoint::Carried;
 use crate::time::TimerId;
 
 /// A call, its place in the dialplan, and what they need of each other.
@@ -20,6 +21,7 @@ pub(super) struct PartyCall {
     pub(super) from_agent: Option<AgentId>,
     /// The agent whose phone is taken by this call, proved or only seen by its registered way.
     pub(super) taken_phone: Option<AgentId>,
+    pub(super) carried: Carried,
     /// None for a routed call.
     pub(super) cursor: Option<Cursor>,
     pub(super) flow_timer: Option<TimerId>,

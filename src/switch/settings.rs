@@ -1,6 +1,6 @@
 //! What the switch needs to know, and what a restart gives back to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub struct Settings {
     pub default_music: MusicId,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<Route>,
+    /// Agents whose phones answer by themselves.
+    pub auto_answer: BTreeSet<AgentId>,
     /// Phones that need no registration.
     pub static_contacts: BTreeMap<AgentId, String>,
 }

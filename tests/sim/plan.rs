@@ -68,6 +68,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
             Route { prefix: "7".to_owned(), target: address(TARGET), record: false },
             Route { prefix: "8".to_owned(), target: address(TARGET), record: true },
         ],
+        auto_answer: Default::default(),
         static_contacts: BTreeMap::new(),
     }
 }

@@ -48,6 +48,24 @@ pub struct Invite {
     pub flow: Flow,
     /// Whether the peer's media may come from elsewhere than it says.
     pub nat: bool,
+    /// What goes on with the call.
+    pub carried: Carried,
+}
+
+/// What a call keeps of its INVITE when it is placed anew on its other side (RFC 7332 §5, RFC 7433).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// How many more hops the call may take, this one not counted.
+    pub hops: u32,
+    /// Values of User-to-User, as they were.
+    pub user_to_user: Vec<String>,
+}
+
+impl Default for Carried {
+    /// What a call that begins here has (RFC 3261 §8.1.1.6).
+    fn default() -> Self {
+        Self { hops: 70, user_to_user: Vec::new() }
+    }
 }
 
 /// What a restart needs of a dialog (RFC 3261 §12).
@@ -128,6 +146,13 @@ pub enum Event {
         leg: LegId,
         /// Its offer; `None` where we are to offer.
         body: Option<Vec<u8>>,
+    },
+    /// The peer pressed a key and says so by INFO.
+    Digit {
+        /// Its leg.
+        leg: LegId,
+        /// 0–9, *, #, A–D.
+        digit: char,
     },
     /// The peer ended the session, or is lost.
     HungUp {

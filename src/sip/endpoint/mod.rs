@@ -11,7 +11,7 @@ mod requests;
 mod settings;
 
 pub use super::invite::Dial;
-pub use event::{Confirmation, DialogFacts, Event, Identity, Invite, Why};
+pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::Registration;
 pub use settings::{Admission, Settings, User};
 
@@ -29,7 +29,7 @@ use crate::id::LegId;
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
-pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER";
+pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE";
 
 /// The bodies that we read, for Accept.
 pub(in crate::sip) const ACCEPT: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";

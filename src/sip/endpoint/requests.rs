@@ -1,11 +1,14 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
-use super::{ACCEPT, ALLOW, Confirmation, Endpoint, Event, Invite, Purpose};
+use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Invite, Purpose};
 use crate::id::LegId;
 use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
+
+/// Hops of a request that names none (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u32 = 70;
 
 impl Endpoint {
     pub(super) fn handle_request(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
@@ -27,7 +30,7 @@ impl Endpoint {
             Method::Register => self.handle_register(key, msg, flow, now),
             Method::Options if self.refusing => self.reply(&key, &msg, 503, now),
             Method::Options => self.answer_options(&key, &msg, now),
-            Method::Bye => self.reply(&key, &msg, 481, now),
+            Method::Bye | Method::Info | Method::Update => self.reply(&key, &msg, 481, now),
             _ => self.reply_allowing(&key, &msg, 405, now),
         }
     }
@@ -49,7 +52,8 @@ impl Endpoint {
         }
         match method {
             Method::Bye => self.handle_bye(leg, &key, msg, now),
-            Method::Invite => self.handle_modify(leg, key, msg, now),
+            Method::Invite | Method::Update => self.handle_modify(leg, key, msg, now),
+            Method::Info => self.handle_info(leg, &key, msg, now),
             Method::Options => self.answer_options(&key, msg, now),
             _ => self.reply_allowing(&key, msg, 405, now),
         }
@@ -62,6 +66,10 @@ impl Endpoint {
         }
         let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else { return self.reply(&key, &msg, 416, now) };
         let called = uri.plain_user().unwrap_or_default();
+        // We are a hop on the call's way, and its last one must not be taken (RFC 7332 §5).
+        let Some(hops) = msg.max_forwards().unwrap_or(MAX_FORWARDS).checked_sub(1) else {
+            return self.reply(&key, &msg, 483, now);
+        };
         if !matches!(msg.contacts(), Ok(Contacts::List(list)) if list.len() == 1) {
             return self.reply(&key, &msg, 400, now);
         }
@@ -69,9 +77,11 @@ impl Endpoint {
         let Some(body) = self.session_body(&key, &msg, now) else { return };
         let caller = msg.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
         let leg = self.next_leg();
+        let user_to_user = msg.header_all("User-to-User").map(str::to_owned).collect();
+        let carried = Carried { hops, user_to_user };
         self.purposes.insert(key.clone(), Purpose::Offered(leg));
         self.take_offer(leg, key, msg, flow);
-        let invite = Invite { identity, caller, called, body, flow, nat };
+        let invite = Invite { identity, caller, called, body, flow, nat, carried };
         self.events.push_back(Event::Invited { leg, invite });
     }
 

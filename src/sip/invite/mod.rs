@@ -2,6 +2,7 @@
 
 mod close;
 mod incoming;
+mod info;
 mod modify;
 mod outgoing;
 

@@ -1,9 +1,9 @@
-//! Another session within the dialog: the peer's re-INVITE (RFC 3261 §14.2).
+//! Another session within the dialog: the peer's re-INVITE (RFC 3261 §14.2) or UPDATE (RFC 3311).
 
 use super::{State, describe};
 use crate::id::LegId;
 use crate::sip::endpoint::{Endpoint, Event};
-use crate::sip::message::{Contacts, Message, reason_phrase, response_to};
+use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
 use crate::sip::transaction::TransactionKey;
 use crate::time::Now;
 
@@ -20,16 +20,21 @@ impl Endpoint {
             return self.respond_within(&key, response, now);
         }
         let Some(body) = self.session_body(&key, msg, now) else { return };
+        let is_update = msg.method() == Some(&Method::Update);
         if let Ok(Contacts::List(list)) = msg.contacts()
             && let (Some(first), Some(session)) = (list.first(), self.sessions.get_mut(&leg))
             && let Some(dialog) = &mut session.dialog
         {
             dialog.set_remote_target(&first.uri.to_string());
         }
+        self.tell_dialog(leg);
+        if is_update && body.is_none() {
+            // Only the target, or that the session lives (RFC 3311 §5.2).
+            return self.respond_within(&key, response_to(msg, 200, reason_phrase(200), None), now);
+        }
         if let Some(session) = self.sessions.get_mut(&leg) {
             session.modify = Some((key, Box::new(msg.clone())));
         }
-        self.tell_dialog(leg);
         self.events.push_back(Event::Modified { leg, body });
     }
 
@@ -39,7 +44,10 @@ impl Endpoint {
         let Some((key, request)) = session.modify.take() else { return };
         let response = describe(response_to(&request, 200, reason_phrase(200), None), &session.contact, Some(body));
         self.respond_within(&key, response.clone(), now);
-        self.repeat(leg, key, response, now);
+        // The 200 of an UPDATE has no ACK.
+        if request.method() == Some(&Method::Invite) {
+            self.repeat(leg, key, response, now);
+        }
     }
 
     /// Refuses what the peer offered; the session goes on as it was.

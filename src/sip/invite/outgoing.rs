@@ -3,7 +3,7 @@
 use super::{Session, State, describe};
 use crate::id::LegId;
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
-use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
+use crate::sip::endpoint::{Carried, Endpoint, Event, Purpose, Timer, Why};
 use crate::sip::message::{Message, Method, NameAddr, Uri};
 use crate::sip::transaction::timers::GIVE_UP;
 use crate::sip::transaction::{Flow, TransactionKey};
@@ -25,12 +25,16 @@ pub struct Dial {
     pub name: Option<String>,
     /// Our offer.
     pub body: String,
+    /// What the call brought along.
+    pub carried: Carried,
+    /// Whether the phone is to answer by itself, as headsets do.
+    pub auto_answer: bool,
 }
 
 impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
     pub fn dial(&mut self, leg: LegId, dial: Dial, now: Now) {
-        let Dial { target, flow, from, name, body } = dial;
+        let Dial { target, flow, from, name, body, carried, auto_answer } = dial;
         let contact = self.contact(&from, flow);
         let user = Some(from.as_str()).filter(|user| !user.is_empty());
         let host = self.settings.advertised(flow).ip();
@@ -39,13 +43,21 @@ impl Endpoint {
         let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
         own.params.set("tag", Some(&ids.1));
         let request = Message::request(Method::Invite, target.clone())
-            .with("Max-Forwards", 70)
+            .with("Max-Forwards", carried.hops)
             .with("From", own)
             .with("To", NameAddr::new(target))
             .with("Call-ID", ids.0.clone())
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
-        let request = describe(request, &contact, Some(body));
+        let mut request = describe(request, &contact, Some(body));
+        for value in carried.user_to_user {
+            request.push("User-to-User", value);
+        }
+        if auto_answer {
+            // There is no standard for it: makers of phones read one of these two.
+            request.push("Call-Info", format!("<sip:{host}>;answer-after=0"));
+            request.push("Alert-Info", format!("<sip:{host}>;info=alert-autoanswer;delay=0"));
+        }
         let again = self.has_account().then(|| Box::new(request.clone()));
         let key = self.send(request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
@@ -319,7 +331,7 @@ mod tests {
         while phone.poll_transmit().is_some() {}
         let leg = phone.next_leg();
         let target: Uri = "sip:*71@127.0.0.1:5060".parse().unwrap();
-        let dial = Dial { target, flow: flow(PHONE, SWITCH), from: "1001".into(), name: None, body: "v=0".into() };
+        let dial = Dial { target, flow: flow(PHONE, SWITCH), from: "1001".into(), name: None, body: "v=0".into(), carried: Carried::default(), auto_answer: false };
         phone.dial(leg, dial, now);
         talk(&mut phone, &mut switch, now);
         let mut told = (Vec::new(), Vec::new());
