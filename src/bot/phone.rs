@@ -145,7 +145,15 @@ impl Phone {
         };
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
-        let dial = Dial { target, flow, from: from.to_owned(), name: None, body: sound.offer(), carried: Carried::default(), auto_answer: false };
+        let dial = Dial {
+            target,
+            flow,
+            from: from.to_owned(),
+            name: None,
+            body: sound.offer(),
+            carried: Carried::default(),
+            auto_answer: false,
+        };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });
     }

@@ -67,7 +67,12 @@ impl Settings {
             music: opening.music,
             default_music: opening.default_music,
             routes: routes.collect(),
-            auto_answer: self.agents.iter().filter(|(_, agent)| agent.auto_answer).map(|(name, _)| name.as_str().into()).collect(),
+            auto_answer: self
+                .agents
+                .iter()
+                .filter(|(_, agent)| agent.auto_answer)
+                .map(|(name, _)| name.as_str().into())
+                .collect(),
             static_contacts: self.agents.iter().filter_map(contact).collect(),
         }
     }

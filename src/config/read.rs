@@ -59,6 +59,7 @@ impl Reader<'_> {
         let dialplans = self.texts(root, "dialplans", "dialplans");
         let (dscp_sip, dscp_rtp) = self.dscp(root);
         let (api_token_env, api_token) = self.api(root);
+        let sip = self.sip(root);
         Settings {
             demo: self.demo,
             data_dir: self.text(root, "data_dir", "var"),
@@ -66,7 +67,6 @@ impl Reader<'_> {
             dialplans,
             log: self.log(root),
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
-            sip: self.sip(root),
             rtp: self.rtp(root),
             http_listen: self.http(root),
             dscp_sip,
@@ -76,7 +76,8 @@ impl Reader<'_> {
             api_token_env,
             trunks: self.trunks(root),
             agents: self.agents(root),
-            routes: self.routes(root),
+            routes: self.routes(root, &sip.udp),
+            sip,
         }
     }
 
@@ -247,7 +248,8 @@ impl Reader<'_> {
             };
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let agent = AgentSettings { password: password.clone(), nat, auto_answer, skills: skills.clone(), contact };
+                let agent =
+                    AgentSettings { password: password.clone(), nat, auto_answer, skills: skills.clone(), contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }
@@ -277,12 +279,16 @@ impl Reader<'_> {
         plain.or(file.map(|file| SecretSource::File(file.value)))
     }
 
-    fn routes(&mut self, root: &mut Table<'_>) -> Vec<RouteSettings> {
+    fn routes(&mut self, root: &mut Table<'_>, own: &[SocketAddr]) -> Vec<RouteSettings> {
         let mut routes = Vec::new();
         for mut table in root.tables("route", &mut self.report) {
             let prefix = table.required("prefix", &mut self.report);
             let target = table.required("target", &mut self.report);
+            let place = table.place_of("target");
             let target = target.and_then(|text| self.one(text, "an address with port such as \"127.0.0.1:5080\""));
+            if target.is_some_and(|target| own.contains(&target)) {
+                self.report.problem(place, "this route leads back to the switch itself", None);
+            }
             let record = table.boolean("record", false, &mut self.report);
             table.finish(&mut self.report);
             if let (Some(prefix), Some(target)) = (prefix, target) {
@@ -348,6 +354,14 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"udp\"?"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let text = "log = \"=loud=\"\n[sip]\nudp = \"127.0.0.1:5060\"\n[[route]]\nprefix = \"9\"\ntarget = \"127.0.0.1:5060\"\n";
+        let told: Vec<_> = read(text, &[]).expect_err("wrong").into_iter().map(|p| (p.line, p.message)).collect();
+        assert!(told[0].1.starts_with("\"=loud=\" is no filter of log lines"), "{told:?}");
+        assert_eq!(told[1], (6, "this route leads back to the switch itself".to_owned()));
     }
 
     #[test]

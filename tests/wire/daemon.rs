@@ -46,10 +46,23 @@ impl Daemon {
 
     /// The same at an address that the test has taken already.
     pub fn start_at(host: Ipv4Addr, changes: impl FnOnce(String) -> String, environment: &[(&str, &str)]) -> Self {
+        Self::start_set(host, |settings| settings, changes, environment)
+    }
+
+    /// The same with whatever `set` makes of the demo's settings.
+    pub fn start_set(
+        host: Ipv4Addr,
+        set: impl FnOnce(String) -> String,
+        changes: impl FnOnce(String) -> String,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let data = tempfile::tempdir().expect("a folder");
         let plan = std::fs::read_to_string(home.join("dialplans/demo.toml")).expect("the demo's plan");
         std::fs::write(data.path().join("plan.toml"), changes(plan)).expect("written");
+        let settings = std::fs::read_to_string(home.join("config/demo.toml")).expect("the demo's settings");
+        let config = data.path().join("settings.toml");
+        std::fs::write(&config, set(settings)).expect("written");
         let address = |port: u16| format!("{host}:{port}");
         let mut variables = vec![
             ("TRUNKLINE__SIP__UDP".to_owned(), address(5060)),
@@ -65,7 +78,7 @@ impl Daemon {
             http: SocketAddr::from((host, 8080)),
             host,
             data,
-            config: home.join("config/demo.toml"),
+            config,
             environment: variables,
             child: None,
         };

@@ -6,6 +6,7 @@ mod baresip;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
+mod dialogs;
 mod feature_codes;
 mod framing;
 mod hangups;

@@ -41,6 +41,8 @@ impl Text {
 /// One phone with one call at a time.
 pub struct Phone {
     pub user: String,
+    /// The Max-Forwards of its requests.
+    pub hops: u32,
     pub ear: Ear,
     socket: UdpSocket,
     local: SocketAddr,
@@ -61,6 +63,7 @@ impl Phone {
         let none = String::new;
         Self {
             user: user.to_owned(),
+            hops: 70,
             ear: Ear::open(host, hz),
             socket,
             local,
@@ -106,7 +109,7 @@ impl Phone {
         Some(Text(String::from_utf8_lossy(&buf[..len]).into_owned()))
     }
 
-    fn sdp(&self, attributes: &str) -> String {
+    pub fn sdp(&self, attributes: &str) -> String {
         let ip = self.local.ip();
         format!(
             "v=0\r\no=- {0} {0} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {1} RTP/AVP 8 101\r\n\
@@ -122,17 +125,19 @@ impl Phone {
     }
 
     fn numbered(&self, method: &str, uri: &str, cseq: u32, branch: &str, extra: &str, body: &str) -> String {
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let typed = body.is_empty() || extra.contains("Content-Type");
+        let kind = if typed { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
-             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:{4}@{0}>\r\n{extra}{kind}\
+             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {6}\r\nContact: <sip:{4}@{0}>\r\n{extra}{kind}\
              Content-Length: {5}\r\n\r\n{body}",
             self.local,
             self.from,
             self.to,
             self.call_id,
             self.user,
-            body.len()
+            body.len(),
+            self.hops
         )
     }
 
@@ -235,6 +240,35 @@ impl Phone {
         let answer = self.expect("answer to re-INVITE", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
         self.ack();
         answer
+    }
+
+    /// Any request within the call; gives its final response, acknowledged where it is an INVITE's.
+    pub fn within(&mut self, method: &str, extra: &str, body: &str) -> Text {
+        let target = self.target.clone();
+        let request = self.request(method, &target, extra, body);
+        self.send(&request);
+        let answer = self.expect("answer within the call", |t| t.header("CSeq").ends_with(method) && !t.is("1"));
+        if method == "INVITE" && answer.is("200") {
+            self.ack();
+        } else if method == "INVITE" {
+            self.ack_refusal(&answer);
+        }
+        answer
+    }
+
+    /// Calls a number without an offer: ours comes with the ACK.
+    pub fn call_late(&mut self, number: &str) -> Text {
+        self.begin(number);
+        let target = self.target.clone();
+        let invite = self.request("INVITE", &target, "", "");
+        self.send(&invite);
+        let offer = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+        self.to = offer.header("To").to_owned();
+        self.target = inside(offer.header("Contact"));
+        self.ear.speak_to(offer.rtp());
+        let body = self.sdp("");
+        self.send(&self.numbered("ACK", &self.target, self.cseq, &branch(), "", &body));
+        offer
     }
 
     /// Hangs up and waits for the answer.

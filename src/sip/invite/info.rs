@@ -57,7 +57,13 @@ mod tests {
         let read = |text: &str| digit_of(text.as_bytes());
         assert_eq!(read("Signal=5\r\nDuration=160\r\n"), Some('5'));
         assert_eq!(read("Signal= #\nDuration= 100"), Some('#'));
-        assert_eq!((read("7"), read("*\r\n"), read("Signal=10"), read("11")), (Some('7'), Some('*'), Some('*'), Some('#')));
-        assert_eq!((read(""), read("Signal="), read("12"), read("x"), digit_of(&[0xff])), (None, None, None, None, None));
+        assert_eq!(
+            (read("7"), read("*\r\n"), read("Signal=10"), read("11")),
+            (Some('7'), Some('*'), Some('*'), Some('#'))
+        );
+        assert_eq!(
+            (read(""), read("Signal="), read("12"), read("x"), digit_of(&[0xff])),
+            (None, None, None, None, None)
+        );
     }
 }

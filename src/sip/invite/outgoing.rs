@@ -331,7 +331,15 @@ mod tests {
         while phone.poll_transmit().is_some() {}
         let leg = phone.next_leg();
         let target: Uri = "sip:*71@127.0.0.1:5060".parse().unwrap();
-        let dial = Dial { target, flow: flow(PHONE, SWITCH), from: "1001".into(), name: None, body: "v=0".into(), carried: Carried::default(), auto_answer: false };
+        let dial = Dial {
+            target,
+            flow: flow(PHONE, SWITCH),
+            from: "1001".into(),
+            name: None,
+            body: "v=0".into(),
+            carried: Carried::default(),
+            auto_answer: false,
+        };
         phone.dial(leg, dial, now);
         talk(&mut phone, &mut switch, now);
         let mut told = (Vec::new(), Vec::new());
