@@ -3,6 +3,7 @@
 //! Nothing here waits for the switch without a limit, and the switch never waits for anything here.
 
 mod access;
+mod bans;
 mod commands;
 mod events;
 mod figures;
@@ -30,6 +31,7 @@ use crate::id::{AgentId, QueueId};
 use crate::records::live::LiveFold;
 use crate::store::journal::Progress;
 use crate::store::{FollowStatus, Records, Tap};
+use crate::switch::Ban;
 
 /// What the API needs to know at its start.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Handles {
     pub readiness: Readiness,
     /// The node's figures, asked for each time somebody reads `/metrics`; must not block.
     pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    /// Who is ignored by the node, asked for each time; must not block.
+    pub bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
 }
 
 /// What every handler shares.
@@ -74,6 +78,7 @@ struct Shared {
     progress: Progress,
     readiness: Readiness,
     figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
     /// Ends the streams of events, which would never end by themselves.
     stopping: CancellationToken,
 }

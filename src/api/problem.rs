@@ -57,7 +57,9 @@ impl From<DatabaseError> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::UnknownAgent(_) | CommandError::UnknownCall(_) => Self::not_found(error.to_string()),
+            CommandError::UnknownAgent(_) | CommandError::UnknownCall(_) | CommandError::UnknownBan(_) => {
+                Self::not_found(error.to_string())
+            }
             CommandError::NoPhone(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
             CommandError::Stalled => Self::busy(error.to_string()),
         }

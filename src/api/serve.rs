@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
-use super::{ApiSettings, Handles, Shared, access, events, floor, health, live, page, recording, records};
+use super::{ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records};
 use crate::store::Records;
 
 /// The longest body that is read, bytes.
@@ -110,6 +110,7 @@ pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> R
         progress,
         readiness: handles.readiness,
         figures: handles.figures,
+        bans: handles.bans,
         stopping: stopping.clone(),
     });
     let router = router(shared);
@@ -145,6 +146,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))
+        .route("/api/v1/bans", get(bans::bans))
+        .route("/api/v1/bans/{address}", delete(bans::lift))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/records", get(records::list))
         .route("/api/v1/records/{call_id}", get(records::one))

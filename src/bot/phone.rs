@@ -87,6 +87,7 @@ impl Phone {
             users: BTreeMap::new(),
             digest: Default::default(),
             md5_only: Vec::new(),
+            guard: Default::default(),
             registrar: Default::default(),
             listen: vec![(Transport::Udp, local)],
             public_address: None,

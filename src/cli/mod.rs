@@ -1,6 +1,8 @@
 //! The commands of the binary.
 
+mod ban;
 mod check;
+mod client;
 mod demo;
 mod floor;
 mod quality;
@@ -50,6 +52,7 @@ enum Command {
     Serve(serve::Serve),
     Report(report::Report),
     Quality(quality::Quality),
+    Ban(ban::Ban),
 }
 
 /// Runs the command that the process was called with.
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Report(report) => report.run(),
         Command::Quality(quality) => quality.run(),
+        Command::Ban(ban) => ban.run(),
     };
     exit.into()
 }

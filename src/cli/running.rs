@@ -9,6 +9,7 @@ use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness};
 use crate::id::{AgentId, QueueId};
 use crate::node::{self, CommandPort, Control, Node, State, Watch};
 use crate::store::{FollowSettings, Follower};
+use crate::switch::Ban;
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
 const BACKLOG: usize = 65_536;
@@ -74,6 +75,7 @@ impl Running {
                 follow,
                 readiness: ready(),
                 figures: figures_of(&node),
+                bans: bans_of(&node),
             },
             api_settings,
         );
@@ -140,6 +142,11 @@ fn figures_of(node: &Node) -> Box<dyn Fn() -> Figures + Send + Sync> {
     Box::new(move || figures(&watch))
 }
 
+fn bans_of(node: &Node) -> Box<dyn Fn() -> Vec<Ban> + Send + Sync> {
+    let watch = Arc::clone(&node.watch);
+    Box::new(move || watch.figures().bans)
+}
+
 fn figures(watch: &Watch) -> Figures {
     let (switch, net) = (watch.figures(), watch.net.figures());
     let mut figures = Figures::default();
@@ -161,6 +168,14 @@ fn figures(watch: &Watch) -> Figures {
         .counter("trunkline_sip_challenges", "Requests that were challenged.", switch.challenges)
         .counter("trunkline_sip_wrong_answers", "Wrong answers to challenges.", switch.wrong_answers)
         .counter("trunkline_sip_malformed", "Messages refused or dropped unread.", switch.malformed)
+        .gauge("trunkline_sip_bans", "Sources that are ignored now.", switch.bans.len() as f64)
+        .counter("trunkline_sip_banned", "Sources that were banned.", switch.banned)
+        .counter("trunkline_sip_ignored", "Messages of banned sources, not looked at.", switch.ignored)
+        .counter(
+            "trunkline_sip_slowed",
+            "Requests without a challenge, because their source asks too often.",
+            switch.slowed,
+        )
         .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
         .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)

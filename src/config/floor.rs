@@ -99,6 +99,7 @@ impl Settings {
             users: opening.passwords.iter().map(user).collect(),
             digest,
             md5_only: self.sip.md5_only.clone(),
+            guard: self.guard,
             registrar,
             listen: udp.chain(tcp).collect(),
             public_address: self.sip.public_address,

@@ -10,6 +10,7 @@ use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, S
 use super::{Net, Secret, Trunk};
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
+use crate::sip::guard;
 
 /// Reads the settings, with `environment` as (name, value) pairs laid over them.
 ///
@@ -72,6 +73,7 @@ impl Reader<'_> {
             dscp_sip,
             dscp_rtp,
             shutdown_deadline_ms: self.shutdown(root),
+            guard: self.guard(root),
             api_token,
             api_token_env,
             trunks: self.trunks(root),
@@ -194,6 +196,18 @@ impl Reader<'_> {
         let deadline = table.duration("deadline", &mut self.report).unwrap_or(DEFAULT_MS);
         table.finish(&mut self.report);
         deadline
+    }
+
+    fn guard(&mut self, root: &mut Table<'_>) -> guard::Settings {
+        let usual = guard::Settings::default();
+        let Some(mut table) = root.table("guard", &mut self.report) else { return usual };
+        let settings = guard::Settings {
+            strikes: table.integer("strikes", 1..1_000_001, i64::from(usual.strikes), &mut self.report) as u32,
+            window_ms: table.duration("window", &mut self.report).unwrap_or(usual.window_ms),
+            ban_ms: table.duration("ban", &mut self.report).unwrap_or(usual.ban_ms),
+        };
+        table.finish(&mut self.report);
+        settings
     }
 
     fn api(&mut self, root: &mut Table<'_>) -> (String, Option<Secret>) {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use crate::sip::digest::{Algorithm, Secret};
+use crate::sip::guard;
 use crate::sip::trunk::{Net, Trunk};
 
 /// `[sip]`
@@ -97,6 +98,8 @@ pub struct Settings {
     pub dscp_rtp: u8,
     /// How long a stop waits for calls in progress, milliseconds.
     pub shutdown_deadline_ms: u64,
+    /// Who is slowed and ignored.
+    pub guard: guard::Settings,
     /// The token of the API, where its variable is set.
     pub api_token: Option<Secret>,
     /// The variable that holds the token.

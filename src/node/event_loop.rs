@@ -194,7 +194,7 @@ impl EventLoop {
         self.parts.engine.flush();
         if now.mono_ns.saturating_sub(self.published_ns) >= NAP.as_nanos() as u64 {
             self.published_ns = now.mono_ns;
-            *self.watch.figures.lock().unwrap_or_else(PoisonError::into_inner) = self.parts.switch.figures();
+            *self.watch.figures.lock().unwrap_or_else(PoisonError::into_inner) = self.parts.switch.figures(now);
         }
     }
 

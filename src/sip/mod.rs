@@ -3,6 +3,7 @@
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
+pub mod guard;
 mod invite;
 pub mod message;
 pub mod registrar;

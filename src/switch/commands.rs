@@ -21,6 +21,11 @@ impl Switch {
                 Ok(())
             }
             Command::HangUp { call } => Err(CommandError::UnknownCall(call)),
+            Command::LiftBan { address } if self.endpoint.lift_ban(address, now) => {
+                tracing::info!(%address, "a ban is lifted by an operator");
+                Ok(())
+            }
+            Command::LiftBan { address } => Err(CommandError::UnknownBan(address)),
         };
         match done {
             Ok(()) => {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Switch;
+use super::{Ban, Switch};
+use crate::time::Now;
 
 /// Counters of the switch's own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,13 +49,21 @@ pub struct Figures {
     pub early_effects: u64,
     /// Media packets from strangers that were dropped.
     pub stranger_packets: u64,
+    /// Requests that got no challenge because their source asked too often.
+    pub slowed: u64,
+    /// Messages of banned sources.
+    pub ignored: u64,
+    /// Sources that were banned since the start.
+    pub banned: u64,
+    /// Who is ignored now.
+    pub bans: Vec<Ban>,
     /// The last journal entry.
     pub journal_seq: u64,
 }
 
 impl Switch {
     /// The figures as they stand.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self, now: Now) -> Figures {
         let sip = self.endpoint.counts();
         let [_, dialogs, transactions, _] = self.endpoint.load();
         Figures {
@@ -72,6 +81,10 @@ impl Switch {
             challenges: sip.challenges,
             wrong_answers: sip.wrong_answers,
             malformed: sip.malformed,
+            slowed: sip.slowed,
+            ignored: sip.ignored,
+            banned: sip.banned,
+            bans: self.endpoint.bans(now).collect(),
             early_effects: self.outbox.early(),
             stranger_packets: self.counts.strangers,
             journal_seq: self.outbox.last_seq(),

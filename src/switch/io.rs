@@ -1,5 +1,7 @@
 //! What goes into the switch and what comes out of it: the whole seam between the core and its shell.
 
+use std::net::IpAddr;
+
 use crate::id::{AgentId, CallId};
 use crate::journal::Entry;
 use crate::media::{LegCommand, MediaReport, PortLease};
@@ -64,6 +66,11 @@ pub enum Command {
         /// What to.
         wish: AgentWish,
     },
+    /// Listen again to a source that is ignored.
+    LiftBan {
+        /// Its address.
+        address: IpAddr,
+    },
     /// End a call.
     HangUp {
         /// Which.
@@ -94,6 +101,9 @@ pub enum CommandError {
     /// 404.
     #[error("there is no call {0} in progress")]
     UnknownCall(CallId),
+    /// 404.
+    #[error("{0} is not banned")]
+    UnknownBan(IpAddr),
     /// 409.
     #[error("agent {0} has no phone: register it, or give the agent a contact in the settings, and ask again")]
     NoPhone(AgentId),

@@ -19,6 +19,7 @@ mod settings;
 
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease};
+pub use crate::sip::guard::Ban;
 pub use crate::sip::message::Verdict;
 pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};

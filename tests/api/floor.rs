@@ -11,7 +11,7 @@ use trunkline::id::{CallId, LegId};
 use trunkline::journal::{Cause, Direction, Entry, Event, HangupBy, LeaveReason, Personal, RecordingState};
 use trunkline::store::journal::{JournalHandle, Settings};
 use trunkline::store::{Feed, FollowSettings, Follower, Journal, restore};
-use trunkline::switch::Command;
+use trunkline::switch::{Ban, Command};
 
 use crate::http::{Answer, Events, ask};
 
@@ -53,6 +53,7 @@ impl Floor {
             commands: sender,
             follow: follower.status().clone(),
             readiness: readiness.clone(),
+            bans: Box::new(|| vec![Ban { address: [192, 0, 2, 7].into(), until_ms: 0 }]),
             figures: Box::new(|| {
                 let mut figures = Figures::default();
                 figures.counter("trunkline_invites", "INVITEs received", 7);

@@ -52,7 +52,7 @@ fn the_contract_names_every_path_and_the_page_runs_nothing_foreign() {
     let floor = Floor::start(dir.path());
     let contract = ask(floor.address(), "GET", "/api/v1/openapi.json", &[], "").json();
     let paths = contract["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 15);
     for path in paths.keys().filter(|path| !path.contains('{') && !path.ends_with("events")) {
         assert_ne!(floor.get(path).status, 404, "{path}");
     }
@@ -153,12 +153,20 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::SetAgent { agent, .. } => Err(CommandError::UnknownAgent(agent.clone())),
         Command::HangUp { call } if *call == crate::floor::call(1) => Ok(1),
         Command::HangUp { call } => Err(CommandError::UnknownCall(*call)),
+        Command::LiftBan { address } if address.to_string() == "192.0.2.7" => Ok(1),
+        Command::LiftBan { address } => Err(CommandError::UnknownBan(*address)),
     });
     assert_eq!(put("1002", "{\"state\":\"offline\"}").problem(503)["title"], "Service Unavailable");
     put("7", "{\"state\":\"available\"}").problem(404);
     let end = |number| ask(address, "DELETE", &format!("/api/v1/calls/{}", call(number)), &[TOKEN], "");
     assert_eq!(end(1).status, 204);
     end(2).problem(404);
-    assert_eq!(asked.try_iter().count(), 4);
+    let bans = ask(address, "GET", "/api/v1/bans", &[TOKEN], "").json();
+    assert_eq!(bans["items"][0]["address"], "192.0.2.7");
+    let lift = |address_text: &str| ask(address, "DELETE", &format!("/api/v1/bans/{address_text}"), &[TOKEN], "");
+    assert_eq!(lift("192.0.2.7").status, 204);
+    lift("192.0.2.8").problem(404);
+    lift("nobody").problem(404);
+    assert_eq!(asked.try_iter().count(), 6);
     floor.stop();
 }

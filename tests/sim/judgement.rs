@@ -67,7 +67,7 @@ fn everything_is_gone(floor: &mut Floor, wrong: &mut Vec<String>) {
 
 /// Invariant 8: what the switch counts live is what the journal says since its last start.
 fn counters_agree(floor: &Floor, wrong: &mut Vec<String>) {
-    let Some(figures) = floor.switch.as_ref().map(|switch| switch.figures()) else { return };
+    let Some(figures) = floor.switch.as_ref().map(|switch| switch.figures(floor.now)) else { return };
     let entries = floor.disk.entries();
     let start = entries.iter().rposition(|entry| matches!(entry.event, JournalEvent::Started { .. })).unwrap_or(0);
     let since = &entries[start..];

@@ -98,6 +98,14 @@ impl Daemon {
         command
     }
 
+    /// What another command says of this floor, its settings given.
+    pub fn run_command(&self, arguments: &[&str]) -> String {
+        let output = self.command().args(arguments).arg("--config").arg(&self.config).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Starts the process and waits until it answers.
     pub fn run(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log"));

@@ -9,6 +9,7 @@ mod daemon;
 mod dialogs;
 mod feature_codes;
 mod framing;
+mod guard;
 mod hangups;
 mod ivr;
 mod kills;

@@ -151,20 +151,30 @@ impl Phone {
 
     /// Registers with the password, for `expires` seconds; gives the last response.
     pub fn register(&mut self, password: &str, expires: u32) -> Text {
-        self.begin(&self.user.clone());
+        let challenge = self.challenge_to_register();
         let uri = format!("sip:{}", self.server);
         let extra = format!("Expires: {expires}\r\n");
-        let first = self.request("REGISTER", &uri, &extra, "");
-        self.send(&first);
-        let challenge = self.expect("answer to REGISTER", |text| text.is("401"));
         let answer = answer(&challenge, &self.user, password, "REGISTER", &uri);
         self.register_again(&uri, &format!("{extra}Authorization: {answer}\r\n"))
     }
 
-    /// A further REGISTER with header lines of the test's own; gives its final response.
-    pub fn register_again(&mut self, uri: &str, extra: &str) -> Text {
+    /// Asks for a registration without a password; gives the challenge.
+    pub fn challenge_to_register(&mut self) -> Text {
+        self.begin(&self.user.clone());
+        let uri = format!("sip:{}", self.server);
+        self.send_register(&uri, "");
+        self.expect("answer to REGISTER", |text| text.is("401"))
+    }
+
+    /// A REGISTER with header lines of the test's own.
+    pub fn send_register(&mut self, uri: &str, extra: &str) {
         let request = self.request("REGISTER", uri, extra, "");
         self.send(&request);
+    }
+
+    /// The same; gives its final response.
+    pub fn register_again(&mut self, uri: &str, extra: &str) -> Text {
+        self.send_register(uri, extra);
         self.expect("end of REGISTER", |text| text.is("200") || text.is("4") || text.is("5"))
     }
 

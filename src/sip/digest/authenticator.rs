@@ -170,6 +170,11 @@ impl Authenticator {
         }
     }
 
+    /// Whether a nonce is one of ours, of this run and not altered, however old.
+    pub fn has_issued(&self, nonce: &str) -> bool {
+        self.open(nonce).is_some()
+    }
+
     fn count(&mut self, nonce: Nonce, nc: u32, user: &str) -> Verdict {
         // A nonce that was never counted starts below the first legal count, 1.
         if nc <= self.counts.get(&nonce).copied().unwrap_or(0) {

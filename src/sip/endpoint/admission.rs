@@ -1,8 +1,11 @@
 //! Who is asking: trunks by source and number, users by password.
 
+use std::net::IpAddr;
+
 use super::{Admission, Endpoint, Identity};
 use crate::sip::digest::{Credentials, DigestError, Verdict};
-use crate::sip::message::{Message, reason_phrase, response_to};
+use crate::sip::guard::{Ban, Offence};
+use crate::sip::message::{self, Message, reason_phrase, response_to};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
@@ -24,7 +27,7 @@ impl Endpoint {
         if let Some((id, trunk)) = trunk {
             return Some((Identity::Trunk(id.clone()), trunk.nat));
         }
-        let user = self.authenticate(key, msg, now)?;
+        let user = self.authenticate(key, msg, source, now)?;
         let named = msg.from().ok().and_then(|from| from.uri.plain_user());
         if named.as_deref() != Some(user.as_str()) {
             // Proved as A, speaking as B.
@@ -36,11 +39,18 @@ impl Endpoint {
     }
 
     /// The user who proved the password; `None` where a challenge or a refusal was sent.
-    pub(super) fn authenticate(&mut self, key: &TransactionKey, msg: &Message, now: Now) -> Option<String> {
+    pub(super) fn authenticate(
+        &mut self,
+        key: &TransactionKey,
+        msg: &Message,
+        source: IpAddr,
+        now: Now,
+    ) -> Option<String> {
         let credentials = match credentials(msg, self.authenticator.realm()) {
             Ok(Some(credentials)) => credentials,
             Ok(None) => {
-                self.challenge(key, msg, false, now);
+                self.note_offence(source, Offence::Probe, now);
+                self.challenge(key, msg, source, false, now);
                 return None;
             }
             Err(error) => {
@@ -52,21 +62,34 @@ impl Endpoint {
         let (method, uri) = (msg.method()?.as_str().to_owned(), msg.uri()?.to_string());
         let password = self.settings.users.get(&credentials.username).map(|user| user.password.expose());
         match self.authenticator.verify(&credentials, &method, &uri, password, now) {
-            Verdict::Accepted { user } => Some(user),
+            Verdict::Accepted { user } => {
+                self.guard.handle_proof(source, now);
+                Some(user)
+            }
             Verdict::Stale | Verdict::Replayed => {
-                self.challenge(key, msg, true, now);
+                self.challenge(key, msg, source, true, now);
                 None
             }
             Verdict::Refused(why) => {
                 self.counts.wrong_answers += 1;
-                tracing::info!(user = %credentials.username, %why, "a request was not authenticated");
-                self.challenge(key, msg, false, now);
+                tracing::info!(user = %credentials.username, %source, %why, "a request was not authenticated");
+                // Who answers what we never asked has read nothing of ours: its address may be forged.
+                let heard = self.authenticator.has_issued(&credentials.nonce);
+                let offence = if heard { Offence::WrongAnswer } else { Offence::Probe };
+                self.note_offence(source, offence, now);
+                self.challenge(key, msg, source, false, now);
                 None
             }
         }
     }
 
-    fn challenge(&mut self, key: &TransactionKey, msg: &Message, stale: bool, now: Now) {
+    /// Asks for the password; a source that makes us ask too often hears nothing, and may try again.
+    fn challenge(&mut self, key: &TransactionKey, msg: &Message, source: IpAddr, stale: bool, now: Now) {
+        if self.guard.is_banned(source, now) || !(self.is_trunk(source) || self.guard.may_challenge(source, now)) {
+            self.counts.slowed += 1;
+            self.transactions.forget(key);
+            return;
+        }
         self.counts.challenges += 1;
         let (tag, random) = (self.draw(), self.draw_u128());
         let mut response = response_to(msg, 401, reason_phrase(401), Some(&tag));
@@ -78,6 +101,43 @@ impl Endpoint {
             }
         }
         self.respond(key, response, now);
+    }
+}
+
+impl Endpoint {
+    /// Whether a message is not even looked at. What belongs to a call that is there already always is.
+    pub(super) fn is_ignored(&self, verdict: &message::Verdict, source: IpAddr, now: Now) -> bool {
+        let apart = match verdict {
+            message::Verdict::Accept(msg) => msg.method().is_some() && !msg.to().is_ok_and(|to| to.tag().is_some()),
+            _ => true,
+        };
+        apart && self.guard.is_banned(source, now)
+    }
+
+    /// Counts against a source, unless it is a trunk's.
+    pub(super) fn note_offence(&mut self, source: IpAddr, offence: Offence, now: Now) {
+        if self.settings.admission == Admission::Open || self.is_trunk(source) {
+            return;
+        }
+        if self.guard.handle_offence(source, offence, now).is_some() {
+            self.counts.banned += 1;
+            let ban_s = self.settings.guard.ban_ms / 1_000;
+            tracing::warn!(%source, ban_s, "a source guesses or scans and is ignored; `trunkline ban lift` ends that early");
+        }
+    }
+
+    fn is_trunk(&self, source: IpAddr) -> bool {
+        self.settings.trunks.values().any(|trunk| trunk.addresses.iter().any(|net| net.contains(source)))
+    }
+
+    /// Who is ignored now.
+    pub fn bans(&self, now: Now) -> impl Iterator<Item = Ban> {
+        self.guard.bans(now)
+    }
+
+    /// Ends a ban before its time; `false` where there is none.
+    pub fn lift_ban(&mut self, address: IpAddr, now: Now) -> bool {
+        self.guard.lift(address, now)
     }
 }
 

@@ -21,6 +21,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::Rng;
 
 use super::digest::Authenticator;
+use super::guard::{Guard, Offence};
 use super::invite::Session;
 use super::message::{Message, Verdict};
 use super::registrar::{self, Registrar};
@@ -73,6 +74,12 @@ pub struct Counts {
     pub wrong_answers: u64,
     /// Messages that were refused or dropped before they were read whole.
     pub malformed: u64,
+    /// Requests that got no challenge because their source asked too often.
+    pub slowed: u64,
+    /// Messages of banned sources.
+    pub ignored: u64,
+    /// Sources that were banned.
+    pub banned: u64,
 }
 
 /// One SIP endpoint.
@@ -81,6 +88,7 @@ pub struct Endpoint {
     pub(in crate::sip) transactions: Transactions,
     pub(in crate::sip) registrar: Registrar,
     authenticator: Authenticator,
+    guard: Guard,
     pub(in crate::sip) sessions: BTreeMap<LegId, Session>,
     /// By Call-ID and our tag.
     pub(in crate::sip) dialogs: BTreeMap<(String, String), LegId>,
@@ -109,6 +117,7 @@ impl Endpoint {
             transactions,
             registrar: Registrar::new(settings.registrar.clone()),
             authenticator: Authenticator::new(settings.digest.clone(), key),
+            guard: Guard::new(settings.guard),
             settings,
             sessions: BTreeMap::new(),
             dialogs: BTreeMap::new(),
@@ -138,8 +147,13 @@ impl Endpoint {
 
     /// Takes a message as [`super::message::judge`] saw it.
     pub fn handle_verdict(&mut self, verdict: Verdict, source: Flow, now: Now) {
+        if self.is_ignored(&verdict, source.remote.ip(), now) {
+            self.counts.ignored += 1;
+            return;
+        }
         if !matches!(verdict, Verdict::Accept(_)) {
             self.counts.malformed += 1;
+            self.note_offence(source.remote.ip(), Offence::Probe, now);
         }
         self.transactions.handle_verdict(verdict, source, now);
         self.drain_transactions(now);

@@ -122,7 +122,7 @@ impl Endpoint {
         if self.refusing {
             return self.reply(&key, &msg, 503, now);
         }
-        let Some(user) = self.authenticate(&key, &msg, now) else { return };
+        let Some(user) = self.authenticate(&key, &msg, flow.remote.ip(), now) else { return };
         let Some(request) = self.register_request(&msg, user, flow) else { return self.reply(&key, &msg, 400, now) };
         let outcome = self.registrar.handle_register(&request, now);
         let tag = self.draw();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::id::TrunkId;
 use crate::sip::digest::{self, Secret};
+use crate::sip::guard;
 use crate::sip::registrar;
 use crate::sip::transaction::{Flow, Transport};
 use crate::sip::trunk::{Net, Trunk};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub digest: digest::Settings,
     /// Beginnings of User-Agent values of phones that give up at a challenge with SHA-256; they are offered MD5 alone.
     pub md5_only: Vec<String>,
+    /// Who is slowed and ignored.
+    pub guard: guard::Settings,
     /// Bindings.
     pub registrar: registrar::Settings,
     /// Where we listen; the first of a transport and family is where requests of ours start.

@@ -285,6 +285,7 @@ mod tests {
             users: [("1001".to_owned(), user)].into(),
             digest: Default::default(),
             md5_only: Vec::new(),
+            guard: Default::default(),
             registrar: Default::default(),
             listen: Vec::new(),
             public_address: None,
