@@ -87,6 +87,7 @@ impl Phone {
             users: BTreeMap::new(),
             digest: Default::default(),
             md5_only: Vec::new(),
+            session_expires_s: 1_800,
             guard: Default::default(),
             registrar: Default::default(),
             listen: vec![(Transport::Udp, local)],

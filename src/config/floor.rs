@@ -99,6 +99,8 @@ impl Settings {
             users: opening.passwords.iter().map(user).collect(),
             digest,
             md5_only: self.sip.md5_only.clone(),
+            session_expires_s: u32::try_from(self.sip.session_expires_ms.unwrap_or(1_800_000) / 1_000)
+                .unwrap_or(u32::MAX),
             guard: self.guard,
             registrar,
             listen: udp.chain(tcp).collect(),

@@ -144,7 +144,13 @@ impl Reader<'_> {
             digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
             qualify_ms: table.duration("qualify", &mut self.report),
+            session_expires_ms: table.duration("session_expires", &mut self.report),
         };
+        if sip.session_expires_ms.is_some_and(|ms| ms > 0 && ms < 90_000) {
+            let place = table.place;
+            let hint = Some("write \"30m\", or \"0s\" for no timer (RFC 4028 §4)".to_owned());
+            self.report.problem(place, "session_expires is at least 90 seconds", hint);
+        }
         let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
         if everywhere && sip.public_address.is_none() {
             let hint = Some("set sip.public_address, or listen on one address of this machine".to_owned());

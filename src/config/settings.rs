@@ -23,6 +23,8 @@ pub struct SipSettings {
     pub md5_only: Vec<String>,
     /// Milliseconds from one OPTIONS to a phone to the next; 0 where phones are not asked, a minute where not set.
     pub qualify_ms: Option<u64>,
+    /// Milliseconds after which a session that nobody refreshes has ended; 0 where no timer is asked for, half an hour where not set.
+    pub session_expires_ms: Option<u64>,
 }
 
 /// `[rtp]`

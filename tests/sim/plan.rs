@@ -46,6 +46,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         users: AGENTS.iter().map(user).collect(),
         digest: digest::Settings::default(),
         md5_only: Vec::new(),
+        session_expires_s: 1_800,
         guard: Default::default(),
         registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],

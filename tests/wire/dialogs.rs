@@ -100,3 +100,25 @@ fn an_invite_without_an_offer_gets_ours_and_answers_it_in_the_ack() {
     caller.hang_up();
     assert_eq!(daemon.stop()[0].disposition, Disposition::SelfService);
 }
+
+#[test]
+fn session_timers_are_agreed_and_short_ones_refused() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    caller.invite_with("4001", "Supported: timer\r\nSession-Expires: 30\r\n");
+    let refused = caller.expect("a final answer", |text| !text.is("1"));
+    assert!(refused.is("422") && refused.header("Min-SE") == "90", "{refused:?}");
+    caller.ack_refusal(&refused);
+    caller.invite_with("4001", "Supported: timer\r\nSession-Expires: 600\r\nRequire: timer\r\n");
+    let answer = caller.expect("200", |text| text.is("200"));
+    assert_eq!((answer.header("Session-Expires"), answer.header("Require")), ("600;refresher=uac", "timer"));
+    caller.confirm(&answer);
+    let invite = agent.expect_invite();
+    assert_eq!((invite.header("Session-Expires"), invite.header("Supported")), ("1800", "timer"));
+    agent.answer(&invite);
+    let refreshed = caller.within("UPDATE", "Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n", "");
+    assert_eq!((refreshed.is("200"), refreshed.header("Session-Expires")), (true, "600;refresher=uac"));
+    caller.hang_up();
+    agent.expect_bye();
+    daemon.stop();
+}

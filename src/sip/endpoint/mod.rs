@@ -32,6 +32,9 @@ use crate::time::{Now, Timers};
 /// The methods that we serve, for Allow.
 pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE";
 
+/// The extensions that we know, for Supported; who requires another one gets 420.
+pub(in crate::sip) const SUPPORTED: &str = "timer";
+
 /// The bodies that we read, for Accept.
 pub(in crate::sip) const ACCEPT: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
 
@@ -44,6 +47,8 @@ pub(in crate::sip) enum Purpose {
     Dialled(LegId),
     /// Our BYE.
     Closing(LegId),
+    /// Our re-INVITE or UPDATE that says that the session lives.
+    Refresh(LegId),
     /// Our OPTIONS to a contact.
     Qualify { aor: String, uri: String },
     /// Our REGISTER.
@@ -57,6 +62,8 @@ pub(in crate::sip) enum Timer {
     Repeat(LegId),
     /// When to give up on an INVITE that was cancelled and got no final response.
     CancelPatience(LegId),
+    /// When to refresh a session, or to give it up.
+    Refresh(LegId),
     /// When to register again.
     Register,
 }
@@ -173,6 +180,7 @@ impl Endpoint {
             match timer {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
+                Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
                 Timer::Register => self.send_register(None, now),
             }
         }
@@ -245,12 +253,13 @@ impl Endpoint {
     fn handle_response(&mut self, key: &TransactionKey, msg: &Message, flow: Flow, now: Now) {
         let code = msg.code().unwrap_or_default();
         let Some(purpose) = self.purposes.get(key).cloned() else { return };
-        if code >= 200 && !matches!(purpose, Purpose::Dialled(_)) {
+        if code >= 200 && !matches!(purpose, Purpose::Dialled(_) | Purpose::Refresh(_)) {
             self.purposes.remove(key);
         }
         match purpose {
             Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
             Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
+            Purpose::Refresh(leg) => self.handle_refresh_response(leg, msg, now),
             Purpose::Qualify { aor, uri } if code >= 200 => {
                 self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
@@ -266,6 +275,7 @@ impl Endpoint {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why),
             Some(Purpose::Closing(leg)) => self.handle_closed(leg),
+            Some(Purpose::Refresh(leg)) => self.expire(leg, now),
             Some(Purpose::Qualify { aor, uri }) => {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);

@@ -1,6 +1,6 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
-use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Invite, Purpose};
+use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Invite, Purpose, SUPPORTED};
 use crate::id::LegId;
 use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
@@ -16,7 +16,9 @@ impl Endpoint {
         if matches!(method, Method::Other(_)) {
             return self.reply_allowing(&key, &msg, 501, now);
         }
-        let unsupported = msg.require().join(", ");
+        let unsupported: Vec<&str> =
+            msg.require().into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let unsupported = unsupported.join(", ");
         if !unsupported.is_empty() {
             let tag = self.draw();
             let response = response_to(&msg, 420, reason_phrase(420), Some(&tag)).with("Unsupported", unsupported);
@@ -74,6 +76,9 @@ impl Endpoint {
             return self.reply(&key, &msg, 400, now);
         }
         let Some((identity, nat)) = self.admit(&key, &msg, flow, &called, now) else { return };
+        if self.refuse_short_timer(&key, &msg, now) {
+            return;
+        }
         let Some(body) = self.session_body(&key, &msg, now) else { return };
         let caller = msg.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
         let leg = self.next_leg();
@@ -114,7 +119,7 @@ impl Endpoint {
             .with("Accept", ACCEPT)
             .with("Accept-Encoding", "identity")
             .with("Accept-Language", "en, zh")
-            .with("Supported", "");
+            .with("Supported", SUPPORTED);
         self.respond(key, response, now);
     }
 

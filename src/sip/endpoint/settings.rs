@@ -41,6 +41,8 @@ pub struct Settings {
     pub digest: digest::Settings,
     /// Beginnings of User-Agent values of phones that give up at a challenge with SHA-256; they are offered MD5 alone.
     pub md5_only: Vec<String>,
+    /// After how many seconds a session that nobody refreshes has ended (RFC 4028); 0 where we ask for no timer.
+    pub session_expires_s: u32,
     /// Who is slowed and ignored.
     pub guard: guard::Settings,
     /// Bindings.

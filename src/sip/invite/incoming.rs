@@ -31,9 +31,11 @@ impl Endpoint {
     pub fn answer(&mut self, leg: LegId, body: String, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         let State::Offered { key, request, tag } = &session.state else { return };
-        let response = response_to(request, 200, reason_phrase(200), Some(tag));
+        let (key, request) = (key.clone(), request.clone());
+        let response = response_to(&request, 200, reason_phrase(200), Some(tag));
+        session.described.clone_from(&body);
         let response = describe(response, &session.contact, Some(body));
-        let (key, dialog) = (key.clone(), Self::dialog_of(Role::Uas, request, &response));
+        let dialog = Self::dialog_of(Role::Uas, &request, &response);
         session.state = State::Up;
         let Some(dialog) = dialog else {
             // The request's Contact and routes were read when it was taken in; whatever fails here is the peer's.
@@ -42,6 +44,7 @@ impl Endpoint {
         };
         self.set_dialog(leg, dialog);
         self.purposes.remove(&key);
+        let response = self.answer_timer(leg, &request, response, now);
         self.respond(&key, response.clone(), now);
         self.repeat(leg, key, response, now);
     }

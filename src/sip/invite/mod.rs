@@ -5,11 +5,14 @@ mod incoming;
 mod info;
 mod modify;
 mod outgoing;
+mod refresh;
+#[cfg(test)]
+mod testing;
 
 pub use outgoing::Dial;
 
 use super::dialog::{Dialog, Role};
-use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, Why};
+use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, SUPPORTED, Why};
 use super::message::{Message, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
 use crate::id::LegId;
@@ -59,11 +62,28 @@ pub(super) struct Session {
     modify: Option<(TransactionKey, Box<Message>)>,
     /// A BYE that waits for the ACK of our 2xx (§15).
     bye: Option<Why>,
+    /// The session's timer, where one was agreed.
+    refresh: Option<refresh::Refresh>,
+    /// Whether the peer serves UPDATE.
+    peer_updates: bool,
+    /// What we said last of our side of the session.
+    described: String,
 }
 
 impl Session {
     fn new(state: State, flow: Flow, contact: String) -> Self {
-        Self { state, flow, contact, dialog: None, repeat: None, modify: None, bye: None }
+        Self {
+            state,
+            flow,
+            contact,
+            dialog: None,
+            repeat: None,
+            modify: None,
+            bye: None,
+            refresh: None,
+            peer_updates: false,
+            described: String::new(),
+        }
     }
 
     /// Where requests within the dialog go: the first route, else the peer's Contact where it names an address; streams stay on
@@ -156,6 +176,9 @@ impl Endpoint {
         if let Some(repeat) = &session.repeat {
             self.timers.disarm(repeat.timer);
         }
+        if let Some(timer) = session.refresh.as_ref().map(refresh::Refresh::timer) {
+            self.timers.disarm(timer);
+        }
         if let Some(id) = session.dialog.as_ref().map(Dialog::id) {
             self.dialogs.remove(&(id.call_id.clone(), id.local_tag.clone()));
         }
@@ -206,7 +229,7 @@ fn reason_of(msg: &Message, otherwise: Why) -> Why {
 fn describe(mut message: Message, contact: &str, body: Option<String>) -> Message {
     message.push("Contact", contact);
     message.push("Allow", ALLOW);
-    message.push("Supported", "");
+    message.push("Supported", SUPPORTED);
     match body {
         Some(body) => message.with_body("application/sdp", body.into_bytes()),
         None => message,

@@ -19,6 +19,12 @@ impl Endpoint {
             let response = response_to(msg, 500, reason_phrase(500), Some(&tag)).with("Retry-After", 2);
             return self.respond_within(&key, response, now);
         }
+        if self.is_reinviting(leg) {
+            return self.refuse_within(&key, msg, 491, now);
+        }
+        if self.refuse_short_timer(&key, msg, now) {
+            return;
+        }
         let Some(body) = self.session_body(&key, msg, now) else { return };
         let is_update = msg.method() == Some(&Method::Update);
         if let Ok(Contacts::List(list)) = msg.contacts()
@@ -30,7 +36,10 @@ impl Endpoint {
         self.tell_dialog(leg);
         if is_update && body.is_none() {
             // Only the target, or that the session lives (RFC 3311 §5.2).
-            return self.respond_within(&key, response_to(msg, 200, reason_phrase(200), None), now);
+            let Some(session) = self.sessions.get(&leg) else { return };
+            let response = describe(response_to(msg, 200, reason_phrase(200), None), &session.contact, None);
+            let response = self.answer_timer(leg, msg, response, now);
+            return self.respond_within(&key, response, now);
         }
         if let Some(session) = self.sessions.get_mut(&leg) {
             session.modify = Some((key, Box::new(msg.clone())));
@@ -42,7 +51,9 @@ impl Endpoint {
     pub fn accept_modify(&mut self, leg: LegId, body: String, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         let Some((key, request)) = session.modify.take() else { return };
+        session.described.clone_from(&body);
         let response = describe(response_to(&request, 200, reason_phrase(200), None), &session.contact, Some(body));
+        let response = self.answer_timer(leg, &request, response, now);
         self.respond_within(&key, response.clone(), now);
         // The 200 of an UPDATE has no ACK.
         if request.method() == Some(&Method::Invite) {

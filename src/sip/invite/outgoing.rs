@@ -49,7 +49,8 @@ impl Endpoint {
             .with("Call-ID", ids.0.clone())
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
-        let mut request = describe(request, &contact, Some(body));
+        let mut request = describe(request, &contact, Some(body.clone()));
+        self.ask_timer(&mut request);
         for value in carried.user_to_user {
             request.push("User-to-User", value);
         }
@@ -62,7 +63,7 @@ impl Endpoint {
         let key = self.send(request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
         let state = State::Calling { key, progressed: false, cancelling: false, again, ids };
-        self.sessions.insert(leg, Session::new(state, flow, contact));
+        self.sessions.insert(leg, Session { described: body, ..Session::new(state, flow, contact) });
     }
 
     /// Gives up on a call that was not answered. Its end comes as `Failed`, or as `Answered` where the 200 was quicker.
@@ -176,6 +177,7 @@ impl Endpoint {
                 session.state = State::Up;
                 self.set_dialog(leg, dialog);
                 self.send_ack(leg);
+                self.take_timer(leg, msg, now);
                 let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
                 self.events.push_back(Event::Answered { leg, body });
             }
@@ -198,7 +200,7 @@ impl Endpoint {
         }
     }
 
-    fn send_ack(&mut self, leg: LegId) {
+    pub(super) fn send_ack(&mut self, leg: LegId) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
         let (flow, frame) = (session.next_hop(), dialog.ack());
@@ -225,6 +227,10 @@ impl Endpoint {
         if self.forget_session(leg).is_some() {
             self.events.push_back(Event::Failed { leg, why });
         }
+    }
+
+    pub(super) fn next_invite(dialog: &mut Dialog) -> Message {
+        framed(Method::Invite, dialog.next_invite())
     }
 
     pub(super) fn next_request(dialog: &mut Dialog, method: Method) -> Message {
@@ -268,52 +274,10 @@ fn word_of(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{PHONE, SWITCH, endpoint, flow, talk};
     use super::*;
     use crate::sip::digest::Secret;
-    use crate::sip::endpoint::{Admission, Registration, Settings, User};
-    use crate::sip::message::{Framing, judge};
-    use crate::sip::transaction::Transport;
-
-    const PHONE: &str = "127.0.0.1:6000";
-    const SWITCH: &str = "127.0.0.1:5060";
-
-    fn endpoint(admission: Admission, seed: u64) -> Endpoint {
-        let user = User { password: Secret::new("right"), nat: false };
-        let settings = Settings {
-            admission,
-            trunks: Default::default(),
-            users: [("1001".to_owned(), user)].into(),
-            digest: Default::default(),
-            md5_only: Vec::new(),
-            guard: Default::default(),
-            registrar: Default::default(),
-            listen: Vec::new(),
-            public_address: None,
-            local_nets: Vec::new(),
-            product: "test".into(),
-        };
-        Endpoint::new(settings, 1, rand_core::SeedableRng::seed_from_u64(seed))
-    }
-
-    fn flow(local: &str, remote: &str) -> Flow {
-        Flow { transport: Transport::Udp, local: local.parse().unwrap(), remote: remote.parse().unwrap() }
-    }
-
-    /// Carries messages both ways until neither has more to say.
-    fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
-        loop {
-            let (to_switch, to_phone) = (phone.poll_transmit(), switch.poll_transmit());
-            if to_switch.is_none() && to_phone.is_none() {
-                return;
-            }
-            if let Some(sent) = to_switch {
-                switch.handle_verdict(judge(&sent.payload, Framing::Datagram), flow(SWITCH, PHONE), now);
-            }
-            if let Some(sent) = to_phone {
-                phone.handle_verdict(judge(&sent.payload, Framing::Datagram), flow(PHONE, SWITCH), now);
-            }
-        }
-    }
+    use crate::sip::endpoint::{Admission, Registration};
 
     /// A phone with this password dials; what both sides were told.
     fn dial(password: &str) -> (Vec<Event>, Vec<Event>) {
