@@ -50,7 +50,11 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
     let mut figures = (shared.figures)();
     let flag = |set: bool| if set { 1.0 } else { 0.0 };
     figures
-        .gauge("trunkline_calls_in_progress", "Calls in progress as the live view has folded them", calls as f64)
+        .gauge(
+            "trunkline_calls_in_progress",
+            "Calls in progress in the live view, which follows the journal",
+            calls as f64,
+        )
         .gauge("trunkline_journal_written_seq", "Last journal entry written", shared.progress.written() as f64)
         .gauge("trunkline_journal_synced_seq", "Last journal entry synced", shared.progress.synced() as f64)
         .gauge(

@@ -21,7 +21,7 @@ pub(super) enum FloorError {
     #[error("cannot read {path}: {source}; check the name and its permissions")]
     Unreadable { path: String, source: std::io::Error },
     /// The files are wrong.
-    #[error("{} problems in the files", .0.len())]
+    #[error("{} in the files", count(.0.len()))]
     Wrong(Vec<Problem>),
 }
 
@@ -52,6 +52,10 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
             Err(FloorError::Wrong(problems))
         }
     }
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "one problem".to_owned() } else { format!("{problems} problems") }
 }
 
 fn read(path: &Path) -> Result<Source, FloorError> {

@@ -59,10 +59,10 @@ impl Quality {
 
 impl Draw {
     fn run(&self) -> Result<Exit, Exit> {
-        let seed = self.seed()?;
         let zone = self.period.time_zone()?;
         let week = Week::of(self.period.start_ms()?, &zone).map_err(|error| usage(&error.to_string()))?;
         let records = self.period.records()?;
+        let seed = self.seed()?;
         let rules = Rules { week, zone: self.period.zone.clone(), minimum: self.minimum, percent: self.percent };
         let frame = Frame::freeze(rules, recorded_calls(&records));
         print!("{}", told(&frame, &seed, &draw(&frame, &seed), self.format));

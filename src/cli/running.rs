@@ -144,8 +144,14 @@ fn figures(watch: &Watch) -> Figures {
     let (switch, net) = (watch.figures(), watch.net.figures());
     let mut figures = Figures::default();
     figures
-        .gauge("trunkline_calls", "Calls in progress.", switch.calls as f64)
+        .gauge(
+            "trunkline_calls",
+            "Calls that the switch holds, until the last leg of each is gone.",
+            switch.calls as f64,
+        )
         .gauge("trunkline_legs", "Legs in progress.", switch.legs as f64)
+        .gauge("trunkline_rtp_leases", "Pairs of RTP and RTCP ports that legs hold.", switch.leases as f64)
+        .gauge("trunkline_sip_dialogs", "Open SIP dialogs.", switch.dialogs as f64)
         .gauge("trunkline_sip_transactions", "Open SIP transactions.", switch.transactions as f64)
         .gauge("trunkline_sip_bindings", "Contacts that are bound.", switch.bindings as f64)
         .counter("trunkline_calls_offered", "Calls offered.", switch.calls_offered)

@@ -16,7 +16,7 @@ use crate::config::Settings;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline serve --config config/demo.toml\n\n\
     SIGTERM or SIGINT stops in order: new calls get 503, calls in progress may finish until shutdown.deadline; a second one\n\
-    hangs up at once. A peer that answers no BYE can hold the end for 32 s more.\n\
+    hangs up at once. Peers that answer no BYE hold the end for two seconds, not longer.\n\
     Exit codes: 0 stopped in order, 1 problems in the files, 2 usage, 3 a port, a disk or a file is not to be had")]
 pub(super) struct Serve {
     /// The settings file
@@ -105,10 +105,8 @@ fn no_floor(why: &str) -> Exit {
 
 fn log_to_stderr(filter: &str) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        eprintln!("log = \"{filter}\" is no filter ({error}): logging at info");
-        EnvFilter::new("info")
-    });
+    // It was parsed once when the settings were read.
+    let filter = EnvFilter::new(filter);
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second subscriber in one process (tests) keeps the first.
     let _ =

@@ -11,6 +11,7 @@ use crate::id::{AgentId, QueueId, TrunkId};
 use crate::media::{MusicId, PromptId};
 use crate::sip::digest;
 use crate::sip::endpoint::{self, Admission, User};
+use crate::sip::registrar::{self, QualifySettings};
 use crate::sip::transaction::Transport;
 use crate::switch;
 
@@ -75,6 +76,11 @@ impl Settings {
             let nat = self.agents.get(name).is_some_and(|agent| agent.nat);
             (name.clone(), User { password: password.clone(), nat })
         };
+        let mut registrar = registrar::Settings::default();
+        if let Some(interval_ms) = self.sip.qualify_ms {
+            registrar.qualify = registrar.qualify.map(|qualify| QualifySettings { interval_ms, ..qualify });
+            registrar.qualify = registrar.qualify.filter(|qualify| qualify.interval_ms > 0);
+        }
         let mut digest = digest::Settings::default();
         if !self.sip.digest.is_empty() {
             digest.algorithms.clone_from(&self.sip.digest);
@@ -87,7 +93,7 @@ impl Settings {
             users: opening.passwords.iter().map(user).collect(),
             digest,
             md5_only: self.sip.md5_only.clone(),
-            registrar: Default::default(),
+            registrar,
             listen: udp.chain(tcp).collect(),
             public_address: self.sip.public_address,
             local_nets: self.local_nets.clone(),

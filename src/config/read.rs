@@ -64,7 +64,7 @@ impl Reader<'_> {
             data_dir: self.text(root, "data_dir", "var"),
             prompts: self.text(root, "prompts", "dialplans/prompts"),
             dialplans,
-            log: self.text(root, "log", "info"),
+            log: self.log(root),
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
             sip: self.sip(root),
             rtp: self.rtp(root),
@@ -82,6 +82,16 @@ impl Reader<'_> {
 
     fn text(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> String {
         table.string(key, &mut self.report).map_or_else(|| default.to_owned(), |text| text.value)
+    }
+
+    /// A filter of log lines: a level, or levels by module.
+    fn log(&mut self, root: &mut Table<'_>) -> String {
+        let Some(text) = root.string("log", &mut self.report) else { return "info".to_owned() };
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&text.value) {
+            let hint = Some("write \"info\", or \"warn,trunkline::switch=debug\"".to_owned());
+            self.report.problem(text.place, format!("\"{}\" is no filter of log lines: {error}", text.value), hint);
+        }
+        text.value
     }
 
     fn texts(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> Vec<String> {
@@ -130,6 +140,7 @@ impl Reader<'_> {
             public_address: self.address(&mut table, "public_address"),
             digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
+            qualify_ms: table.duration("qualify", &mut self.report),
         };
         let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
         if everywhere && sip.public_address.is_none() {

@@ -20,6 +20,8 @@ pub struct SipSettings {
     pub digest: Vec<Algorithm>,
     /// Beginnings of User-Agent values of phones that give up at a challenge with SHA-256; they are offered MD5 alone.
     pub md5_only: Vec<String>,
+    /// Milliseconds from one OPTIONS to a phone to the next; 0 where phones are not asked, a minute where not set.
+    pub qualify_ms: Option<u64>,
 }
 
 /// `[rtp]`

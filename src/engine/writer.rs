@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use sha2::{Digest, Sha256};
 
-use crate::media::{Closed, HEADER_LEN, Manifest, MediaReport, RecordingStep, RecordingWork, wav_header};
+use crate::media::{Closed, HEADER_LEN, Manifest, MediaReport, RecordingStep, RecordingWork, sha256, wav_header};
 
 /// How long the report of a closed recording may wait for the switch.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -91,26 +90,12 @@ fn append(open: &mut Growing, work: &RecordingWork, octets: &[u8]) -> io::Result
 
 fn close(dir: &Path, work: &RecordingWork, closed: &Closed, open: Option<Growing>) -> Manifest {
     let written = open.as_ref().map_or(0, |open| open.data_len - open.gaps);
-    let sha256 = open.and_then(|_| hash(&path(dir, &work.id, "wav").ok()?).ok());
-    let manifest = Manifest::of(closed, work.id.to_string(), work.call, written, sha256);
+    let hash = open.and_then(|_| sha256(File::open(path(dir, &work.id, "wav").ok()?).ok()?).ok());
+    let manifest = Manifest::of(closed, work.id.to_string(), work.call, written, hash);
     let kept = path(dir, &work.id, "json")
         .and_then(|path| fs::write(path, serde_json::to_vec_pretty(&manifest).map_err(io::Error::other)?));
     if let Err(error) = kept {
         tracing::error!(%error, recording = %work.id, "cannot write the recording's manifest");
     }
     manifest
-}
-
-fn hash(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buf = [0; 65_536];
-    loop {
-        let len = io::Read::read(&mut file, &mut buf)?;
-        if len == 0 {
-            break;
-        }
-        hasher.update(buf.get(..len).unwrap_or_default());
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

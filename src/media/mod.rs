@@ -11,7 +11,7 @@ mod recorder;
 mod report;
 mod source_lock;
 
-pub use crate::recording::{Closed, Frame, HEADER_LEN, Manifest, Side, wav_header};
+pub use crate::recording::{Closed, Frame, HEADER_LEN, Manifest, Side, sha256, wav_header};
 pub use command::RecordingSpec;
 pub use command::{AudioFormat, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Source};
 pub use leg::{Arrival, Leg, StreamStart};

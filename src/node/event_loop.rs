@@ -96,6 +96,9 @@ impl EventLoop {
             self.turn();
         }
         let Parts { engine, net, journal, reports, mut switch, feed, .. } = self.parts;
+        for wrong in switch.check() {
+            tracing::error!(wrong, "something was left behind at the stop; please report this");
+        }
         net.stop();
         // The media threads say their last words, which belong into the journal, while they end.
         drop(engine);

@@ -1,6 +1,9 @@
 //! What a recording says about itself, beside its file.
 
+use std::io::{self, Read};
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::tap::{Closed, Consent};
 use crate::id::CallId;
@@ -8,6 +11,22 @@ use crate::journal::RecordingState;
 
 /// Written and expected duration may differ by this much (ms).
 const TOLERANCE_MS: u64 = 100;
+
+/// The hash of a whole recording as its manifest gives it.
+///
+/// # Errors
+/// Where the file cannot be read to its end.
+pub fn sha256(mut file: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buf = vec![0; 65_536];
+    loop {
+        let len = file.read(&mut buf)?;
+        if len == 0 {
+            return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        hasher.update(buf.get(..len).unwrap_or_default());
+    }
+}
 
 /// A stretch that was kept out of the recording; the file has silence there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

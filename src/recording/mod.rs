@@ -8,6 +8,6 @@ mod placement;
 mod tap;
 mod wav;
 
-pub use manifest::{Manifest, Pause};
+pub use manifest::{Manifest, Pause, sha256};
 pub use tap::{Closed, Consent, Frame, Side, State, Tap, TapOutput, TapSettings};
 pub use wav::{HEADER_LEN, Repaired, repair, wav_header};

@@ -4,16 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use sha2::{Digest, Sha256};
-
 use crate::id::CallId;
 use crate::journal::{Event, RecordingState};
-use crate::recording::{Consent, HEADER_LEN, Manifest, repair};
+use crate::recording::{Consent, HEADER_LEN, Manifest, repair, sha256};
 use crate::records::{Folder, Wall};
 
 /// Why recordings could not be mended.
@@ -134,7 +132,7 @@ fn mend(dir: &Path, name: &str, call: CallId, since: Option<Wall>) -> Result<Opt
         consent: Some(Consent::Announced),
         expected_ms: since.map_or(0, |since| written_at.since(since)).max(written_ms),
         written_ms,
-        sha256: Some(hash(&path).map_err(MendError::at("hash", &path))?),
+        sha256: Some(File::open(&path).and_then(sha256).map_err(MendError::at("hash", &path))?),
         state: RecordingState::Partial,
         pauses: Vec::new(),
     };
@@ -166,19 +164,6 @@ fn read_manifest(dir: &Path, name: &str) -> Result<Option<Manifest>, MendError> 
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(MendError::at("read", &path)(error)),
-    }
-}
-
-fn hash(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buf = vec![0; 65_536];
-    loop {
-        let len = file.read(&mut buf)?;
-        if len == 0 {
-            return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hasher.update(buf.get(..len).unwrap_or_default());
     }
 }
 
@@ -242,7 +227,7 @@ mod tests {
             assert_eq!(mended.len() as u64, 58 + data_len);
             assert_eq!(mended[..58], wav_header(Law::Alaw, data_len));
             let manifest = read_manifest(&dir, "r").unwrap().unwrap();
-            assert_eq!(manifest.sha256, Some(hash(&dir.join("r.wav")).unwrap()));
+            assert_eq!(manifest.sha256, Some(sha256(File::open(dir.join("r.wav")).unwrap()).unwrap()));
             // The file was written just now, the recording began in 1970.
             assert!(manifest.expected_ms > 1_000_000 && manifest.consent == Some(Consent::Announced));
             // A second start finds the manifest and says the same.

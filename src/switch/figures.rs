@@ -20,6 +20,10 @@ pub struct Figures {
     pub calls: u64,
     /// Legs in progress.
     pub legs: u64,
+    /// Pairs of ports that legs hold.
+    pub leases: u64,
+    /// Open SIP dialogs.
+    pub dialogs: u64,
     /// Open SIP transactions.
     pub transactions: u64,
     /// Bindings of phones.
@@ -52,10 +56,12 @@ impl Switch {
     /// The figures as they stand.
     pub fn figures(&self) -> Figures {
         let sip = self.endpoint.counts();
-        let [_, _, transactions, _] = self.endpoint.load();
+        let [_, dialogs, transactions, _] = self.endpoint.load();
         Figures {
             calls: self.calls.len() as u64,
             legs: self.legs.len() as u64,
+            leases: self.legs.values().filter(|leg| leg.media.is_some()).count() as u64,
+            dialogs: dialogs as u64,
             transactions: transactions as u64,
             bindings: self.endpoint.registrar().len() as u64,
             calls_offered: self.counts.calls_offered,

@@ -89,11 +89,18 @@ impl Switch {
         party.media = Some(Media::new(lease, invite.nat));
         if let Some(offer) = offer {
             // A trial on a copy: the real answer is made when the call is answered.
-            if let Err(refused) = party.negotiator.clone().answer(&offer, &local) {
-                tracing::info!(%refused, "an offer cannot be accepted");
-                return Err(Cause::new(refused.status(), "no_common_media"));
-            }
+            let remote = match party.negotiator.clone().answer(&offer, &local) {
+                Ok((_, negotiated)) => negotiated.remote_rtp,
+                Err(refused) => {
+                    tracing::info!(%refused, "an offer cannot be accepted");
+                    return Err(Cause::new(refused.status(), "no_common_media"));
+                }
+            };
             party.offer = Some(offer);
+            if self.is_own_port(remote) {
+                tracing::warn!(%remote, "a caller wants its sound sent to a port of our own");
+                return Err(Cause::new(488, "own_media_port"));
+            }
         }
         Ok(())
     }

@@ -30,12 +30,13 @@ impl Switch {
         let call = party.call;
         let settled = body.and_then(|body| Description::parse(body).ok());
         let settled = settled.and_then(|answer| party.negotiator.accept_answer(&answer).ok());
+        let is_agent = matches!(party.role, Role::Agent(_));
+        let settled = settled.filter(|negotiated| !self.is_own_port(negotiated.remote_rtp));
         let Some(negotiated) = settled else { return self.refuse_answer(leg, now) };
-        let codec_out = negotiated.codec;
-        if let Some(media) = party.media.as_mut().filter(|media| !media.released) {
+        let codec_out = name_of(negotiated.codec);
+        if let Some(media) = self.media_of(leg).filter(|media| !media.released) {
             media.settle(negotiated);
         }
-        let (codec_out, is_agent) = (name_of(codec_out), matches!(party.role, Role::Agent(_)));
         let codec_in = self.caller_codec(call);
         let input = if is_agent {
             Input::AgentAnswered { leg, codec_in, codec_out }
@@ -95,18 +96,22 @@ impl Switch {
         }
         let call = party.call;
         let settled = body.and_then(|body| Description::parse(body).ok());
-        match settled.map(|answer| party.negotiator.accept_answer(&answer)) {
-            Some(Ok(negotiated)) => {
-                if let Some(media) = &mut party.media {
+        let settled = settled.and_then(|answer| party.negotiator.accept_answer(&answer).ok());
+        let had_session = party.media.as_ref().is_some_and(|media| media.negotiated.is_some());
+        match settled.filter(|negotiated| !self.is_own_port(negotiated.remote_rtp)) {
+            Some(negotiated) => {
+                if let Some(media) = self.media_of(leg) {
                     media.settle(negotiated);
                 }
                 self.command_media(leg, now);
                 self.follow_hold(call, now);
             }
-            _ if party.media.as_ref().is_some_and(|media| media.negotiated.is_some()) => {
-                party.negotiator.withdraw_offer();
+            None if had_session => {
+                if let Some(party) = self.legs.get_mut(&leg) {
+                    party.negotiator.withdraw_offer();
+                }
             }
-            _ => {
+            None => {
                 let cause = Cause::new(488, "no_answer_in_ack");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
@@ -127,8 +132,9 @@ impl Switch {
             return self.endpoint.accept_modify(leg, offer, now);
         };
         let answered = Description::parse(body).ok().and_then(|offer| party.negotiator.answer(&offer, &local).ok());
+        let answered = answered.filter(|(_, negotiated)| !self.is_own_port(negotiated.remote_rtp));
         let Some((answer, negotiated)) = answered else { return self.endpoint.refuse_modify(leg, 488, now) };
-        if let Some(media) = &mut party.media {
+        if let Some(media) = self.media_of(leg) {
             media.settle(negotiated);
         }
         self.endpoint.accept_modify(leg, answer, now);

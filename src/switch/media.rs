@@ -1,8 +1,9 @@
 //! Media of legs: leases, desired states, and what media threads report.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
-use super::party::{Media, Role};
+use super::party::{Media, Party, Role};
 use super::{Output, Switch, Timer};
 use crate::dialplan::CursorInput;
 use crate::id::LegId;
@@ -45,6 +46,10 @@ impl Stock {
         self.threads.get_mut(usize::from(thread))?.pop_front()
     }
 
+    fn holds(&self, port: u16) -> bool {
+        self.threads.iter().flatten().any(|lease| lease.rtp_port == port)
+    }
+
     pub(super) fn wanted(&self) -> Option<u16> {
         let short = self.threads.iter().position(|stock| stock.len() < STOCK)?;
         u16::try_from(short).ok()
@@ -62,6 +67,13 @@ impl Switch {
 
     pub(super) fn media_of(&mut self, leg: LegId) -> Option<&mut Media> {
         self.legs.get_mut(&leg).and_then(|party| party.media.as_mut())
+    }
+
+    /// Whether a peer wants its sound sent to a port of ours: two legs that feed each other would never fall silent.
+    pub(super) fn is_own_port(&self, remote: SocketAddr) -> bool {
+        let ours = [Some(self.settings.media_address), self.settings.media_public];
+        let held = |party: &Party| party.media.as_ref().is_some_and(|media| media.lease.rtp_port == remote.port());
+        ours.contains(&Some(remote.ip())) && (self.stock.holds(remote.port()) || self.legs.values().any(held))
     }
 
     /// Commands a leg's media where anything changed, once a session was agreed on.

@@ -29,7 +29,7 @@ impl Switch {
     /// A contact answers our OPTIONS, or no longer does. An agent none of whose phones answers is presented no caller.
     pub(super) fn handle_reachability(&mut self, user: &str, uri: &str, reachable: bool, now: Now) {
         if reachable {
-            tracing::info!(user, uri, "a phone answers OPTIONS again");
+            tracing::info!(user, uri, "a phone answers OPTIONS");
         } else {
             tracing::warn!(
                 user,

@@ -28,6 +28,7 @@ impl Coverage {
                 JournalEvent::SegmentEnded { end, .. } => reached.count(format!("segment ended: {end:?}")),
                 JournalEvent::QueueLeft { reason, .. } => reached.count(format!("queue left: {reason:?}")),
                 JournalEvent::RecordingClosed { state, .. } => reached.count(format!("recording {state:?}")),
+                JournalEvent::Stopped => reached.count("orderly stop".to_owned()),
                 JournalEvent::HoldBegan { .. } => reached.count("hold began".to_owned()),
                 JournalEvent::HoldEnded { .. } => reached.count("hold ended".to_owned()),
                 JournalEvent::PeerAnswered { .. } => reached.count("routed call answered".to_owned()),
@@ -122,4 +123,5 @@ const EXPECTED: &[&str] = &[
     "hold began",
     "hold ended",
     "routed call answered",
+    "orderly stop",
 ];

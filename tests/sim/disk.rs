@@ -59,6 +59,13 @@ impl Disk {
         self.progress
     }
 
+    /// An orderly end: all is written and synced.
+    pub fn flush(&mut self) {
+        let all = self.entries.len() as u64;
+        self.progress = JournalProgress { written: all, synced: all, ..JournalProgress::default() };
+        self.last_written_at = 0;
+    }
+
     pub fn crash(&mut self, crash: Crash) {
         let kept = if crash == Crash::Kill { self.progress.written } else { self.progress.synced };
         self.lost += self.entries.len() - kept as usize;

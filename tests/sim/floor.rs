@@ -30,18 +30,40 @@ use crate::plan::{self, address};
 const MORNING_MS: i64 = 1_790_818_200_000;
 /// Events of one seed; a floor that has more runs in circles.
 const MOST_STEPS: u64 = 400_000;
+/// A stop may take this much longer than its deadline, ms: for silent peers, and for media threads that are.
+const FAREWELL_MS: u64 = 4_100;
 
 /// What will happen.
 pub enum Happening {
-    ToSwitch { bytes: Vec<u8>, flow: Flow },
-    ToPhone { bytes: Vec<u8>, to: SocketAddr },
-    Wake { person: usize, token: u64 },
-    Dial { person: usize },
+    ToSwitch {
+        bytes: Vec<u8>,
+        flow: Flow,
+    },
+    ToPhone {
+        bytes: Vec<u8>,
+        to: SocketAddr,
+    },
+    Wake {
+        person: usize,
+        token: u64,
+    },
+    Dial {
+        person: usize,
+    },
     Report(MediaReport),
-    Disk { seq: u64, synced: bool },
+    Disk {
+        seq: u64,
+        synced: bool,
+    },
     Command(Command),
-    Broken { person: usize },
+    Broken {
+        person: usize,
+    },
     Crash(Crash),
+    /// An orderly stop with this deadline, ms.
+    Stop(u64),
+    /// Whether the journal's backlog is at its limit.
+    Full(bool),
     Start,
     SignOff,
 }
@@ -67,6 +89,9 @@ pub struct Floor {
     hash: Sha256,
     pub crashes: u64,
     pub power_cuts: u64,
+    pub stops: u64,
+    /// When the stop under way must be over.
+    stopping: Option<u64>,
     commands: u64,
     pub replies: u64,
     pub steps: u64,
@@ -95,6 +120,8 @@ impl Floor {
             hash: Sha256::new(),
             crashes: 0,
             power_cuts: 0,
+            stops: 0,
+            stopping: None,
             commands: 0,
             replies: 0,
             steps: 0,
@@ -201,6 +228,18 @@ impl Floor {
                 let flow = self.flow_of(person);
                 self.tell(Input::FlowBroken { flow });
             }
+            Happening::Stop(deadline_ms) => {
+                if self.switch.is_some() && self.stopping.is_none() {
+                    self.stopping = Some(self.now.in_ms(deadline_ms + FAREWELL_MS));
+                    self.tell(Input::Drain { deadline_ms });
+                }
+            }
+            Happening::Full(full) => {
+                if self.switch.is_some() {
+                    self.disk.progress.full = full;
+                    self.tell(Input::Journal(self.disk.progress));
+                }
+            }
             Happening::Crash(crash) => self.crash(crash),
             Happening::Start => self.start(),
             Happening::SignOff => {
@@ -274,7 +313,7 @@ impl Floor {
             Output::Transmit(transmit) => self.transmit(transmit),
             Output::Media(command) => self.media.handle(command, self.now),
             Output::Reply { .. } => self.replies += 1,
-            Output::Drained => self.wrong.push("drained, though nobody asked".to_owned()),
+            Output::Drained => self.stopped(),
         }
     }
 
@@ -352,14 +391,53 @@ impl Floor {
         }
     }
 
+    /// The process ends in order: nothing is left in it, and everything is on the disk.
+    fn stopped(&mut self) {
+        let in_time = self.stopping.take().is_some_and(|end| self.now.mono_ns <= end);
+        if !in_time {
+            self.wrong.push("drained, though nobody asked, or too late".to_owned());
+        }
+        let Some(mut switch) = self.switch.take() else { return };
+        // The media threads say their last words, which belong into the journal.
+        for (at, happening) in std::mem::take(&mut self.queue) {
+            if let Happening::Report(report) = happening {
+                switch.handle(Input::Media(report), self.now);
+            } else {
+                self.queue.insert(at, happening);
+            }
+        }
+        while let Some(output) = switch.poll_output() {
+            if let Output::Journal(entry) = output {
+                self.wrong.extend(self.disk.append(entry, self.now.mono_ns).err());
+            }
+        }
+        if switch.load()[..4] != [0; 4] {
+            self.wrong.push(format!("calls, legs, sessions, dialogs are left at the stop: {:?}", switch.load()));
+        }
+        self.wrong.extend(self.media.leftovers());
+        let cut = self.media.crash(self.now);
+        if !cut.is_empty() {
+            self.wrong.push(format!("the stop cut recordings: {cut:?}"));
+        }
+        self.stops += 1;
+        self.disk.flush();
+        self.leave();
+    }
+
     fn crash(&mut self, crash: Crash) {
         if self.switch.take().is_none() {
             return;
         }
+        self.stopping = None;
         self.crashes += 1;
         self.power_cuts += u64::from(crash == Crash::PowerCut);
         self.cut.extend(self.media.crash(self.now));
         self.disk.crash(crash);
+        self.leave();
+    }
+
+    /// What is left of a process that has ended, and its next start.
+    fn leave(&mut self) {
         self.run += 1;
         self.gate = Gate::default();
         // What was on its way into the process is gone; what is on the wire is not.

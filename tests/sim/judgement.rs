@@ -50,12 +50,13 @@ fn everything_is_gone(floor: &mut Floor, wrong: &mut Vec<String>) {
         None => wrong.push("the switch is down".to_owned()),
     }
     wrong.extend(floor.media.leftovers());
-    let (crashes, cuts) = (floor.crashes, floor.power_cuts);
+    let (ends, cuts) = (floor.crashes + floor.stops, floor.power_cuts + floor.stops);
     for person in &mut floor.people {
         wrong.extend(person.ua().leftovers());
-        // A process that died cannot tell a phone that rings; and what was not synced may be forgotten. Nothing else may.
+        // A process that died cannot tell a phone that rings, and one that stops tells it three times; what was not synced may be
+        // forgotten. Nothing else may.
         let [ringing, speaking] = person.ua().forgotten;
-        if (ringing > 0 && crashes == 0) || (speaking > 0 && cuts == 0) {
+        if (ringing > 0 && ends == 0) || (speaking > 0 && cuts == 0) {
             let user = &person.ua().user;
             wrong.push(format!(
                 "{user}: the switch forgot {ringing} calls that rang and {speaking} in which people spoke"

@@ -48,6 +48,14 @@ pub fn run(seed: u64, program: &Arc<Program>, verbose: bool) -> Morning {
         let crash = if rng.below(3) == 0 { Crash::PowerCut } else { Crash::Kill };
         floor.in_ms(5_000 + rng.below(span_ms), Happening::Crash(crash));
     }
+    if rng.below(3) == 0 {
+        floor.in_ms(5_000 + rng.below(span_ms), Happening::Stop(rng.below(30_000)));
+    }
+    if rng.below(4) == 0 {
+        let at = 5_000 + rng.below(span_ms);
+        floor.in_ms(at, Happening::Full(true));
+        floor.in_ms(at + rng.below(5_000), Happening::Full(false));
+    }
     // Long enough for the last caller to be forgotten, would anybody forget.
     let evening = (span_ms + 1_700_000) * MS;
     floor.run_until(floor.now.mono_ns + evening);

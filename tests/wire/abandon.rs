@@ -26,8 +26,8 @@ fn abandon_while_ringing() {
     caller.call("4001");
     let invite = agent.expect_invite();
     agent.ring(&invite);
-    // A wait that can be measured in milliseconds.
-    caller.ear.hear(10);
+    // A tenth of a second of music, so that there is a wait to be measured.
+    caller.ear.hear(5);
     caller.hang_up();
     let cancel = agent.expect("CANCEL", |text| text.is("CANCEL"));
     agent.reply(&cancel, "200 OK", "");
@@ -43,5 +43,5 @@ fn abandon_while_ringing() {
     let records = daemon.stop();
     let abandoned = records.iter().find(|record| record.disposition == Disposition::Abandoned).expect("abandoned");
     assert_eq!(abandoned.segments[0].end_reason, SegmentEnd::CallerLeft);
-    assert!(abandoned.wait_ms > 0);
+    assert!(abandoned.wait_ms > 0, "{abandoned:?}");
 }

@@ -44,6 +44,12 @@ fn a_call_is_seen_live_then_as_a_record_with_its_recording() {
 
     let metrics = String::from_utf8(daemon.http("GET /metrics", "", "").2).expect("text");
     assert!(metrics.contains("trunkline_calls_bridged_total"), "{metrics}");
+    let mut names: Vec<&str> =
+        metrics.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.rsplit_once(' ')).map(|l| l.0).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "every figure is told once: {metrics}");
     assert_eq!(daemon.http("GET /healthz", "", "").0, 200);
     assert_eq!(daemon.http("GET /readyz", "", "").0, 200);
     // The database is there at the next start too.

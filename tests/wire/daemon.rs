@@ -156,6 +156,7 @@ impl Daemon {
         self.signal("TERM");
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "{}", self.log());
+        assert!(!self.log().contains("was left behind"), "{}", self.log());
         let records = self.records();
         for record in &records {
             assert_eq!(trunkline::records::check(record), vec![], "{record:?}");
@@ -202,6 +203,28 @@ impl Daemon {
         let body = answer.split_off(end);
         let head = String::from_utf8_lossy(&answer).into_owned();
         (head[9..12].parse().expect("a status"), head, body)
+    }
+
+    /// The value of one metric without labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = String::from_utf8(self.http("GET /metrics", "", "").2).expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+    }
+
+    /// Waits until no call, leg, dialog or pair of ports is in use.
+    pub fn until_idle(&self) {
+        let since = Instant::now();
+        for name in ["trunkline_calls", "trunkline_legs", "trunkline_sip_dialogs", "trunkline_rtp_leases"] {
+            while self.metric(name) > 0.0 {
+                assert!(since.elapsed() < PATIENCE, "{name} stays {}", self.metric(name));
+            }
+        }
+    }
+
+    /// How many sockets and files the process has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the process").count()
     }
 
     /// What the API says as JSON.

@@ -65,33 +65,6 @@ fn both_hang_up_at_once() {
 }
 
 #[test]
-fn an_orderly_stop_refuses_new_calls_and_lets_the_present_one_finish() {
-    let mut daemon = Daemon::start();
-    let (mut caller, agent) = conversation(&daemon);
-    caller.ear.hear(10);
-    daemon.signal("TERM");
-    let mut late = self::caller(&daemon);
-    // The signal and this call race; once the floor is closing, it stays so.
-    let refused = loop {
-        late.invite("4002");
-        let answer = late.expect("a final answer", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
-        if answer.is("503") {
-            break answer;
-        }
-        late.confirm(&answer);
-        late.hang_up();
-    };
-    late.ack_refusal(&refused);
-    assert!(refused.header("Retry-After").is_empty());
-    caller.ear.hear(20);
-    caller.hang_up();
-    agent.expect_bye();
-    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
-    let records = daemon.records();
-    assert!(records.iter().any(|record| record.disposition == Disposition::Answered && record.is_final));
-}
-
-#[test]
 fn requests_within_a_dialog_go_by_the_route_that_its_invite_recorded() {
     let mut daemon = Daemon::start();
     let proxy = Phone::new("proxy", daemon.host, daemon.sip, 0.0);

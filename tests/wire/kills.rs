@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
-use super::daemon::Daemon;
-use super::phone::Text;
+use tempfile::TempDir;
+
+use super::daemon::{Daemon, PATIENCE};
+use super::phone::{Phone, Text};
 
 /// How often the daemon is killed.
 const KILLS: usize = 100;
@@ -49,9 +53,83 @@ fn load(
     answered
 }
 
+/// A caller and an agent who talk whenever the daemon lets them; tells the caller's number of each conversation, and gives all
+/// numbers that saw a 200.
+fn converse(mut caller: Phone, mut agent: Phone, stop: &AtomicBool, talking: &Sender<String>) -> BTreeSet<String> {
+    let mut answered = BTreeSet::new();
+    let mut number = 0;
+    let mut invited: Option<Instant> = None;
+    let mut ringing = String::new();
+    while !stop.load(Ordering::Acquire) {
+        // An INVITE that met a dead daemon is not repeated; the next call is as good.
+        if invited.is_none_or(|at| at.elapsed() > Duration::from_secs(3)) {
+            number += 1;
+            caller.user = format!("8{number:06}");
+            caller.invite("4001");
+            invited = Some(Instant::now());
+        }
+        if let Some(text) = caller.try_receive() {
+            if text.is("200") && text.header("From").contains(&caller.user) && answered.insert(caller.user.clone()) {
+                caller.confirm(&text);
+            } else if text.is("BYE") {
+                caller.reply(&text, "200 OK", "");
+                invited = None;
+            }
+        }
+        if let Some(text) = agent.try_receive() {
+            match text.first().split(' ').next() {
+                Some("INVITE") => {
+                    agent.take(&text);
+                    agent.answer_unheard(&text);
+                    ringing = user_of(text.header("From"));
+                }
+                Some("ACK") => talking.send(ringing.clone()).expect("the test listens"),
+                Some("BYE" | "OPTIONS" | "CANCEL") => agent.reply(&text, "200 OK", ""),
+                _ => {}
+            }
+        }
+    }
+    answered
+}
+
+fn user_of(from: &str) -> String {
+    from.split("sip:").nth(1).and_then(|rest| rest.split('@').next()).expect("a user").to_owned()
+}
+
+/// The floor with a recording notice of a tenth of a second, so that calls come to an agent between two kills.
+fn hasty_floor() -> (Daemon, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
+    for language in ["en", "zh"] {
+        std::fs::create_dir(folder.path().join(language)).expect("made");
+        for file in std::fs::read_dir(from.join(language)).expect("prompts") {
+            let file = file.expect("a file");
+            std::fs::copy(file.path(), folder.path().join(language).join(file.file_name())).expect("copied");
+        }
+        let notice = folder.path().join(language).join("recording_notice.wav");
+        let short = std::fs::read(&notice).expect("the notice");
+        std::fs::write(notice, shortened(short)).expect("written");
+    }
+    let prompts = folder.path().display().to_string();
+    (Daemon::start_with(super::daemon::without_acw, &[("TRUNKLINE__PROMPTS", &prompts)]), folder)
+}
+
+/// The first tenth of a second of a prompt.
+fn shortened(mut wav: Vec<u8>) -> Vec<u8> {
+    let data = wav.windows(4).position(|window| window == b"data").expect("samples") + 8;
+    wav.truncate(data + 800);
+    wav[data - 4..data].copy_from_slice(&800u32.to_le_bytes());
+    let riff = u32::try_from(wav.len() - 8).expect("small");
+    wav[4..8].copy_from_slice(&riff.to_le_bytes());
+    wav
+}
+
 #[test]
 fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
-    let mut daemon = Daemon::start();
+    let (mut daemon, _prompts) = hasty_floor();
+    let (caller, agent) = (super::queue::caller(&daemon), super::queue::agent(&daemon, "1001"));
+    let (talking, conversations) = channel();
+    let mut talked = BTreeSet::new();
     let stop = AtomicBool::new(false);
     let (sip, host) = (daemon.sip, daemon.host);
     let answered: BTreeSet<String> = std::thread::scope(|scope| {
@@ -63,12 +141,21 @@ fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
                 })
             })
             .collect();
-        for _ in 0..KILLS {
+        let pair = scope.spawn({
+            let stop = &stop;
+            move || converse(caller, agent, stop, &talking)
+        });
+        for kill in 0..KILLS {
+            // Every tenth one cuts a conversation that is being recorded.
+            if kill % 10 == 0 {
+                let number = conversations.recv_timeout(4 * PATIENCE).expect("caller and agent talk");
+                talked.insert(number);
+            }
             daemon.kill();
             daemon.run();
         }
         stop.store(true, Ordering::Release);
-        lanes.into_iter().flat_map(|lane| lane.join().expect("a lane")).collect()
+        lanes.into_iter().chain([pair]).flat_map(|lane| lane.join().expect("a lane")).collect()
     });
     daemon.kill();
     daemon.run();
@@ -84,9 +171,17 @@ fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
     }
     let lost: Vec<_> = answered.difference(&recorded).collect();
     assert!(lost.is_empty(), "calls that were answered and have no record: {lost:?}");
+    talked.extend(conversations.try_iter());
+    for number in &talked {
+        let record = records.iter().find(|record| record.caller == *number).expect("recorded");
+        assert!(record.agent_answered.is_some() && record.recording.is_some(), "{record:?}");
+    }
     let cut = records.iter().filter(|record| record.cause.text == "switch_restart").count();
     assert!(cut > 0, "kills cut calls");
-    eprintln!("{KILLS} kills, {} answered calls, {} records, {cut} cut by a restart", answered.len(), records.len());
+    let (answered, records, talked) = (answered.len(), records.len(), talked.len());
+    eprintln!(
+        "{KILLS} kills, {answered} answered calls, {talked} conversations, {records} records, {cut} cut by a restart"
+    );
 }
 
 #[test]

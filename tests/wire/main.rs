@@ -3,19 +3,25 @@
 mod abandon;
 mod api;
 mod baresip;
+#[path = "../common/mod.rs"]
+mod common;
 mod daemon;
 mod feature_codes;
 mod framing;
 mod hangups;
 mod ivr;
 mod kills;
+mod pcap;
 mod phone;
+mod phones;
 mod quality;
 mod queue;
 mod refusals;
 mod rtp;
 mod sipp;
+mod sipp_hotline;
 mod start;
+mod stop;
 mod tone;
 mod torture;
 mod way;

@@ -4,8 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use md5::{Digest, Md5};
-
+use super::common::digest;
 use super::daemon::PATIENCE;
 use super::rtp::Ear;
 
@@ -256,13 +255,18 @@ impl Phone {
     /// Waits for a call; it becomes this phone's call.
     pub fn expect_invite(&mut self) -> Text {
         let invite = self.expect("INVITE", |text| text.is("INVITE"));
+        self.take(&invite);
+        invite
+    }
+
+    /// Makes an INVITE that came this phone's call.
+    pub fn take(&mut self, invite: &Text) {
         let tag = NEXT.fetch_add(1, Ordering::Relaxed);
         self.call_id = invite.header("Call-ID").to_owned();
         self.from = format!("{};tag=p{tag}", invite.header("To"));
         self.to = invite.header("From").to_owned();
         self.target = inside(invite.header("Contact"));
         self.cseq = 0;
-        invite
     }
 
     pub fn ring(&self, invite: &Text) {
@@ -315,18 +319,12 @@ fn inside(contact: &str) -> String {
     contact.trim_start_matches('<').split('>').next().unwrap_or_default().to_owned()
 }
 
-/// An MD5 answer to the challenge that offers it (RFC 2617).
+/// An answer to the challenge with MD5.
 pub fn answer(challenge: &Text, user: &str, password: &str, method: &str, uri: &str) -> String {
-    let line = challenge.0.lines().find(|line| line.starts_with("WWW-Authenticate") && line.contains("algorithm=MD5"));
-    let line = line.expect("an MD5 challenge");
-    let value =
-        |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|r| r.split('"').next()).expect("a value");
-    let (realm, nonce) = (value("realm"), value("nonce"));
-    let hash = |text: String| Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (a1, a2) = (hash(format!("{user}:{realm}:{password}")), hash(format!("{method}:{uri}")));
-    let response = hash(format!("{a1}:{nonce}:00000001:abc:auth:{a2}"));
-    format!(
-        "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", algorithm=MD5, qop=auth, \
-         nc=00000001, cnonce=\"abc\", response=\"{response}\""
-    )
+    let line = challenge
+        .0
+        .lines()
+        .find_map(|line| line.strip_prefix("WWW-Authenticate: ").filter(|v| v.contains("algorithm=MD5")));
+    let value = line.expect("an MD5 challenge");
+    digest::answer(value, method, uri, user, password, "abc").expect("a challenge that is known")
 }

@@ -169,3 +169,18 @@ fn a_bound_phone_is_asked_whether_it_answers() {
     phone.reply(&asked, "200 OK", "");
     daemon.stop();
 }
+
+#[test]
+fn sound_cannot_be_sent_to_the_switch_itself() {
+    let mut daemon = Daemon::start();
+    let mut first = caller(&daemon);
+    let answer = first.call("4002");
+    let (host, port) = (daemon.host, answer.rtp().port());
+    let body =
+        format!("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n");
+    let refused = ask(&daemon, "INVITE", "4002", "Content-Type: application/sdp\r\n", &body);
+    assert!(refused.is("488"), "{refused:?}");
+    first.hang_up();
+    let records = daemon.stop();
+    assert!(records.iter().any(|record| record.cause.text == "own_media_port"), "{records:?}");
+}

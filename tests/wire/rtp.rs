@@ -108,26 +108,33 @@ fn speak(socket: &UdpSocket, hz: f64, orders: &Receiver<Order>, heard: &Mutex<He
         let Some(remote) = remote else { continue };
         let timestamp = (number * 160) as u32;
         for key in keys.drain(..) {
-            let event = "0123456789*#ABCD".find(key).expect("a key") as u8;
-            // Three packets while it is down, three that end it.
-            for (n, end) in [(1u16, 0), (2, 0), (3, 0), (3, 0x80), (3, 0x80), (3, 0x80)] {
-                let [high, low] = (n * 160).to_be_bytes();
-                send(socket, remote, 101, sequence, timestamp, &[event, 10 | end, high, low]);
+            for payload in key_press(key) {
+                let _ = socket.send_to(&packet(101, sequence, timestamp, &payload), remote);
                 sequence = sequence.wrapping_add(1);
             }
         }
-        send(socket, remote, 8, sequence, timestamp, &tone::frame(hz, number));
+        let _ = socket.send_to(&packet(8, sequence, timestamp, &tone::frame(hz, number)), remote);
         sequence = sequence.wrapping_add(1);
     }
 }
 
-fn send(socket: &UdpSocket, to: SocketAddr, kind: u8, sequence: u16, timestamp: u32, payload: &[u8]) {
+/// The payloads of a key (RFC 4733): three packets while it is down, three that end it.
+pub fn key_press(key: char) -> [[u8; 4]; 6] {
+    let event = "0123456789*#ABCD".find(key).expect("a key") as u8;
+    [(1u16, 0), (2, 0), (3, 0), (3, 0x80), (3, 0x80), (3, 0x80)].map(|(n, end)| {
+        let [high, low] = (n * 160).to_be_bytes();
+        [event, 10 | end, high, low]
+    })
+}
+
+/// An RTP packet.
+pub fn packet(kind: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x80, kind];
     packet.extend_from_slice(&sequence.to_be_bytes());
     packet.extend_from_slice(&timestamp.to_be_bytes());
     packet.extend_from_slice(&0x0506_0708u32.to_be_bytes());
     packet.extend_from_slice(payload);
-    let _ = socket.send_to(&packet, to);
+    packet
 }
 
 fn listen(socket: &UdpSocket, heard: &Mutex<Heard>) {

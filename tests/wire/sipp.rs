@@ -11,17 +11,17 @@ use super::daemon::{Daemon, own_address};
 use super::queue::caller;
 use super::tone;
 
-struct Sipp {
+pub struct Sipp {
     child: Child,
     folder: TempDir,
 }
 
 impl Sipp {
-    fn start(daemon: &Daemon, scenario: &str, arguments: &[&str]) -> Self {
+    pub fn start(daemon: &Daemon, scenario: &str, arguments: &[&str]) -> Self {
         Self::start_at(own_address(), daemon, scenario, arguments)
     }
 
-    fn start_at(host: Ipv4Addr, daemon: &Daemon, scenario: &str, arguments: &[&str]) -> Self {
+    pub fn start_at(host: Ipv4Addr, daemon: &Daemon, scenario: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("scenario.xml"), scenario).expect("written");
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
@@ -39,7 +39,7 @@ impl Sipp {
     }
 
     /// Waits for its end: every call of it must have gone as its scenario says.
-    fn finish(mut self) {
+    pub fn finish(mut self) {
         let status = self.child.wait().expect("a child");
         assert!(status.success(), "{status}: {}", errors(self.folder.path()));
     }
@@ -65,10 +65,10 @@ fn errors(folder: &Path) -> String {
     told.join("\n---\n")
 }
 
-const HEAD: &str = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<scenario name=\"test\">\n";
+pub const HEAD: &str = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<scenario name=\"test\">\n";
 
 /// A caller: INVITE, 200, ACK, and then either end.
-fn call(number: &str, end: &str) -> String {
+pub fn call(number: &str, end: &str) -> String {
     format!(
         r#"{HEAD}<send retrans="500"><![CDATA[
 INVITE sip:{number}@[remote_ip]:[remote_port] SIP/2.0
@@ -87,7 +87,8 @@ o=u 1 1 IN IP[local_ip_type] [local_ip]
 s=-
 c=IN IP[media_ip_type] [media_ip]
 t=0 0
-m=audio [media_port] RTP/AVP 8
+m=audio [media_port] RTP/AVP 8 101
+a=rtpmap:101 telephone-event/8000
 ]]></send>
 <recv response="100" optional="true"/>
 <recv response="180" optional="true"/>
@@ -107,7 +108,7 @@ Content-Length: 0
     )
 }
 
-const SWITCH_HANGS_UP: &str = r#"<recv request="BYE"/>
+pub const SWITCH_HANGS_UP: &str = r#"<recv request="BYE"/>
 <send><![CDATA[
 SIP/2.0 200 OK
 [last_Via:]
@@ -152,7 +153,14 @@ fn twenty_calls_at_once_over_udp_and_over_tcp() {
     let mut daemon = Daemon::start();
     let scenario = call("4002", &caller_hangs_up("4002"));
     let twenty = ["-m", "20", "-l", "20", "-r", "200"];
+    let open = daemon.descriptors();
     Sipp::start(&daemon, &scenario, &twenty).finish();
+    daemon.until_idle();
+    // Every port is closed again, and as many as before wait for the next calls.
+    let since = std::time::Instant::now();
+    while daemon.descriptors() > open {
+        assert!(since.elapsed() < super::daemon::PATIENCE, "{} of {open} sockets and files", daemon.descriptors());
+    }
     Sipp::start(&daemon, &scenario, &[&twenty[..], &["-t", "t1"]].concat()).finish();
     let records = daemon.stop();
     assert_eq!(records.len(), 40);
@@ -217,7 +225,7 @@ Content-Length: 0
 }
 
 /// A called party: rings, answers, and confirms the end.
-fn answering() -> String {
+pub fn answering() -> String {
     let reply = |status: &str, rest: &str| {
         format!(
             "<send><![CDATA[\nSIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[pid]u[call_number]\n\

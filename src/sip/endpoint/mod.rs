@@ -238,7 +238,7 @@ impl Endpoint {
             Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
             Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
             Purpose::Qualify { aor, uri } if code >= 200 => {
-                self.registrar.handle_qualify_result(&aor, &uri, true);
+                self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
             }
             Purpose::Registering if code >= 200 => self.handle_register_response(msg, now),
@@ -253,7 +253,7 @@ impl Endpoint {
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why),
             Some(Purpose::Closing(leg)) => self.handle_closed(leg),
             Some(Purpose::Qualify { aor, uri }) => {
-                self.registrar.handle_qualify_result(&aor, &uri, false);
+                self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);
             }
             Some(Purpose::Registering) => self.handle_register_silence(now),

@@ -179,7 +179,7 @@ impl Endpoint {
         self.respond(&confirmation.key, confirmation.accepted, now);
     }
 
-    /// The changes of a REGISTER cannot be made safe: 503. The phone asks again.
+    /// The changes of a REGISTER cannot be made safe: 503. They hold until the next start all the same, and the phone asks again.
     pub fn refuse_confirmation(&mut self, confirmation: &Confirmation, now: Now) {
         self.reply(&confirmation.key, &confirmation.request, 503, now);
     }
@@ -187,7 +187,7 @@ impl Endpoint {
     /// Asks a contact whether it still answers.
     pub(super) fn qualify(&mut self, aor: String, uri: String, flow: &str, now: Now) {
         let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse()) else {
-            self.registrar.handle_qualify_result(&aor, &uri, false);
+            self.registrar.handle_qualify_result(&aor, &uri, false, now);
             return;
         };
         let own = format!("<sip:{}>", self.settings.advertised(flow));

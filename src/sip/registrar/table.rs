@@ -8,6 +8,8 @@ use crate::time::{Now, TimerId, Timers};
 
 /// Milliseconds from a new binding to its first OPTIONS, so that its 200 arrives before.
 const FIRST_QUALIFY_MS: u64 = 1_000;
+/// How long a contact may take to answer OPTIONS, ms: four copies of it over UDP. A phone that needs longer rings nobody.
+const QUALIFY_PATIENCE_MS: u64 = 4_000;
 
 /// How a [`Registrar`] behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +29,16 @@ pub struct Settings {
 /// How contacts are asked whether they still answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QualifySettings {
-    /// Milliseconds from one OPTIONS to the next; above the 32 s that one may take.
+    /// Milliseconds from one OPTIONS to the next; a failure is followed by the next try at once.
     pub interval_ms: u64,
     /// Failures in a row that make a contact unreachable.
     pub failures: u32,
+}
+
+impl QualifySettings {
+    fn patience_ms(self) -> u64 {
+        self.interval_ms.min(QUALIFY_PATIENCE_MS)
+    }
 }
 
 impl Default for Settings {
@@ -49,6 +57,8 @@ impl Default for Settings {
 struct Contact {
     binding: Binding,
     qualification: Qualification,
+    /// An OPTIONS is under way and within its patience.
+    asked: bool,
     timer: Option<TimerId>,
 }
 
@@ -127,26 +137,59 @@ impl Registrar {
     pub fn handle_timeout(&mut self, now: Now) {
         self.expire(now);
         while let Some(key) = self.timers.pop_due(now) {
-            let Some(flow) = self.contacts.get(&key).map(|contact| contact.binding.flow.clone()) else { continue };
-            self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow });
-            if let Some(qualify) = self.settings.qualify {
-                self.arm(&key, now.in_ms(qualify.interval_ms));
+            match self.contacts.get(&key).map(|contact| contact.asked) {
+                Some(true) => self.handle_silence(&key, now),
+                Some(false) => self.ask(&key, now),
+                None => {}
             }
         }
     }
 
     /// What came of an OPTIONS: any final response means that the contact is there, a timeout or a transport error that
-    /// it is not.
-    pub fn handle_qualify_result(&mut self, aor: &str, uri: &str, answered: bool) {
-        let limit = self.settings.qualify.map_or(u32::MAX, |qualify| qualify.failures);
-        let Some(contact) = self.contacts.get_mut(&(aor.to_owned(), uri.to_owned())) else { return };
-        let (aor, uri) = (aor.to_owned(), uri.to_owned());
-        let event = if answered { contact.transition_to_reachable() } else { contact.transition_to_failed(limit) };
-        match event {
-            Some(Qualification::Reachable { .. }) => self.events.push_back(Event::Reachable { aor, uri }),
-            Some(Qualification::Unreachable) => self.events.push_back(Event::Unreachable { aor, uri }),
-            Some(Qualification::Untried { .. }) | None => {}
+    /// it is not. A timeout that comes after the patience is over is known already.
+    pub fn handle_qualify_result(&mut self, aor: &str, uri: &str, answered: bool, now: Now) {
+        let key = (aor.to_owned(), uri.to_owned());
+        let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(&key)) else { return };
+        if answered {
+            contact.asked = false;
+            if contact.transition_to_reachable() {
+                self.events.push_back(Event::Reachable { aor: key.0.clone(), uri: key.1.clone() });
+            }
+            self.arm(&key, now.in_ms(qualify.interval_ms));
+        } else if contact.asked {
+            contact.asked = false;
+            let gone = self.count_failure(&key);
+            // The way is broken: no use to try it again at once.
+            self.arm(&key, now.in_ms(if gone { qualify.interval_ms } else { qualify.patience_ms() }));
         }
+    }
+
+    fn ask(&mut self, key: &Key, now: Now) {
+        let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
+        contact.asked = true;
+        let flow = contact.binding.flow.clone();
+        self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow });
+        self.arm(key, now.in_ms(qualify.patience_ms()));
+    }
+
+    fn handle_silence(&mut self, key: &Key, now: Now) {
+        let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
+        contact.asked = false;
+        if self.count_failure(key) {
+            self.arm(key, now.in_ms(qualify.interval_ms));
+        } else {
+            self.ask(key, now);
+        }
+    }
+
+    /// One OPTIONS more without an answer; `true` where the contact counts as gone.
+    fn count_failure(&mut self, key: &Key) -> bool {
+        let limit = self.settings.qualify.map_or(u32::MAX, |qualify| qualify.failures);
+        let Some(contact) = self.contacts.get_mut(key) else { return true };
+        if contact.transition_to_failed(limit) {
+            self.events.push_back(Event::Unreachable { aor: key.0.clone(), uri: key.1.clone() });
+        }
+        contact.qualification == Qualification::Unreachable
     }
 
     /// Takes back the journalled bindings after a restart. Nobody signs in by it, and the OPTIONS are spread over one
@@ -207,7 +250,7 @@ impl Registrar {
         let untried = Qualification::Untried { failures: 0 };
         self.expiries.insert((binding.expires_wall_ms, key.clone()));
         let Some(contact) = self.contacts.get_mut(&key) else {
-            self.contacts.insert(key, Contact { binding, qualification: untried, timer: None });
+            self.contacts.insert(key, Contact { binding, qualification: untried, asked: false, timer: None });
             return untried;
         };
         if contact.binding.expires_wall_ms != binding.expires_wall_ms {
@@ -216,7 +259,7 @@ impl Registrar {
         let before = contact.qualification;
         contact.binding = binding;
         if before == Qualification::Unreachable {
-            contact.qualification = untried;
+            (contact.qualification, contact.asked) = (untried, false);
         }
         before
     }
@@ -261,25 +304,25 @@ impl Registrar {
 }
 
 impl Contact {
-    /// Gives the new state where it is news.
-    fn transition_to_reachable(&mut self) -> Option<Qualification> {
+    /// Whether that is news.
+    fn transition_to_reachable(&mut self) -> bool {
         let news = !matches!(self.qualification, Qualification::Reachable { .. });
         self.qualification = Qualification::Reachable { failures: 0 };
-        news.then_some(self.qualification)
+        news
     }
 
-    /// One failure more; gives the new state where it is news.
-    fn transition_to_failed(&mut self, limit: u32) -> Option<Qualification> {
+    /// One failure more; whether it makes the contact unreachable.
+    fn transition_to_failed(&mut self, limit: u32) -> bool {
         let (Qualification::Untried { failures } | Qualification::Reachable { failures }) = &mut self.qualification
         else {
-            return None;
+            return false;
         };
         *failures = failures.saturating_add(1);
-        if *failures < limit {
-            return None;
+        let gone = *failures >= limit;
+        if gone {
+            self.qualification = Qualification::Unreachable;
         }
-        self.qualification = Qualification::Unreachable;
-        Some(self.qualification)
+        gone
     }
 }
 

@@ -146,27 +146,44 @@ fn contacts_stand_by_preference_then_by_recency() {
 #[test]
 fn contacts_are_asked_and_marked() {
     let mut registrar = Registrar::new(Settings::default());
-    registrar.handle_register(&set(1, vec![update(A, None, 1000)]), NOW).unwrap();
+    registrar.handle_register(&set(1, vec![update(A, Some(3600), 1000)]), NOW).unwrap();
     assert_eq!(registrar.poll_timeout(NOW), Some(NOW.in_ms(1_000)));
     let ask = Event::Qualify { aor: AOR.into(), uri: A.into(), flow: "udp:192.0.2.1:5060".into() };
     registrar.handle_timeout(NOW.plus_ms(1_000));
     assert_eq!(events(&mut registrar), [first(), ask.clone()]);
     let (aor, uri) = (AOR.to_owned(), A.to_owned());
-    for answered in [true, true, false, true, false, false, false] {
-        registrar.handle_qualify_result(AOR, A, answered);
+    registrar.handle_qualify_result(AOR, A, true, NOW.plus_ms(1_100));
+    assert_eq!(events(&mut registrar), [Event::Reachable { aor: aor.clone(), uri: uri.clone() }]);
+    // A minute later it is silent: asked once more after four seconds, and given up after another four.
+    assert_eq!(registrar.poll_timeout(NOW), Some(NOW.in_ms(61_100)));
+    for (ms, expected) in [(61_100, vec![ask.clone()]), (65_100, vec![ask.clone()])] {
+        registrar.handle_timeout(NOW.plus_ms(ms));
+        assert_eq!(events(&mut registrar), expected);
     }
-    let marks = [Event::Reachable { aor: aor.clone(), uri: uri.clone() }, Event::Unreachable { aor, uri }];
-    assert_eq!(events(&mut registrar), marks);
+    registrar.handle_timeout(NOW.plus_ms(69_100));
+    assert_eq!(events(&mut registrar), [Event::Unreachable { aor: aor.clone(), uri: uri.clone() }]);
+    // The transactions' own timeouts come later and say nothing new; an answer does, however late.
+    registrar.handle_qualify_result(AOR, A, false, NOW.plus_ms(93_100));
+    assert_eq!(events(&mut registrar), []);
+    registrar.handle_qualify_result(AOR, A, true, NOW.plus_ms(93_200));
+    assert_eq!(events(&mut registrar), [Event::Reachable { aor: aor.clone(), uri: uri.clone() }]);
+    // A broken way is a failure at once.
+    registrar.handle_timeout(NOW.plus_ms(153_200));
+    assert_eq!(events(&mut registrar), std::slice::from_ref(&ask));
+    registrar.handle_qualify_result(AOR, A, false, NOW.plus_ms(153_201));
+    registrar.handle_timeout(NOW.plus_ms(157_201));
+    registrar.handle_qualify_result(AOR, A, false, NOW.plus_ms(157_202));
+    assert_eq!(events(&mut registrar), [ask.clone(), Event::Unreachable { aor, uri }]);
     // It registers again, so it is asked at once.
-    let later = NOW.plus_ms(10_000);
-    registrar.handle_register(&set(2, vec![update(A, None, 1000)]), later).unwrap();
+    let later = NOW.plus_ms(200_000);
+    registrar.handle_register(&set(2, vec![update(A, Some(3600), 1000)]), later).unwrap();
     assert_eq!(registrar.qualification(AOR, A), Some(Qualification::Untried { failures: 0 }));
     registrar.handle_timeout(later.plus_ms(1_000));
     assert_eq!(events(&mut registrar).last(), Some(&ask));
     let all = RegisterRequest { default_expires: Some(0), ..request(3, Contacts::RemoveAll) };
     registrar.handle_register(&all, later).unwrap();
     assert_eq!(registrar.poll_timeout(later), None);
-    registrar.handle_qualify_result(AOR, A, true);
+    registrar.handle_qualify_result(AOR, A, true, later);
     assert_eq!(events(&mut registrar), [last_gone()]);
 }
 
@@ -178,5 +195,8 @@ fn restored_contacts_are_asked_one_after_the_other() {
     after.restore(before.contacts(AOR).into_iter().cloned(), NOW);
     after.handle_timeout(NOW);
     assert_eq!(events(&mut after).len(), 1);
+    // The first one has until then; the second is asked half an interval after it.
+    assert_eq!(after.poll_timeout(NOW), Some(NOW.in_ms(4_000)));
+    after.handle_qualify_result(AOR, A, true, NOW);
     assert_eq!(after.poll_timeout(NOW), Some(NOW.in_ms(30_000)));
 }
