@@ -3,6 +3,7 @@
 mod abandon;
 mod api;
 mod baresip;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
@@ -11,6 +12,7 @@ mod framing;
 mod hangups;
 mod ivr;
 mod kills;
+mod line;
 mod pcap;
 mod phone;
 mod phones;
@@ -22,6 +24,8 @@ mod sipp;
 mod sipp_hotline;
 mod start;
 mod stop;
+mod tls;
 mod tone;
 mod torture;
 mod way;
+mod websocket;
