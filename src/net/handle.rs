@@ -164,7 +164,7 @@ impl Net {
         let hub = Hub { common: Arc::new(common), deliver, stopping, local };
         let listeners = adopt(&runtime, listeners)?;
         self.commands = Some(sender);
-        self.spawn("sip-tcp", move || runtime.block_on(hub.run(listeners, commands)))
+        self.spawn("sip-streams", move || runtime.block_on(hub.run(listeners, commands)))
     }
 
     fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<(), NetError> {

@@ -115,16 +115,18 @@ impl Connection {
                 return Err(End::Ours(CloseCode::Policy));
             }
         };
-        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+        if bytes == b"\r\n\r\n".as_slice() {
             // A keep-alive as on other streams (RFC 5626 §4.4.1).
             return socket.send(Message::text("\r\n")).await.map_err(|_| End::Theirs);
         }
         let verdict = Box::new(judge(&bytes, Framing::Datagram));
-        *first = None;
         if let Verdict::Drop(why) = *verdict {
             tracing::debug!(remote = %self.flow.remote, why, "message dropped");
             self.deliver.counters.add(Figure::Malformed);
-        } else if !self.deliver.hand_over(NetEvent::Message { verdict, flow: self.flow }).await {
+            return Ok(());
+        }
+        *first = None;
+        if !self.deliver.hand_over(NetEvent::Message { verdict, flow: self.flow }).await {
             return Err(End::Ours(CloseCode::Away));
         }
         Ok(())

@@ -153,8 +153,9 @@ fn who_says_nothing_is_closed() {
     let first_message = Duration::from_millis(200);
     let (net, events) = start(Limits { first_message, handshake: first_message, ..Limits::default() });
     let mut phone = connect(&net);
-    // Pings are no message.
+    // Neither of these is a message.
     phone.send(Message::Ping("alive".into())).unwrap();
+    phone.send(Message::text("garbage")).unwrap();
     assert_eq!(closed(&mut phone), Some(CloseCode::Policy));
     let mut silent = dial(&net);
     silent.write_all(b"GET / HTTP/1.1\r\n").unwrap();
@@ -162,6 +163,21 @@ fn who_says_nothing_is_closed() {
     let _ = silent.read_to_end(&mut told);
     assert_eq!(told, b"");
     assert!(events.is_empty());
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_off() {
+    let (net, events) = start(Limits { queue_bytes: 64 * 1024, ..Limits::default() });
+    let mut phone = connect(&net);
+    phone.send(Message::text(options("one"))).unwrap();
+    let (_, flow) = message(&events);
+    // More than both sides' socket buffers can hold.
+    let broken = (0..100_000).find_map(|_| {
+        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024] });
+        events.try_recv().ok()
+    });
+    let broken = broken.or_else(|| events.recv_timeout(GUARD).ok());
+    assert_eq!(broken, Some(NetEvent::Broken { flow }));
 }
 
 #[test]

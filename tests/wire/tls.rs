@@ -94,7 +94,7 @@ fn certificates_are_checked_by_whoever_asks_for_them() {
         vec![("TRUNKLINE__TLS__CLIENT_CA", path.display().to_string())]
     });
     // A phone that does not know who issued the daemon's certificate ends the handshake.
-    let refused = line::secure(address(&daemon), &strangers.client(Some(&phones))).err().expect("refused");
+    let refused = line::secure(address(&daemon), &strangers.client(Some(&phones))).expect_err("refused");
     assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
     // And the daemon that of a phone that shows none, or one of somebody else's.
     for own in [None, Some(&strangers)] {
@@ -102,7 +102,7 @@ fn certificates_are_checked_by_whoever_asks_for_them() {
             // In TLS 1.3 the phone is done before the daemon has judged.
             std::io::Read::read(&mut stream, &mut [0; 1])
         });
-        let refused = refused.err().expect("refused").to_string();
+        let refused = refused.expect_err("refused").to_string();
         assert!(refused.contains("alert") || refused.contains("reset"), "{refused}");
     }
     until_logged(&daemon, "a SIP connection ended in its handshake");
