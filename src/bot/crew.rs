@@ -1,6 +1,5 @@
 //! Everybody on one thread: the network's news, 20 ms of sound, deadlines, and what the script wants.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, never, select};
@@ -70,15 +69,14 @@ impl Crew {
         let script = Script::new(settings.calls_per_minute, settings.agents.len(), dice.seed(), now);
         let mut phones = Vec::new();
         let names = settings.agents.iter().enumerate().map(|(agent, (name, _))| (name.as_str(), Some(agent)));
-        for ((name, agent), local) in [("carrier", None)].into_iter().chain(names).zip(&addresses.udp) {
-            phones.push(Phone::new(name, agent, *local, settings.udp, &mut dice));
+        for ((name, agent), local) in [("carrier", None)].into_iter().chain(names).zip(addresses.of(Transport::Udp)) {
+            phones.push(Phone::new(name, agent, local, settings.udp, &mut dice));
         }
         for (phone, (_, password)) in phones.iter_mut().skip(1).zip(&settings.agents) {
             phone.register(password, now);
         }
-        let over_tcp =
-            |(local, remote): (&SocketAddr, SocketAddr)| Flow { transport: Transport::Tcp, local: *local, remote };
-        let stream = addresses.tcp.first().zip(settings.tcp).map(over_tcp);
+        let over_tcp = |(local, remote)| Flow { transport: Transport::Tcp, local, remote };
+        let stream = addresses.of(Transport::Tcp).next().zip(settings.tcp).map(over_tcp);
         let tools = Tools { dice, failures: Default::default(), inputs: Vec::new() };
         Self { clock, script, phones, tools, net, events, orders, stream, stage: Stage::Open, next_frame_ns: 0 }
     }
@@ -125,10 +123,10 @@ impl Crew {
         for event in first.into_iter().chain(more) {
             let (NetEvent::Message { flow, .. } | NetEvent::Broken { flow }) = &event;
             let flow = *flow;
-            let udp = &self.net.local_addresses().udp;
+            // The stream is the carrier's.
             let number = match flow.transport {
-                Transport::Udp => udp.iter().position(|local| *local == flow.local),
-                Transport::Tcp => Some(0),
+                Transport::Udp => self.net.local_addresses().of(Transport::Udp).position(|local| local == flow.local),
+                _ => Some(0),
             };
             let Some(phone) = number.and_then(|number| self.phones.get_mut(number)) else { continue };
             match event {

@@ -17,6 +17,7 @@ use crossbeam_channel::Sender;
 
 use crate::net::{Limits, Net, NetError, NetSettings};
 use crate::sip::digest::Secret;
+use crate::sip::transaction::Transport;
 
 /// News of the network that may wait for the bots; more is dropped and sent again.
 const BACKLOG: usize = 4_096;
@@ -70,15 +71,9 @@ impl Bots {
     pub fn start(settings: Settings) -> Result<Self, BotError> {
         let own = SocketAddr::new(settings.udp.ip(), 0);
         let (deliver, events) = crossbeam_channel::bounded(BACKLOG);
-        let net = Net::start(
-            NetSettings {
-                udp: vec![own; settings.agents.len() + 1],
-                tcp: settings.tcp.map(|_| own).into_iter().collect(),
-                dscp: 0,
-                limits: Limits::default(),
-            },
-            deliver,
-        )?;
+        let udp = std::iter::repeat_n((Transport::Udp, own), settings.agents.len() + 1);
+        let listen = udp.chain(settings.tcp.map(|_| (Transport::Tcp, own))).collect();
+        let net = Net::start(NetSettings { listen, tls: None, dscp: 0, limits: Limits::default() }, deliver)?;
         let (leave, orders) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()
             .name("bots".into())

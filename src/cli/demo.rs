@@ -11,6 +11,7 @@ use super::running::Running;
 use super::serve;
 use crate::bot::{self, Bots};
 use crate::config::{SecretSource, Settings};
+use crate::sip::transaction::Transport;
 
 /// The agents that bots play. 1001 and 1005, one of each queue, stay free for people.
 const AGENTS: [&str; 6] = ["1002", "1003", "1004", "1006", "1007", "1008"];
@@ -58,7 +59,7 @@ impl Demo {
                 self.config.display()
             ));
         }
-        let Some(udp) = sip.udp.first().copied() else {
+        let Some(udp) = sip.of(Transport::Udp).next() else {
             return Err("the bots' phones speak UDP, and sip.udp is empty: set it".to_owned());
         };
         let password = |name: &&str| match &settings.agents.get(*name)?.password {
@@ -69,7 +70,7 @@ impl Demo {
         tracing::info!(seed, calls_per_minute = self.calls_per_minute, "the bots come");
         let bots = Bots::start(bot::Settings {
             udp,
-            tcp: sip.tcp.iter().find(|tcp| tcp.ip() == udp.ip()).copied(),
+            tcp: sip.of(Transport::Tcp).find(|tcp| tcp.ip() == udp.ip()),
             calls_per_minute: self.calls_per_minute,
             agents: AGENTS.iter().filter_map(password).collect(),
             seed,

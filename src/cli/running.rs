@@ -104,6 +104,12 @@ impl Running {
         }
     }
 
+    /// Reads the certificates again, from another thread; `false` where there are none.
+    pub(super) fn reloader(&self) -> impl Fn() -> Result<bool, crate::net::TlsError> + Send + 'static {
+        let tls = self.node.tls.clone();
+        move || tls.as_ref().map_or(Ok(false), |tls| tls.reload().map(|()| true))
+    }
+
     /// Waits until the last call is gone, then closes everything in order. `false` where the loop came to grief.
     pub(super) fn join(self) -> bool {
         let sound = self.node.join();

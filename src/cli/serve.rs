@@ -11,12 +11,15 @@ use super::check::report;
 use super::floor;
 use super::running::Running;
 use crate::config::Settings;
+use crate::net::TlsError;
 
 /// Run the switch
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline serve --config config/demo.toml\n\n\
     SIGTERM or SIGINT stops in order: new calls get 503, calls in progress may finish until shutdown.deadline; a second one\n\
     hangs up at once. Peers that answer no BYE hold the end for two seconds, not longer.\n\
+    SIGHUP reads the certificates again: new connections get the new one, connections in progress live on, and a file that\n\
+    is wrong changes nothing.\n\
     Exit codes: 0 stopped in order, 1 problems in the files, 2 usage, 3 a port, a disk or a file is not to be had")]
 pub(super) struct Serve {
     /// The settings file
@@ -28,7 +31,9 @@ impl Serve {
     pub(super) fn run(&self) -> Exit {
         run(&self.config, |running, _| {
             let (sip, http) = running.addresses();
-            tracing::info!(udp = ?sip.udp, tcp = ?sip.tcp, ?http, "the floor is open");
+            let sip: Vec<_> =
+                sip.listen.iter().map(|(transport, address)| format!("{} {address}", transport.via_name())).collect();
+            tracing::info!(?sip, ?http, "the floor is open");
             Ok(|| ())
         })
     }
@@ -71,16 +76,14 @@ fn run_until_stopped(
     deadline_ms: u64,
     leaving: impl FnOnce() + Send + 'static,
 ) -> Exit {
-    let stop = running.stopper();
+    let (stop, reload) = (running.stopper(), running.reloader());
     let handle = signals.handle();
     let watcher = std::thread::spawn(move || {
         let mut patience_ms = deadline_ms;
         let mut leaving = Some(leaving);
         for signal in signals.forever() {
             if signal == SIGHUP {
-                tracing::warn!(
-                    "settings and dialplans are read at the start only: stop and start to load changed files"
-                );
+                tell_reload(reload());
                 continue;
             }
             // Before the floor refuses everything: who lives on it has to sign off first.
@@ -96,6 +99,15 @@ fn run_until_stopped(
     handle.close();
     let watched = watcher.join().is_ok();
     if sound && watched { Exit::Fine } else { no_floor("the switch came to grief; its last words are in the log") }
+}
+
+fn tell_reload(reloaded: Result<bool, TlsError>) {
+    match reloaded {
+        Ok(true) => tracing::info!("the certificates are read again; connections from now on are shown them"),
+        Ok(false) => tracing::info!("there are no certificates to read again"),
+        Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+    }
+    tracing::warn!("settings and dialplans are read at the start only: stop and start to load changed files");
 }
 
 fn no_floor(why: &str) -> Exit {

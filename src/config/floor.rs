@@ -23,9 +23,7 @@ pub struct Opening {
     /// Passwords of phones, those from files included.
     pub passwords: BTreeMap<String, Secret>,
     /// What SIP listens on, as bound.
-    pub udp: Vec<SocketAddr>,
-    /// The same for TCP.
-    pub tcp: Vec<SocketAddr>,
+    pub listen: Vec<(Transport, SocketAddr)>,
     /// Media threads.
     pub media_threads: u16,
     /// Prompts that were loaded.
@@ -39,7 +37,7 @@ pub struct Opening {
 impl Settings {
     /// Where media is received.
     pub fn media_address(&self) -> IpAddr {
-        let sip = self.sip.udp.first().or(self.sip.tcp.first()).map(SocketAddr::ip);
+        let sip = self.sip.listen().next().map(|(_, address)| address.ip());
         let loopback = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         self.rtp.address.first().copied().or(sip).unwrap_or(loopback)
     }
@@ -91,8 +89,6 @@ impl Settings {
         if !self.sip.digest.is_empty() {
             digest.algorithms.clone_from(&self.sip.digest);
         }
-        let udp = opening.udp.iter().map(|address| (Transport::Udp, *address));
-        let tcp = opening.tcp.iter().map(|address| (Transport::Tcp, *address));
         endpoint::Settings {
             admission: Admission::Guarded,
             trunks: self.trunks.iter().map(|(name, trunk)| (TrunkId::from(name.as_str()), trunk.clone())).collect(),
@@ -103,7 +99,7 @@ impl Settings {
                 .unwrap_or(u32::MAX),
             guard: self.guard,
             registrar,
-            listen: udp.chain(tcp).collect(),
+            listen: opening.listen.clone(),
             public_address: self.sip.public_address,
             local_nets: self.local_nets.clone(),
             product: format!("Trunkline/{}", env!("CARGO_PKG_VERSION")),

@@ -10,4 +10,4 @@ pub use crate::sip::digest::Secret;
 pub use crate::sip::trunk::{Net, Trunk};
 pub use floor::Opening;
 pub use read::{load, load_partly};
-pub use settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings};
+pub use settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::environment::overlay;
-use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings};
+use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};
 use super::{Net, Secret, Trunk};
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
@@ -68,6 +68,7 @@ impl Reader<'_> {
             dialplans,
             log: self.log(root),
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
+            tls: self.tls(root),
             rtp: self.rtp(root),
             http_listen: self.http(root),
             dscp_sip,
@@ -140,6 +141,9 @@ impl Reader<'_> {
         let sip = SipSettings {
             udp: self.listen(&mut table, "udp"),
             tcp: self.listen(&mut table, "tcp"),
+            tls: self.listen(&mut table, "tls"),
+            ws: self.listen(&mut table, "ws"),
+            wss: self.listen(&mut table, "wss"),
             public_address: self.address(&mut table, "public_address"),
             digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
@@ -151,13 +155,29 @@ impl Reader<'_> {
             let hint = Some("write \"30m\", or \"0s\" for no timer (RFC 4028 §4)".to_owned());
             self.report.problem(place, "session_expires is at least 90 seconds", hint);
         }
-        let everywhere = sip.udp.iter().chain(&sip.tcp).any(|address| address.ip().is_unspecified());
+        for key in ["tls", "wss"] {
+            if table.has(key) && !root.has("tls") {
+                let hint = Some("set tls.certificate and tls.key to PEM files".to_owned());
+                self.report.problem(table.place_of(key), format!("sip.{key} needs a certificate"), hint);
+            }
+        }
+        let everywhere = sip.listen().any(|(_, address)| address.ip().is_unspecified());
         if everywhere && sip.public_address.is_none() {
             let hint = Some("set sip.public_address, or listen on one address of this machine".to_owned());
             self.report.problem(table.place, "peers could not be told where to answer", hint);
         }
         table.finish(&mut self.report);
         sip
+    }
+
+    fn tls(&mut self, root: &mut Table<'_>) -> Option<TlsSettings> {
+        let mut table = root.table("tls", &mut self.report)?;
+        let certificate = table.required("certificate", &mut self.report);
+        let key = table.required("key", &mut self.report);
+        let client_ca = table.string("client_ca", &mut self.report).map(|path| path.value);
+        let trust = table.string("trust", &mut self.report).map(|path| path.value);
+        table.finish(&mut self.report);
+        Some(TlsSettings { certificate: certificate?.value, key: key?.value, client_ca, trust })
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
@@ -329,81 +349,4 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
-        let environment = environment.iter().map(|(n, v)| (n.to_string(), v.to_string()));
-        load(&Source { file: "c.toml".into(), text: text.into() }, environment)
-    }
-
-    #[test]
-    fn the_environment_lies_over_the_file() {
-        let text = "[sip]\nudp = \"127.0.0.1:5060\"\n[agent.\"1001\"]\npassword_env = \"PHONE\"";
-        let environment = [
-            ("TRUNKLINE__SIP__UDP", "127.0.0.1:5070,[::1]:5070"),
-            ("TRUNKLINE__DSCP__RTP", "0"),
-            ("PHONE", "hush"),
-            ("TRUNKLINE_ADMIN_TOKEN", "key"),
-        ];
-        let settings = read(text, &environment).expect("reads");
-        assert_eq!(settings.sip.udp.len(), 2);
-        assert_eq!(settings.sip.udp[0].port(), 5070);
-        assert_eq!(settings.dscp_rtp, 0);
-        assert_eq!(settings.api_token.as_ref().map(Secret::expose), Some("key"));
-        let printed = format!("{settings:?}");
-        assert!(!printed.contains("hush") && !printed.contains("key\""), "{printed}");
-    }
-
-    #[test]
-    fn every_problem_comes_at_once_with_its_place() {
-        let text = "[sip]\nudq = \"x\"\nudp = \"nowhere\"\n[rtp]\nports = \"9-8\"\n";
-        let problems = read(text, &[("TRUNKLINE__HTTP__LISTEN", "80"), ("TRUNKLINE__LGO", "x")]).expect_err("wrong");
-        let told: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.line, p.column, p.message.as_str())).collect();
-        let expected = [
-            ("c.toml", 2, 1, "unknown key \"udq\""),
-            ("c.toml", 3, 7, "\"nowhere\" is not an address with port such as \"127.0.0.1:5060\""),
-            ("c.toml", 5, 9, "\"9-8\" is no range of ports"),
-            (
-                "environment",
-                0,
-                0,
-                "TRUNKLINE__HTTP__LISTEN: \"80\" is not an address with port such as \"127.0.0.1:5060\"",
-            ),
-            ("environment", 0, 0, "TRUNKLINE__LGO: unknown key \"lgo\""),
-        ];
-        assert_eq!(told, expected);
-        assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"udp\"?"));
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        let text = "log = \"=loud=\"\n[sip]\nudp = \"127.0.0.1:5060\"\n[[route]]\nprefix = \"9\"\ntarget = \"127.0.0.1:5060\"\n";
-        let told: Vec<_> = read(text, &[]).expect_err("wrong").into_iter().map(|p| (p.line, p.message)).collect();
-        assert!(told[0].1.starts_with("\"=loud=\" is no filter of log lines"), "{told:?}");
-        assert_eq!(told[1], (6, "this route leads back to the switch itself".to_owned()));
-    }
-
-    #[test]
-    fn the_demo_floor_stays_on_loopback() {
-        let text =
-            "demo = true\n[sip]\nudp = [\"127.0.0.1:5060\", \"0.0.0.0:5060\"]\n[trunk.t]\naddresses = [\"10.0.0.0/8\"]";
-        let problems = read(text, &[]).expect_err("open to the world");
-        let told: Vec<_> = problems.iter().map(|p| p.line).collect();
-        assert!([3, 5].iter().all(|line| told.contains(line)), "{problems:?}");
-    }
-
-    #[test]
-    fn ranges_of_agents_and_networks() {
-        let text = "[agent.\"0998-1001\"]\ncontact = \"sip:{agent}@127.0.0.1:5080\"\n[trunk.t]\naddresses = [\"127.0.0.0/8\", \"::1\"]\nnumbers = [\"4000\", \"2*\"]";
-        let settings = read(text, &[]).expect("reads");
-        assert_eq!(settings.agents.len(), 4);
-        assert_eq!(settings.agents["0999"].contact.as_deref(), Some("sip:0999@127.0.0.1:5080"));
-        let trunk = &settings.trunks["t"];
-        let from = |text: &str| text.parse::<IpAddr>().expect("an address");
-        assert!(trunk.serves(from("127.9.0.1"), "4000"));
-        assert!(trunk.serves(from("::1"), "2777"));
-        assert!(!trunk.serves(from("128.0.0.1"), "4000"));
-        assert!(!trunk.serves(from("127.0.0.1"), "4001"));
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::sip::digest::{Algorithm, Secret};
 use crate::sip::guard;
+use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Trunk};
 
 /// `[sip]`
@@ -15,6 +16,12 @@ pub struct SipSettings {
     pub udp: Vec<SocketAddr>,
     /// Where to listen on TCP.
     pub tcp: Vec<SocketAddr>,
+    /// Where to listen on TLS; needs `[tls]`.
+    pub tls: Vec<SocketAddr>,
+    /// Where to listen for WebSockets (RFC 7118).
+    pub ws: Vec<SocketAddr>,
+    /// Where to listen for WebSockets within TLS; needs `[tls]`.
+    pub wss: Vec<SocketAddr>,
     /// The address that peers outside the local networks are told.
     pub public_address: Option<IpAddr>,
     /// The hashes of digest authentication that are offered, in this order; SHA-256 and MD5 where empty.
@@ -25,6 +32,33 @@ pub struct SipSettings {
     pub qualify_ms: Option<u64>,
     /// Milliseconds after which a session that nobody refreshes has ended; 0 where no timer is asked for, half an hour where not set.
     pub session_expires_ms: Option<u64>,
+}
+
+impl SipSettings {
+    /// Everything to listen on.
+    pub fn listen(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        let by_transport = Transport::ALL.into_iter().map(|transport| match transport {
+            Transport::Udp => (transport, &self.udp),
+            Transport::Tcp => (transport, &self.tcp),
+            Transport::Tls => (transport, &self.tls),
+            Transport::Ws => (transport, &self.ws),
+            Transport::Wss => (transport, &self.wss),
+        });
+        by_transport.flat_map(|(transport, addresses)| addresses.iter().map(move |address| (transport, *address)))
+    }
+}
+
+/// `[tls]`: PEM files, which are read at the start and again at SIGHUP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Our certificate and those between it and its root.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// Who issues certificates of peers that connect; where set, a peer without one is refused.
+    pub client_ca: Option<String>,
+    /// Who issues certificates of peers that we connect to; the system's roots where not set.
+    pub trust: Option<String>,
 }
 
 /// `[rtp]`
@@ -90,6 +124,8 @@ pub struct Settings {
     pub local_nets: Vec<Net>,
     /// Signalling.
     pub sip: SipSettings,
+    /// Certificates, for SIP over TLS and secure WebSockets.
+    pub tls: Option<TlsSettings>,
     /// Media.
     pub rtp: RtpSettings,
     /// Where HTTP listens.

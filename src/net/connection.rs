@@ -1,23 +1,19 @@
 //! One stream: reading, writing, and how it ends.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::NetEvent;
+use super::carrier::{Carrier, Common, Origin, Reading, Writing};
 use super::counters::{Counters, Figure};
 use super::deliver::Deliver;
 use super::hub::Note;
 use super::outbox::{Outlet, WeakInlet};
-use super::settings::Limits;
-use super::{NetEvent, sockets};
 use crate::sip::message::{StreamDecoder, StreamItem, Verdict, response_to};
 use crate::sip::transaction::Flow;
 
@@ -39,14 +35,7 @@ pub(super) struct Connection {
     pub(super) current: Arc<AtomicBool>,
     pub(super) deliver: Deliver,
     pub(super) notes: mpsc::Sender<Note>,
-    pub(super) limits: Arc<Limits>,
-    pub(super) dscp: u8,
-}
-
-/// How the stream came to be.
-pub(super) enum Origin {
-    Accepted(TcpStream),
-    ToBeOpened,
+    pub(super) common: Arc<Common>,
 }
 
 impl Connection {
@@ -71,29 +60,35 @@ impl Connection {
 
     /// Carries messages until one side ends; whether the loop knew of the flow.
     async fn carry(&mut self, origin: Origin) -> bool {
-        let (stream, mut first) = match origin {
-            Origin::Accepted(stream) => (stream, Some(Instant::now() + self.limits.first_message)),
-            Origin::ToBeOpened => match timeout(self.limits.connect, open(self.flow, self.dscp)).await {
-                Ok(Ok(stream)) => (stream, None),
-                Ok(Err(error)) => {
-                    tracing::info!(remote = %self.flow.remote, %error, "cannot open a SIP connection");
-                    return true;
-                }
-                Err(_) => {
-                    tracing::info!(remote = %self.flow.remote, "a SIP connection did not open in time");
-                    return true;
-                }
-            },
-        };
-        let _ = stream.set_nodelay(true);
-        sockets::mark(&SockRef::from(&stream), self.flow.remote.ip(), self.dscp);
-        let (reading, writing) = stream.into_split();
+        let accepted = matches!(origin, Origin::Accepted(_));
+        let mut first = accepted.then(|| Instant::now() + self.common.limits.first_message);
+        let common = Arc::clone(&self.common);
+        match common.establish(origin, self.flow).await {
+            Ok(Carrier::Stream(reading, writing)) => self.carry_bytes(reading, writing, &mut first).await,
+            Ok(Carrier::WebSocket(socket)) => self.carry_frames(socket, &mut first).await,
+            Err(error) if accepted => {
+                tracing::info!(
+                    remote = %self.flow.remote, transport = self.flow.transport.via_name(), %error,
+                    "a SIP connection ended in its handshake"
+                );
+                self.deliver.counters.add(Figure::Refused);
+            }
+            Err(error) => {
+                tracing::info!(
+                    remote = %self.flow.remote, transport = self.flow.transport.via_name(), %error,
+                    "cannot open a SIP connection"
+                );
+            }
+        }
+        !accepted || first.is_none()
+    }
+
+    async fn carry_bytes(&mut self, reading: Reading, writing: Writing, first: &mut Option<Instant>) {
         let counters = Arc::clone(&self.deliver.counters);
         let back = self.back.clone();
-        let opened = first.is_none();
         let write = write(writing, &mut self.outlet, &counters);
         tokio::pin!(write);
-        let mut reader = Reader { reading, flow: self.flow, back, deliver: &mut self.deliver, first: &mut first };
+        let mut reader = Reader { reading, flow: self.flow, back, deliver: &mut self.deliver, first };
         tokio::select! {
             biased;
             written = &mut write => {
@@ -104,29 +99,22 @@ impl Connection {
             () = reader.read() => {
                 // What is queued may still be wanted: a peer may close its half and wait for the answer.
                 let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
-                let _ = timeout(self.limits.flush, async { tokio::join!(write, reader.discard()) }).await;
+                let _ = timeout(self.common.limits.flush, async { tokio::join!(write, reader.discard()) }).await;
             }
         }
-        opened || first.is_none()
     }
 
-    async fn tell_hub(&self) {
+    pub(super) async fn tell_hub(&self) {
         let _ = self.notes.send(Note::Closed { id: self.id, flow: self.flow }).await;
     }
 }
 
-async fn open(flow: Flow, dscp: u8) -> io::Result<TcpStream> {
-    let socket = if flow.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    sockets::mark(&SockRef::from(&socket), flow.remote.ip(), dscp);
-    // From the address that peers know us by.
-    socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
-    socket.connect(flow.remote).await
-}
-
 /// Writes what is queued until the hub lets go of the queue or the peer is gone.
-async fn write(mut half: OwnedWriteHalf, outlet: &mut Outlet, counters: &Counters) -> io::Result<()> {
+async fn write(mut half: Writing, outlet: &mut Outlet, counters: &Counters) -> io::Result<()> {
     while let Some(bytes) = outlet.next().await {
-        if let Err(error) = half.write_all(&bytes).await {
+        // TLS may keep the end of what it took until it is flushed.
+        let written = async { half.write_all(&bytes).await.and(half.flush().await) };
+        if let Err(error) = written.await {
             counters.add(Figure::DroppedOut);
             return Err(error);
         }
@@ -141,7 +129,7 @@ async fn write(mut half: OwnedWriteHalf, outlet: &mut Outlet, counters: &Counter
 const PONG: &[u8] = b"\r\n";
 
 struct Reader<'a> {
-    reading: OwnedReadHalf,
+    reading: Reading,
     flow: Flow,
     back: WeakInlet,
     deliver: &'a mut Deliver,

@@ -28,7 +28,7 @@ pub struct Figures {
     pub dropped_out: u64,
     /// Messages thrown away by their verdict, and streams closed because they could not be read on.
     pub malformed: u64,
-    /// Connections closed at once because of a limit.
+    /// Connections closed because of a limit, or in their handshake.
     pub refused: u64,
     /// Accepted connections now.
     pub inbound: u64,

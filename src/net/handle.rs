@@ -9,31 +9,40 @@ use crossbeam_channel::Sender;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::carrier::Common;
 use super::counters::{Counters, Figure};
 use super::deliver::Deliver;
-use super::hub::{Command, Hub};
-use super::settings::{Limits, NetError, NetSettings};
+use super::hub::{self, Command, Hub};
+use super::settings::{NetError, NetSettings};
 use super::{NetEvent, sockets, udp};
 use crate::sip::transaction::{Transmit, Transport};
 
 /// Messages on the way from the loop to the streams. More are dropped and counted: the loop must not wait.
 const COMMANDS: usize = 16_384;
 
+/// A listener that no runtime has yet.
+type Bound = (Transport, SocketAddr, TcpListener);
+
 /// What was bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// UDP sockets, in the order of the settings.
-    pub udp: Vec<SocketAddr>,
-    /// TCP listeners, in the order of the settings.
-    pub tcp: Vec<SocketAddr>,
+    /// Sockets and listeners, in the order of the settings.
+    pub listen: Vec<(Transport, SocketAddr)>,
+}
+
+impl Addresses {
+    /// Those of one transport.
+    pub fn of(&self, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+        self.listen.iter().filter(move |(own, _)| *own == transport).map(|(_, address)| *address)
+    }
 }
 
 /// The network. Dropping it stops it.
 pub struct Net {
     addresses: Addresses,
-    sockets: Vec<Arc<UdpSocket>>,
+    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     commands: Option<mpsc::Sender<Command>>,
     deliver: Sender<NetEvent>,
     stop: Arc<OwnedFd>,
@@ -45,39 +54,45 @@ impl Net {
     /// Binds everything and starts reading into `deliver`. While that is full, datagrams are dropped and streams wait.
     ///
     /// # Errors
-    /// Where an address cannot be listened on, or the system gives no thread.
+    /// Where an address cannot be listened on, TLS has no certificate, or the system gives no thread.
     pub fn start(settings: NetSettings, deliver: Sender<NetEvent>) -> Result<Self, NetError> {
-        let mut sockets = Vec::new();
-        for address in settings.udp {
-            let refused = |source| NetError::Listen { transport: "UDP", address, source };
-            let socket = sockets::udp(address, settings.dscp).map_err(refused)?;
-            sockets.push((socket.local_addr().map_err(refused)?, Arc::new(socket)));
+        let NetSettings { listen, tls, dscp, limits } = settings;
+        if tls.is_none() && listen.iter().any(|(transport, _)| transport.is_secure()) {
+            return Err(NetError::NoCertificate);
         }
-        let mut listeners = Vec::new();
-        for address in settings.tcp {
-            let refused = |source| NetError::Listen { transport: "TCP", address, source };
-            let listener = sockets::listener(address).map_err(refused)?;
-            listeners.push((listener.local_addr().map_err(refused)?, listener));
+        let (mut addresses, mut sockets, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
+        for (transport, address) in listen {
+            let refused = |source| NetError::Listen { transport: transport.via_name(), address, source };
+            let local = if transport == Transport::Udp {
+                let socket = sockets::udp(address, dscp).map_err(refused)?;
+                let local = socket.local_addr().map_err(refused)?;
+                sockets.push((local, Arc::new(socket)));
+                local
+            } else {
+                let listener = sockets::listener(address).map_err(refused)?;
+                let local = listener.local_addr().map_err(refused)?;
+                listeners.push((transport, local, listener));
+                local
+            };
+            addresses.push((transport, local));
         }
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let stop = stop.map_err(|error| NetError::Thread { what: "eventfd", source: error.into() })?;
         let mut net = Self {
-            addresses: Addresses {
-                udp: sockets.iter().map(|(local, _)| *local).collect(),
-                tcp: listeners.iter().map(|(local, _)| *local).collect(),
-            },
-            sockets: sockets.into_iter().map(|(_, socket)| socket).collect(),
+            addresses: Addresses { listen: addresses },
+            sockets,
             commands: None,
             deliver,
             stop: Arc::new(stop),
             threads: Vec::new(),
             counters: Arc::default(),
         };
-        for socket in net.sockets.clone() {
+        for (_, socket) in net.sockets.clone() {
             net.read(socket)?;
         }
         if !listeners.is_empty() {
-            net.serve(listeners, settings.limits, settings.dscp)?;
+            let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+            net.serve(listeners, Common { limits, dscp, tls, handshakes })?;
         }
         Ok(net)
     }
@@ -93,12 +108,12 @@ impl Net {
     }
 
     /// Sends a message and never waits. A datagram that the system does not take at once is dropped and counted: its
-    /// transaction sends it again. Over TCP the connection of the flow is opened where there is none; where it cannot be, or
-    /// the peer does not read, [`NetEvent::Broken`] comes.
+    /// transaction sends it again. Over TCP and TLS the connection of the flow is opened where there is none; where it cannot be,
+    /// or the peer does not read, [`NetEvent::Broken`] comes. WebSockets are never opened.
     pub fn send(&self, transmit: &Transmit) {
         match transmit.flow.transport {
             Transport::Udp => self.send_datagram(transmit),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                 let sent = self.commands.as_ref().map(|commands| commands.try_send(Command::Send(transmit.clone())));
                 if !matches!(sent, Some(Ok(()))) {
                     self.counters.add(Figure::DroppedOut);
@@ -115,8 +130,7 @@ impl Net {
     }
 
     fn send_datagram(&self, transmit: &Transmit) {
-        let number = self.addresses.udp.iter().position(|local| *local == transmit.flow.local);
-        let Some(socket) = number.and_then(|number| self.sockets.get(number)) else {
+        let Some((_, socket)) = self.sockets.iter().find(|(local, _)| *local == transmit.flow.local) else {
             tracing::warn!(local = %transmit.flow.local, "a SIP message names a UDP address that is not ours; check sip.udp");
             return self.counters.add(Figure::DroppedOut);
         };
@@ -140,17 +154,17 @@ impl Net {
         self.spawn("sip-udp", move || udp::read(&socket, &stop, &deliver, &counters))
     }
 
-    fn serve(&mut self, listeners: Vec<(SocketAddr, TcpListener)>, limits: Limits, dscp: u8) -> Result<(), NetError> {
-        let failed = |source| NetError::Thread { what: "TCP runtime", source };
+    fn serve(&mut self, listeners: Vec<Bound>, common: Common) -> Result<(), NetError> {
+        let failed = |source| NetError::Thread { what: "runtime of streams", source };
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (stopping, watching) = watch::channel(false);
         let deliver = Deliver { loop_end: self.deliver.clone(), counters: self.counters(), stopping: watching };
-        let local = self.addresses.tcp.clone();
-        let hub = Hub { limits: Arc::new(limits), dscp, deliver, stopping, local };
+        let local = self.addresses.listen.clone();
+        let hub = Hub { common: Arc::new(common), deliver, stopping, local };
         let listeners = adopt(&runtime, listeners)?;
         self.commands = Some(sender);
-        self.spawn("sip-tcp", move || runtime.block_on(hub.run(listeners, commands)))
+        self.spawn("sip-streams", move || runtime.block_on(hub.run(listeners, commands)))
     }
 
     fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<(), NetError> {
@@ -179,14 +193,11 @@ impl Drop for Net {
     }
 }
 
-fn adopt(
-    runtime: &Runtime,
-    listeners: Vec<(SocketAddr, TcpListener)>,
-) -> Result<Vec<(tokio::net::TcpListener, SocketAddr)>, NetError> {
+fn adopt(runtime: &Runtime, listeners: Vec<Bound>) -> Result<Vec<hub::Listener>, NetError> {
     let _inside = runtime.enter();
-    let adopted = listeners.into_iter().map(|(address, listener)| {
-        let refused = |source| NetError::Listen { transport: "TCP", address, source };
-        tokio::net::TcpListener::from_std(listener).map(|listener| (listener, address)).map_err(refused)
+    let adopted = listeners.into_iter().map(|(transport, address, listener)| {
+        let refused = |source| NetError::Listen { transport: transport.via_name(), address, source };
+        tokio::net::TcpListener::from_std(listener).map(|listener| (transport, address, listener)).map_err(refused)
     });
     adopted.collect()
 }

@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::NetEvent;
-use super::connection::{Connection, Origin};
+use super::carrier::{Common, Origin};
+use super::connection::Connection;
 use super::counters::Figure;
 use super::deliver::Deliver;
 use super::outbox::{Inlet, Refused, outbox};
-use super::settings::Limits;
 use crate::sip::transaction::{Flow, Transmit, Transport};
 
 /// Notes on the way to the hub; whoever has more waits.
@@ -34,8 +34,8 @@ pub(super) enum Command {
 
 /// What the tasks tell the hub.
 pub(super) enum Note {
-    /// A peer connected to the listener at `local`.
-    Accepted { stream: TcpStream, local: SocketAddr, remote: SocketAddr },
+    /// A peer connected to a listener.
+    Accepted { stream: TcpStream, flow: Flow },
     /// The connection carries its flow no longer.
     Closed { id: u64, flow: Flow },
     /// The connection's task is over.
@@ -49,20 +49,19 @@ struct Held {
     current: Arc<AtomicBool>,
 }
 
-/// Local (listening) and remote address of a stream.
-type Way = (SocketAddr, SocketAddr);
+/// A listener, its transport and its address.
+pub(super) type Listener = (Transport, SocketAddr, TcpListener);
 
 pub(super) struct Hub {
-    pub(super) limits: Arc<Limits>,
-    pub(super) dscp: u8,
+    pub(super) common: Arc<Common>,
     pub(super) deliver: Deliver,
     pub(super) stopping: watch::Sender<bool>,
-    pub(super) local: Vec<SocketAddr>,
+    pub(super) local: Vec<(Transport, SocketAddr)>,
 }
 
 struct State {
     hub: Hub,
-    held: BTreeMap<Way, Held>,
+    held: BTreeMap<Flow, Held>,
     sources: BTreeMap<IpAddr, usize>,
     inbound: usize,
     outbound: usize,
@@ -73,11 +72,11 @@ struct State {
 
 impl Hub {
     /// Runs until it is told to stop.
-    pub(super) async fn run(self, listeners: Vec<(TcpListener, SocketAddr)>, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(self, listeners: Vec<Listener>, mut commands: mpsc::Receiver<Command>) {
         let (notes, mut told) = mpsc::channel(NOTES);
         let mut accepting = JoinSet::new();
-        for (listener, local) in listeners {
-            accepting.spawn(accept(listener, local, notes.clone()));
+        for listener in listeners {
+            accepting.spawn(accept(listener, notes.clone()));
         }
         let mut state = State {
             hub: self,
@@ -107,27 +106,25 @@ impl Hub {
 
 impl State {
     fn send(&mut self, transmit: Transmit) {
-        let flow = transmit.flow;
-        let way = (flow.local, flow.remote);
-        let mut payload = transmit.payload;
-        if let Some(held) = self.held.get(&way) {
+        let Transmit { flow, mut payload } = transmit;
+        if let Some(held) = self.held.get(&flow) {
             match held.inlet.offer(payload) {
                 Ok(()) => return,
                 Err(Refused::Full) => {
                     tracing::info!(remote = %flow.remote, "closing a SIP connection whose peer does not read");
                     held.cut.notify_one();
-                    self.held.remove(&way);
+                    self.held.remove(&flow);
                     self.hub.deliver.counters.add(Figure::DroppedOut);
                     return;
                 }
                 Err(Refused::Over(back)) => {
-                    self.held.remove(&way);
+                    self.held.remove(&flow);
                     payload = back;
                 }
             }
         }
-        if !self.hub.local.contains(&flow.local) || self.outbound >= self.hub.limits.connections {
-            tracing::warn!(local = %flow.local, remote = %flow.remote, "no SIP connection may be opened here");
+        if !self.may_open(flow) {
+            tracing::warn!(%flow, "no SIP connection may be opened here");
             self.hub.deliver.counters.add(Figure::DroppedOut);
             // Where the loop has no room, its transaction finds out by its timer.
             let _ = self.hub.deliver.loop_end.try_send(NetEvent::Broken { flow });
@@ -140,13 +137,17 @@ impl State {
         }
     }
 
+    fn may_open(&self, flow: Flow) -> bool {
+        let ours = self.hub.local.contains(&(flow.transport, flow.local));
+        ours && flow.transport.can_be_opened() && self.outbound < self.hub.common.limits.connections
+    }
+
     fn handle_note(&mut self, note: Note) {
         match note {
-            Note::Accepted { stream, local, remote } => self.accepted(stream, local, remote),
+            Note::Accepted { stream, flow } => self.accepted(stream, flow),
             Note::Closed { id, flow } => {
-                let way = (flow.local, flow.remote);
-                if self.held.get(&way).is_some_and(|held| held.id == id) {
-                    self.held.remove(&way);
+                if self.held.get(&flow).is_some_and(|held| held.id == id) {
+                    self.held.remove(&flow);
                 }
             }
             Note::Gone { remote, accepted: true } => {
@@ -166,9 +167,10 @@ impl State {
         }
     }
 
-    fn accepted(&mut self, stream: TcpStream, local: SocketAddr, remote: SocketAddr) {
+    fn accepted(&mut self, stream: TcpStream, flow: Flow) {
+        let (remote, limits) = (flow.remote, &self.hub.common.limits);
         let from_there = self.sources.entry(remote.ip()).or_default();
-        if self.inbound >= self.hub.limits.connections || *from_there >= self.hub.limits.per_source {
+        if self.inbound >= limits.connections || *from_there >= limits.per_source {
             if *from_there == 0 {
                 self.sources.remove(&remote.ip());
             }
@@ -179,13 +181,12 @@ impl State {
         *from_there += 1;
         self.inbound += 1;
         self.hub.deliver.counters.add(Figure::Inbound);
-        let flow = Flow { transport: Transport::Tcp, local, remote };
         self.start(flow, Origin::Accepted(stream));
     }
 
     fn start(&mut self, flow: Flow, origin: Origin) -> &Held {
         self.last += 1;
-        let (inlet, outlet) = outbox(&self.hub.limits);
+        let (inlet, outlet) = outbox(&self.hub.common.limits);
         let (cut, current) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(true)));
         let connection = Connection {
             id: self.last,
@@ -196,23 +197,21 @@ impl State {
             current: Arc::clone(&current),
             deliver: self.hub.deliver.clone(),
             notes: self.notes.clone(),
-            limits: Arc::clone(&self.hub.limits),
-            dscp: self.hub.dscp,
+            common: Arc::clone(&self.hub.common),
         };
         let held = Held { id: self.last, inlet, cut, current };
         self.tasks.spawn(connection.run(origin));
-        let way = (flow.local, flow.remote);
-        if let Some(older) = self.held.remove(&way) {
+        if let Some(older) = self.held.remove(&flow) {
             older.current.store(false, Ordering::Release);
         }
-        self.held.entry(way).or_insert(held)
+        self.held.entry(flow).or_insert(held)
     }
 
     /// Lets go of every queue, so that connections write what is in them and end, and waits for that as long as is allowed.
     async fn stop(mut self, mut told: mpsc::Receiver<Note>) {
         let _ = self.hub.stopping.send(true);
         self.held.clear();
-        let flush = self.hub.limits.flush;
+        let flush = self.hub.common.limits.flush;
         let ended = async {
             while !self.tasks.is_empty() {
                 tokio::select! {
@@ -231,11 +230,12 @@ impl State {
     }
 }
 
-async fn accept(listener: TcpListener, local: SocketAddr, notes: mpsc::Sender<Note>) {
+async fn accept((transport, local, listener): Listener, notes: mpsc::Sender<Note>) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                if notes.send(Note::Accepted { stream, local, remote }).await.is_err() {
+                let flow = Flow { transport, local, remote };
+                if notes.send(Note::Accepted { stream, flow }).await.is_err() {
                     return;
                 }
             }

@@ -1,8 +1,9 @@
-//! SIP over UDP and TCP, for one event loop on a plain thread.
+//! SIP over UDP, TCP, TLS and WebSockets, for one event loop on a plain thread.
 //!
 //! What peers send arrives, judged, in one bounded channel; [`Net::send`] never waits. A UDP socket has a reader thread; all
 //! streams share one thread with a small tokio runtime, whose hub knows the connection of every flow.
 
+mod carrier;
 mod connection;
 mod counters;
 mod deliver;
@@ -11,11 +12,14 @@ mod hub;
 mod outbox;
 mod settings;
 mod sockets;
+mod tls;
 mod udp;
+mod websocket;
 
 pub use counters::{Counters, Figures};
 pub use handle::{Addresses, Net};
 pub use settings::{Limits, NetError, NetSettings};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::sip::message::Verdict;
 use crate::sip::transaction::Flow;
@@ -27,7 +31,7 @@ pub enum NetEvent {
     Message {
         /// The judgement.
         verdict: Box<Verdict>,
-        /// The way it came. `local` of a TCP flow is the listening address that it belongs to, also where we connected.
+        /// The way it came. `local` of a stream's flow is the listening address that it belongs to, also where we connected.
         flow: Flow,
     },
     /// A stream that carried something has closed, or could not be opened, or does not take what is sent.
@@ -39,3 +43,7 @@ pub enum NetEvent {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
+#[cfg(test)]
+mod websocket_tests;

@@ -4,13 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::tls::Tls;
+use crate::sip::transaction::Transport;
+
 /// Where to listen and how much to take.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NetSettings {
-    /// Addresses of the UDP sockets; port 0 takes a free one.
-    pub udp: Vec<SocketAddr>,
-    /// Addresses of the TCP listeners; port 0 takes a free one.
-    pub tcp: Vec<SocketAddr>,
+    /// What to listen on; port 0 takes a free one.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// For TLS and secure WebSockets.
+    pub tls: Option<Tls>,
     /// DiffServ code point of what is sent, 0–63 (RFC 2474).
     pub dscp: u8,
     /// How much strangers may cost.
@@ -26,7 +29,11 @@ pub struct Limits {
     pub per_source: usize,
     /// How long an accepted connection may take for its first whole message.
     pub first_message: Duration,
-    /// How long opening a connection may take.
+    /// Handshakes of TLS and WebSockets that accepted connections may be in at one time; further ones are closed at once.
+    pub handshakes: usize,
+    /// How long the handshakes of an accepted connection may take, both together.
+    pub handshake: Duration,
+    /// How long opening a connection may take, its handshake included.
     pub connect: Duration,
     /// Messages that may wait for a connection; one more closes it.
     pub queue: usize,
@@ -42,6 +49,8 @@ impl Default for Limits {
             connections: 4_096,
             per_source: 256,
             first_message: Duration::from_secs(10),
+            handshakes: 1_024,
+            handshake: Duration::from_secs(5),
             connect: Duration::from_secs(4),
             queue: 256,
             queue_bytes: 1 << 20,
@@ -56,13 +65,16 @@ pub enum NetError {
     /// The system refused an address.
     #[error("cannot listen on {transport} {address}: {source}; {}", advice(source.kind(), transport))]
     Listen {
-        /// `UDP` or `TCP`.
+        /// The transport's name in Via.
         transport: &'static str,
         /// Where.
         address: SocketAddr,
         /// The system's refusal.
         source: io::Error,
     },
+    /// Something is to be served over TLS.
+    #[error("there is no certificate to listen on TLS with: set tls.certificate and tls.key")]
+    NoCertificate,
     /// The system gave no thread, runtime or eventfd.
     #[error("cannot start the {what} of SIP: {source}; check the limits on threads and open files")]
     Thread {

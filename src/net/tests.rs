@@ -10,24 +10,25 @@ use super::{Limits, Net, NetError, NetEvent, NetSettings};
 use crate::sip::message::{Start, Verdict};
 use crate::sip::transaction::{Flow, Transmit, Transport};
 
-const GUARD: Duration = Duration::from_secs(5);
-const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(super) const GUARD: Duration = Duration::from_secs(5);
+pub(super) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn start(limits: Limits, room: usize) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(room);
-    let settings = NetSettings { udp: vec![HERE], tcp: vec![HERE], dscp: 24, limits };
+    let listen = vec![(Transport::Udp, HERE), (Transport::Tcp, HERE)];
+    let settings = NetSettings { listen, tls: None, dscp: 24, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
 fn udp(net: &Net) -> SocketAddr {
-    net.local_addresses().udp[0]
+    net.local_addresses().of(Transport::Udp).next().unwrap()
 }
 
 fn tcp(net: &Net) -> SocketAddr {
-    net.local_addresses().tcp[0]
+    net.local_addresses().of(Transport::Tcp).next().unwrap()
 }
 
-fn options(call: &str) -> String {
+pub(super) fn options(call: &str) -> String {
     format!(
         "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK{call}\r\nFrom: <sip:a@b>;tag=1\r\n\
          To: <sip:x@127.0.0.1>\r\nCall-ID: {call}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
@@ -41,7 +42,7 @@ fn connect(net: &Net) -> TcpStream {
 }
 
 /// The Call-ID of the next message and its flow.
-fn message(events: &Receiver<NetEvent>) -> (String, Flow) {
+pub(super) fn message(events: &Receiver<NetEvent>) -> (String, Flow) {
     match events.recv_timeout(GUARD).unwrap() {
         NetEvent::Message { verdict, flow } => match *verdict {
             Verdict::Accept(message) => {
@@ -253,7 +254,8 @@ fn a_taken_port_and_a_foreign_address_are_named() {
     let taken = UdpSocket::bind(HERE).unwrap().local_addr().unwrap();
     let _held = UdpSocket::bind(taken).unwrap();
     let try_on = |address| {
-        let settings = NetSettings { udp: vec![address], tcp: vec![], dscp: 0, limits: Limits::default() };
+        let listen = vec![(Transport::Udp, address)];
+        let settings = NetSettings { listen, tls: None, dscp: 0, limits: Limits::default() };
         Net::start(settings, bounded(1).0).err().map(|error: NetError| error.to_string()).unwrap()
     };
     assert!(try_on(taken).contains(&format!("UDP {taken}")));

@@ -20,6 +20,8 @@ pub struct Node {
     pub addresses: net::Addresses,
     /// What the outside may look at.
     pub watch: Arc<Watch>,
+    /// The certificates, to be read again when their files change; `None` where there are none.
+    pub tls: Option<net::Tls>,
     control: Sender<Control>,
     thread: JoinHandle<()>,
 }

@@ -10,7 +10,7 @@ use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, PromptError};
 use crate::config::{Opening, Program, Prompt, Secret, SecretSource, Settings};
 use crate::engine::{self, Engine, EngineSettings, PortRange};
-use crate::net::{Limits, Net, NetError, NetSettings};
+use crate::net::{Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
 
@@ -35,6 +35,8 @@ pub enum StartError {
     Media(#[from] engine::StartError),
     #[error(transparent)]
     Net(#[from] NetError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("the floor's settings contradict themselves: {0}")]
     Settings(String),
     #[error("the system gives no randomness or no thread: {0}; check its limits")]
@@ -93,8 +95,10 @@ pub fn open(
         seed: random()?,
     })?;
     let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
-    let (udp, tcp) = (settings.sip.udp.clone(), settings.sip.tcp.clone());
-    let net = Net::start(NetSettings { udp, tcp, dscp: settings.dscp_sip, limits: Limits::default() }, deliver)?;
+    let tls = tls(settings)?;
+    let listen = settings.sip.listen().collect();
+    let net_settings = NetSettings { listen, tls: tls.clone(), dscp: settings.dscp_sip, limits: Limits::default() };
+    let net = Net::start(net_settings, deliver)?;
     let addresses = net.local_addresses().clone();
     let restart = restart(&state);
     let (journal, progress) = state.journal.start(Default::default())?;
@@ -104,8 +108,7 @@ pub fn open(
     let opening = Opening {
         node: node_name(),
         passwords: passwords(settings)?,
-        udp: addresses.udp.clone(),
-        tcp: addresses.tcp.clone(),
+        listen: addresses.listen.clone(),
         media_threads: engine.threads(),
         prompts: loaded.prompts.into_iter().map(name).collect(),
         music: loaded.music,
@@ -122,7 +125,7 @@ pub fn open(
         .name("switch".into())
         .spawn(move || event_loop.run())
         .map_err(StartError::System)?;
-    Ok(Node { addresses, watch, control, thread })
+    Ok(Node { addresses, watch, tls, control, thread })
 }
 
 fn restart(state: &State) -> Restart {
@@ -145,6 +148,16 @@ fn restart(state: &State) -> Restart {
         bindings: folds.bindings.bindings().map(binding).collect(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }
+}
+
+fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
+    let files = settings.tls.as_ref().map(|tls| TlsFiles {
+        certificate: (&tls.certificate).into(),
+        key: (&tls.key).into(),
+        client_ca: tls.client_ca.as_ref().map(PathBuf::from),
+        trust: tls.trust.as_ref().map(PathBuf::from),
+    });
+    files.map(Tls::open).transpose()
 }
 
 fn passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {

@@ -181,9 +181,8 @@ impl Switch {
             return Some((binding.uri.parse().ok()?, binding.flow.parse().ok()?, nat));
         }
         let target: Uri = self.settings.static_contacts.get(agent)?.parse().ok()?;
-        let ip = target.host.trim_matches(['[', ']']).parse().ok()?;
-        let address = std::net::SocketAddr::new(ip, target.port.unwrap_or(5060));
-        Some((target, self.settings.sip.flow_to(Transport::Udp, address)?, nat))
+        let flow = self.settings.sip.way_of(&target)?;
+        Some((target, flow, nat))
     }
 
     /// The queue in which a call waits: what the agent reads on the phone beside the number.

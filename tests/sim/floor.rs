@@ -321,7 +321,7 @@ impl Floor {
         let Transmit { flow, payload } = transmit;
         let arrivals = match flow.transport {
             Transport::Udp => self.network.datagram(self.now.mono_ns),
-            Transport::Tcp => vec![self.network.piece(flow, true, self.now.mono_ns)],
+            _ => vec![self.network.piece(flow, true, self.now.mono_ns)],
         };
         for at in arrivals {
             self.plan(at, Happening::ToPhone { bytes: payload.clone(), to: flow.remote });
@@ -344,7 +344,7 @@ impl Floor {
                 Act::Send(bytes) => {
                     let arrivals = match flow.transport {
                         Transport::Udp => self.network.datagram(self.now.mono_ns),
-                        Transport::Tcp => vec![self.network.piece(flow, false, self.now.mono_ns)],
+                        _ => vec![self.network.piece(flow, false, self.now.mono_ns)],
                     };
                     for at in arrivals {
                         self.plan(at, Happening::ToSwitch { bytes: bytes.clone(), flow });

@@ -10,8 +10,9 @@ use tempfile::TempDir;
 use trunkline::journal::RecordingState;
 use trunkline::records::Disposition;
 
+use super::certificates::Issuer;
 use super::daemon::{Daemon, PATIENCE};
-use super::tone;
+use super::{queue, tls, tone};
 
 /// A running baresip whose microphone hears a tone and whose loudspeaker writes files.
 struct Baresip {
@@ -23,6 +24,11 @@ struct Baresip {
 
 impl Baresip {
     fn start(account: &str, hz: u32) -> Self {
+        Self::start_with(account, hz, "")
+    }
+
+    /// The same with further lines in its configuration.
+    fn start_with(account: &str, hz: u32, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // Its media leaves from the address that the system chooses, so it must be that one that it speaks of.
         let host = Ipv4Addr::LOCALHOST;
@@ -33,7 +39,7 @@ impl Baresip {
              module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen {host}:{console}\n\
              audio_source aufile,{path}/tone.wav\naudio_player aufile,{path}/play.wav\naudio_alert aufile,{path}/alert.wav\n\
-             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n",
+             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n{more}",
             rtp + 1
         );
         std::fs::write(folder.path().join("config"), config).expect("written");
@@ -151,4 +157,29 @@ fn two_baresips_talk_through_the_hotline() {
     assert!(tone::share(&by_agent[by_agent.len() / 2..], 440.0) > 0.8, "the agent hears the caller");
     let end = by_caller.len() - 8_000..by_caller.len() - 1_600;
     assert!(tone::share(&by_caller[end], 1_000.0) > 0.8, "the caller hears the agent");
+}
+
+#[test]
+fn a_baresip_within_tls_is_rung_and_talks() {
+    let ours = Issuer::new("ours");
+    let (mut daemon, folder) = tls::daemon_with(&ours, |_, _| Vec::new());
+    let host = daemon.host;
+    let agent = Baresip::start_with(
+        &format!(
+            "<sip:1001@{host}:5061;transport=tls>;auth_user=1001;auth_pass=demo;answermode=auto;regint=300;audio_codecs=pcma"
+        ),
+        1000,
+        &format!("sip_cafile {}\n", folder.file("trust.pem")),
+    );
+    agent.wait_for("200 OK");
+    let mut caller = queue::caller(&daemon);
+    caller.call("4001");
+    agent.wait_for("Call established");
+    let since = Instant::now();
+    while tone::share(&caller.ear.hear(25), 1_000.0) < 0.9 {
+        assert!(since.elapsed() < PATIENCE, "the agent's tone is not heard\n{}", agent.log());
+    }
+    caller.hang_up();
+    let records = daemon.stop();
+    assert_eq!(records[0].disposition, Disposition::Answered);
 }

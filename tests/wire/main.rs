@@ -3,6 +3,7 @@
 mod abandon;
 mod api;
 mod baresip;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
@@ -13,6 +14,7 @@ mod guard;
 mod hangups;
 mod ivr;
 mod kills;
+mod line;
 mod pcap;
 mod phone;
 mod phones;
@@ -24,6 +26,8 @@ mod sipp;
 mod sipp_hotline;
 mod start;
 mod stop;
+mod tls;
 mod tone;
 mod torture;
 mod way;
+mod websocket;

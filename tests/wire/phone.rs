@@ -1,11 +1,12 @@
-//! A phone that speaks SIP as raw text over UDP: nothing of the project's own SIP is in it.
+//! A phone that speaks SIP as raw text, over UDP where nothing else is said: nothing of the project's own SIP is in it.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::common::digest;
 use super::daemon::PATIENCE;
+use super::line::{self, Plug};
 use super::rtp::Ear;
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -44,8 +45,7 @@ pub struct Phone {
     /// The Max-Forwards of its requests.
     pub hops: u32,
     pub ear: Ear,
-    socket: UdpSocket,
-    local: SocketAddr,
+    plug: Plug,
     server: SocketAddr,
     cseq: u32,
     call_id: String,
@@ -57,16 +57,18 @@ pub struct Phone {
 impl Phone {
     /// A phone of `user` at `host` whose microphone hears a tone of `hz`.
     pub fn new(user: &str, host: Ipv4Addr, server: SocketAddr, hz: f64) -> Self {
-        let socket = UdpSocket::bind((host, 0)).expect("a socket");
-        let local = socket.local_addr().expect("bound");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out");
+        Self::over(line::udp(host, server), user, server, hz)
+    }
+
+    /// The same over another line.
+    pub fn over(plug: Plug, user: &str, server: SocketAddr, hz: f64) -> Self {
+        let std::net::IpAddr::V4(host) = plug.local.ip() else { panic!("IPv4 alone") };
         let none = String::new;
         Self {
             user: user.to_owned(),
             hops: 70,
             ear: Ear::open(host, hz),
-            socket,
-            local,
+            plug,
             server,
             cseq: 0,
             call_id: none(),
@@ -78,11 +80,11 @@ impl Phone {
 
     /// Where it listens.
     pub fn local(&self) -> SocketAddr {
-        self.local
+        self.plug.local
     }
 
     pub fn send(&self, text: &str) {
-        self.socket.send_to(text.as_bytes(), self.server).expect("sent");
+        self.plug.line.send(text);
     }
 
     /// The next message that `wanted` likes. OPTIONS are answered on the way, everything else is passed over.
@@ -104,13 +106,11 @@ impl Phone {
 
     /// What came within a tenth of a second, if anything.
     pub fn try_receive(&self) -> Option<Text> {
-        let mut buf = [0; 8192];
-        let len = self.socket.recv(&mut buf).ok()?;
-        Some(Text(String::from_utf8_lossy(&buf[..len]).into_owned()))
+        self.plug.line.try_receive()
     }
 
     pub fn sdp(&self, attributes: &str) -> String {
-        let ip = self.local.ip();
+        let ip = self.plug.local.ip();
         format!(
             "v=0\r\no=- {0} {0} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {1} RTP/AVP 8 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n{attributes}",
@@ -128,23 +128,25 @@ impl Phone {
         let typed = body.is_empty() || extra.contains("Content-Type");
         let kind = if typed { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
-             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {6}\r\nContact: <sip:{4}@{0}>\r\n{extra}{kind}\
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{6} {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
+             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {8}\r\nContact: <sip:{4}@{0}{7}>\r\n{extra}{kind}\
              Content-Length: {5}\r\n\r\n{body}",
-            self.local,
+            self.plug.name,
             self.from,
             self.to,
             self.call_id,
             self.user,
             body.len(),
+            self.plug.via,
+            self.plug.parameter,
             self.hops
         )
     }
 
     fn begin(&mut self, to: &str) {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.call_id = format!("{number}-{}", self.local);
-        self.from = format!("<sip:{}@{}>;tag=f{number}", self.user, self.local.ip());
+        self.call_id = format!("{number}-{}", self.plug.local);
+        self.from = format!("<sip:{}@{}>;tag=f{number}", self.user, self.plug.local.ip());
         self.to = format!("<sip:{to}@{}>", self.server.ip());
         self.target = format!("sip:{to}@{}", self.server);
     }
@@ -346,9 +348,10 @@ impl Phone {
         }
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         text += &format!(
-            "Contact: <sip:{}@{}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            "Contact: <sip:{}@{}{}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
             self.user,
-            self.local,
+            self.plug.name,
+            self.plug.parameter,
             body.len()
         );
         self.send(&text);

@@ -122,7 +122,7 @@ impl Way {
 }
 
 /// Takes a whole message out of what a stream has brought.
-fn cut(held: &mut Vec<u8>) -> Option<Text> {
+pub fn cut(held: &mut Vec<u8>) -> Option<Text> {
     let head = held.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let length: usize =
         Text(String::from_utf8_lossy(&held[..head]).into_owned()).header("Content-Length").parse().ok()?;

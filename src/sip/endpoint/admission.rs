@@ -23,7 +23,9 @@ impl Endpoint {
             return Some((Identity::Anyone, false));
         }
         let source = flow.remote.ip();
-        let trunk = self.settings.trunks.iter().find(|(_, trunk)| trunk.serves(source, called));
+        // Browsers open WebSockets for any page, so where one comes from vouches for nobody.
+        let vouched = flow.transport.can_be_opened();
+        let trunk = self.settings.trunks.iter().find(|(_, trunk)| vouched && trunk.serves(source, called));
         if let Some((id, trunk)) = trunk {
             return Some((Identity::Trunk(id.clone()), trunk.nat));
         }

@@ -170,6 +170,11 @@ impl Endpoint {
     pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
         self.transactions.handle_transport_error(flow);
         self.drain_transactions(now);
+        if !flow.transport.can_be_opened() {
+            let gone = flow.to_string();
+            self.registrar.handle_ways_gone(|flow| *flow == gone);
+            self.drain_registrar(now);
+        }
     }
 
     /// Acts on every deadline that has passed.
@@ -213,6 +218,10 @@ impl Endpoint {
     /// Takes back the journalled bindings after a restart.
     pub fn restore_bindings(&mut self, bindings: impl IntoIterator<Item = registrar::Binding>, now: Now) {
         self.registrar.restore(bindings, now);
+        // The connections of the last run are closed, and no browser can be called back.
+        let gone = |flow: &str| flow.parse::<Flow>().is_ok_and(|flow| !flow.transport.can_be_opened());
+        self.registrar.handle_ways_gone(gone);
+        self.drain_registrar(now);
     }
 
     /// Sessions, dialogs, open transactions and deadlines: all zero once every call is gone and its timers have run out.

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::id::TrunkId;
 use crate::sip::digest::{self, Secret};
 use crate::sip::guard;
+use crate::sip::message::Uri;
 use crate::sip::registrar;
 use crate::sip::transaction::{Flow, Transport};
 use crate::sip::trunk::{Net, Trunk};
@@ -72,5 +73,12 @@ impl Settings {
         let fits = |own: &(Transport, SocketAddr)| own.0 == transport && own.1.is_ipv4() == remote.is_ipv4();
         let (_, local) = *self.listen.iter().find(|own| fits(own))?;
         Some(Flow { transport, local, remote })
+    }
+
+    /// The way that a URI names; `None` where its host is no address, or where no way of its transport starts here.
+    pub fn way_of(&self, uri: &Uri) -> Option<Flow> {
+        let transport = Transport::of_uri(uri)?;
+        let ip = uri.host.trim_matches(['[', ']']).parse().ok()?;
+        self.flow_to(transport, SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())))
     }
 }

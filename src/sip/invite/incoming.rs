@@ -4,15 +4,16 @@ use super::{Repeat, Session, State, describe};
 use crate::id::LegId;
 use crate::sip::dialog::Role;
 use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
-use crate::sip::message::{Message, reason_phrase, response_to};
+use crate::sip::message::{Message, Scheme, reason_phrase, response_to};
 use crate::sip::transaction::timers::{GIVE_UP, T1, T2};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
 impl Endpoint {
     pub(in crate::sip) fn take_offer(&mut self, leg: LegId, key: TransactionKey, msg: Message, flow: Flow) {
-        let user = msg.uri().and_then(|uri| uri.user.clone()).unwrap_or_default();
-        let contact = self.contact(&user, flow);
+        let uri = msg.uri();
+        let user = uri.and_then(|uri| uri.user.clone()).unwrap_or_default();
+        let contact = self.contact(&user, flow, uri.map_or(&Scheme::Sip, |uri| &uri.scheme));
         let state = State::Offered { key, request: Box::new(msg), tag: self.draw() };
         self.sessions.insert(leg, Session::new(state, flow, contact));
     }

@@ -13,7 +13,7 @@ pub use outgoing::Dial;
 
 use super::dialog::{Dialog, Role};
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, SUPPORTED, Why};
-use super::message::{Message, Uri};
+use super::message::{Message, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
 use crate::id::LegId;
 use crate::time::TimerId;
@@ -126,15 +126,17 @@ impl Endpoint {
         self.sessions.get(&leg).map(|session| session.flow)
     }
 
-    /// Our Contact towards the peer of `flow`.
-    fn contact(&self, user: &str, flow: Flow) -> String {
+    /// Our Contact towards the peer of `flow`, for a session whose Request-URI has this scheme: who asked for `sips` gets it back
+    /// (RFC 3261 §12.1.1), where the way is secure at all.
+    fn contact(&self, user: &str, flow: Flow, scheme: &Scheme) -> String {
         let address = self.settings.advertised(flow);
-        let transport = if flow.transport == Transport::Tcp { ";transport=tcp" } else { "" };
-        if user.is_empty() {
-            format!("<sip:{address}{transport}>")
-        } else {
-            format!("<sip:{user}@{address}{transport}>")
-        }
+        let sips = *scheme == Scheme::Sips && flow.transport.is_secure();
+        // `sips` says TLS by itself (RFC 5630 §3.1.4).
+        let word = flow.transport.uri_parameter().filter(|word| !(sips && *word == "tls"));
+        let transport = word.map(|word| format!(";transport={word}")).unwrap_or_default();
+        let scheme = if sips { "sips" } else { "sip" };
+        let at = if user.is_empty() { "" } else { "@" };
+        format!("<{scheme}:{user}{at}{address}{transport}>")
     }
 
     fn tell_dialog(&mut self, leg: LegId) {
@@ -154,7 +156,7 @@ impl Endpoint {
 
     /// Takes back a dialog after a restart, to say BYE on it.
     pub fn restore_dialog(&mut self, leg: LegId, facts: DialogFacts) {
-        let contact = self.contact("", facts.flow);
+        let contact = self.contact("", facts.flow, &Scheme::Sip);
         let mut session = Session::new(State::Up, facts.flow, contact);
         let key = (facts.id.call_id.clone(), facts.id.local_tag.clone());
         let origin = super::dialog::Origin {

@@ -35,7 +35,7 @@ impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
     pub fn dial(&mut self, leg: LegId, dial: Dial, now: Now) {
         let Dial { target, flow, from, name, body, carried, auto_answer } = dial;
-        let contact = self.contact(&from, flow);
+        let contact = self.contact(&from, flow, &target.scheme);
         let user = Some(from.as_str()).filter(|user| !user.is_empty());
         let host = self.settings.advertised(flow).ip();
         let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
@@ -278,6 +278,7 @@ mod tests {
     use super::*;
     use crate::sip::digest::Secret;
     use crate::sip::endpoint::{Admission, Registration};
+    use crate::sip::transaction::Transport;
 
     /// A phone with this password dials; what both sides were told.
     fn dial(password: &str) -> (Vec<Event>, Vec<Event>) {
@@ -334,5 +335,40 @@ mod tests {
         let why = Why::new(401, "challenged");
         assert!(matches!(phone.as_slice(), [Event::Failed { why: said, .. }] if *said == why), "{phone:?}");
         assert_eq!(switch, []);
+    }
+
+    #[test]
+    fn a_contact_says_how_it_is_reached() {
+        let told = |transport, target: &str| {
+            let mut phone = endpoint(Admission::Open, 1);
+            let leg = phone.next_leg();
+            let flow = Flow { transport, ..flow(PHONE, SWITCH) };
+            let target = target.parse().unwrap();
+            let dial = Dial {
+                target,
+                flow,
+                from: "1".into(),
+                name: None,
+                body: String::new(),
+                carried: Carried::default(),
+                auto_answer: false,
+            };
+            phone.dial(leg, dial, Now::default());
+            let sent = String::from_utf8(phone.poll_transmit().unwrap().payload).unwrap();
+            let line = |name: &str| sent.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+            (line("Via: SIP/2.0/").split(' ').next().unwrap().to_owned(), line("Contact: "))
+        };
+        for (transport, target, via, contact) in [
+            (Transport::Udp, "sip:x@127.0.0.1", "UDP", "<sip:1@127.0.0.1:6000>"),
+            (Transport::Tcp, "sip:x@127.0.0.1", "TCP", "<sip:1@127.0.0.1:6000;transport=tcp>"),
+            (Transport::Tls, "sip:x@127.0.0.1", "TLS", "<sip:1@127.0.0.1:6000;transport=tls>"),
+            (Transport::Tls, "sips:x@127.0.0.1", "TLS", "<sips:1@127.0.0.1:6000>"),
+            (Transport::Ws, "sip:x@df7jal23ls0d.invalid", "WS", "<sip:1@127.0.0.1:6000;transport=ws>"),
+            (Transport::Wss, "sips:x@df7jal23ls0d.invalid", "WSS", "<sips:1@127.0.0.1:6000;transport=ws>"),
+            // What is no secret on its way is not called one.
+            (Transport::Udp, "sips:x@127.0.0.1", "UDP", "<sip:1@127.0.0.1:6000>"),
+        ] {
+            assert_eq!(told(transport, target), (via.to_owned(), contact.to_owned()));
+        }
     }
 }

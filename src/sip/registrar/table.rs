@@ -164,6 +164,17 @@ impl Registrar {
         }
     }
 
+    /// Ways to phones are gone that only they can open again: their contacts there are unreachable until they register anew.
+    pub fn handle_ways_gone(&mut self, gone: impl Fn(&str) -> bool) {
+        for (key, contact) in self.contacts.iter_mut().filter(|(_, contact)| gone(&contact.binding.flow)) {
+            contact.asked = false;
+            if contact.qualification != Qualification::Unreachable {
+                contact.qualification = Qualification::Unreachable;
+                self.events.push_back(Event::Unreachable { aor: key.0.clone(), uri: key.1.clone() });
+            }
+        }
+    }
+
     fn ask(&mut self, key: &Key, now: Now) {
         let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
         contact.asked = true;

@@ -200,3 +200,22 @@ fn restored_contacts_are_asked_one_after_the_other() {
     after.handle_qualify_result(AOR, A, true, NOW);
     assert_eq!(after.poll_timeout(NOW), Some(NOW.in_ms(30_000)));
 }
+
+#[test]
+fn a_way_that_only_the_phone_can_open_takes_its_contact_along() {
+    let mut registrar = registrar();
+    let over =
+        |cseq, flow: &str, uri: &str| RegisterRequest { flow: flow.into(), ..set(cseq, vec![update(uri, None, 1000)]) };
+    registrar.handle_register(&over(1, "ws:192.0.2.1:40000@192.0.2.9:80", A), NOW).unwrap();
+    registrar.handle_register(&over(2, "udp:192.0.2.2:5060@192.0.2.9:5060", B), NOW).unwrap();
+    events(&mut registrar);
+    let gone = |flow: &str| flow.starts_with("ws:");
+    registrar.handle_ways_gone(gone);
+    registrar.handle_ways_gone(gone);
+    assert_eq!(events(&mut registrar), [Event::Unreachable { aor: AOR.into(), uri: A.into() }]);
+    assert_eq!(registrar.qualification(AOR, A), Some(Qualification::Unreachable));
+    // The page is loaded again.
+    registrar.handle_register(&over(3, "ws:192.0.2.1:40001@192.0.2.9:80", A), NOW).unwrap();
+    assert_eq!(registrar.qualification(AOR, A), Some(Qualification::Untried { failures: 0 }));
+    assert_eq!(registrar.qualification(AOR, B), Some(Qualification::Untried { failures: 0 }));
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use super::key::TransactionKey;
-use crate::sip::message::Message;
+use crate::sip::message::{Message, Scheme, Uri};
 
 /// What carries messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,12 @@ pub enum Transport {
     Udp,
     /// A stream, which repeats by itself.
     Tcp,
+    /// A stream within TLS.
+    Tls,
+    /// A WebSocket, whose frames end messages (RFC 7118).
+    Ws,
+    /// A WebSocket within TLS.
+    Wss,
 }
 
 /// A way to a peer.
@@ -29,34 +35,91 @@ pub struct Flow {
 
 impl Flow {
     pub(super) fn is_reliable(&self) -> bool {
-        self.transport == Transport::Tcp
+        self.transport != Transport::Udp
     }
 }
 
 impl Transport {
+    /// Every transport.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
+
     /// The name in Via.
     pub fn via_name(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
+        }
+    }
+
+    /// The `transport` parameter of URIs that lead here. One word for both WebSockets: which of them it is follows from how the
+    /// peer came (RFC 7118 §5.2). `None` for UDP, which is meant where nothing is said.
+    pub fn uri_parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+            Self::Ws | Self::Wss => Some("ws"),
+        }
+    }
+
+    /// The port where a URI names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => 5061,
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+
+    /// Whether nobody on the way reads along.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
+    /// Whether we can open a way to a peer. Browsers take no connections: they are reached over the one that they opened.
+    pub fn can_be_opened(self) -> bool {
+        !matches!(self, Self::Ws | Self::Wss)
+    }
+
+    /// What a URI asks for: `sips` is TLS, whatever its parameter says (RFC 3261 §26.2.2, RFC 5630 §3.1.3); `None` where it is a
+    /// transport that is not known, or one that we do not open.
+    pub fn of_uri(uri: &Uri) -> Option<Self> {
+        let word = uri.params.value("transport").map(str::to_ascii_lowercase);
+        match (&uri.scheme, word.as_deref()) {
+            (Scheme::Sips, None | Some("tcp" | "tls")) => Some(Self::Tls),
+            (Scheme::Sip, None | Some("udp")) => Some(Self::Udp),
+            (Scheme::Sip, Some("tcp")) => Some(Self::Tcp),
+            (Scheme::Sip, Some("tls")) => Some(Self::Tls),
+            _ => None,
+        }
+    }
+
+    /// The word in a flow's text.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
         }
     }
 }
 
-/// `udp:REMOTE@LOCAL`, as the journal keeps it.
+/// `udp:REMOTE@LOCAL`, as the journal keeps it; the words are those of [`Transport`] in lower case.
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = match self.transport {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        };
-        write!(f, "{transport}:{}@{}", self.remote, self.local)
+        write!(f, "{}:{}@{}", self.transport.word(), self.remote, self.local)
     }
 }
 
 /// A text that is no flow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no flow: expected udp:REMOTE@LOCAL or tcp:REMOTE@LOCAL")]
+#[error("\"{0}\" is no flow: expected TRANSPORT:REMOTE@LOCAL, such as udp:192.0.2.7:5060@192.0.2.1:5060")]
 pub struct BadFlow(pub String);
 
 impl FromStr for Flow {
@@ -65,11 +128,7 @@ impl FromStr for Flow {
     fn from_str(text: &str) -> Result<Self, BadFlow> {
         let bad = || BadFlow(text.to_owned());
         let (transport, addresses) = text.split_once(':').ok_or_else(bad)?;
-        let transport = match transport {
-            "udp" => Transport::Udp,
-            "tcp" => Transport::Tcp,
-            _ => return Err(bad()),
-        };
+        let transport = Transport::ALL.into_iter().find(|known| known.word() == transport).ok_or_else(bad)?;
         let (remote, local) = addresses.split_once('@').ok_or_else(bad)?;
         let address = |text: &str| text.parse::<SocketAddr>().map_err(|_| bad());
         Ok(Self { transport, local: address(local)?, remote: address(remote)? })
@@ -147,4 +206,44 @@ pub(super) fn reply_flow(request: &Message, source: Flow) -> Flow {
         flow.remote.set_port(via.port.unwrap_or(5060));
     }
     flow
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_are_read_as_they_are_written() {
+        let (local, remote) = ("192.0.2.1:5061".parse().unwrap(), "[2001:db8::7]:40000".parse().unwrap());
+        for (transport, word) in Transport::ALL.into_iter().zip(["udp", "tcp", "tls", "ws", "wss"]) {
+            let flow = Flow { transport, local, remote };
+            assert_eq!(flow.to_string(), format!("{word}:[2001:db8::7]:40000@192.0.2.1:5061"));
+            assert_eq!(flow.to_string().parse(), Ok(flow));
+            assert_eq!(flow.is_reliable(), transport != Transport::Udp);
+        }
+        for bad in
+            ["", "udp", "sctp:192.0.2.1:1@192.0.2.2:2", "TLS:192.0.2.1:1@192.0.2.2:2", "tls:192.0.2.1@192.0.2.2:2"]
+        {
+            assert_eq!(bad.parse::<Flow>(), Err(BadFlow(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_uri_says_over_what_it_is_reached() {
+        for (uri, transport) in [
+            ("sip:x@192.0.2.1", Some(Transport::Udp)),
+            ("sip:x@192.0.2.1;transport=UDP", Some(Transport::Udp)),
+            ("sip:x@192.0.2.1;transport=tcp", Some(Transport::Tcp)),
+            ("sip:x@192.0.2.1;transport=tls", Some(Transport::Tls)),
+            ("sips:x@192.0.2.1", Some(Transport::Tls)),
+            ("sips:x@192.0.2.1;transport=tcp", Some(Transport::Tls)),
+            // No plain text for who asked for none, and no connection to a browser.
+            ("sips:x@192.0.2.1;transport=udp", None),
+            ("sip:x@192.0.2.1;transport=ws", None),
+            ("sip:x@192.0.2.1;transport=sctp", None),
+            ("tel:+861012345678", None),
+        ] {
+            assert_eq!(Transport::of_uri(&uri.parse().unwrap()), transport, "{uri}");
+        }
+    }
 }

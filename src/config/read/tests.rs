@@ -1,0 +1,89 @@
+//! Settings as people write them, right and wrong.
+
+use super::*;
+
+fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
+    let environment = environment.iter().map(|(n, v)| (n.to_string(), v.to_string()));
+    load(&Source { file: "c.toml".into(), text: text.into() }, environment)
+}
+
+#[test]
+fn the_environment_lies_over_the_file() {
+    let text = "[sip]\nudp = \"127.0.0.1:5060\"\n[agent.\"1001\"]\npassword_env = \"PHONE\"";
+    let environment = [
+        ("TRUNKLINE__SIP__UDP", "127.0.0.1:5070,[::1]:5070"),
+        ("TRUNKLINE__DSCP__RTP", "0"),
+        ("PHONE", "hush"),
+        ("TRUNKLINE_ADMIN_TOKEN", "key"),
+    ];
+    let settings = read(text, &environment).expect("reads");
+    assert_eq!(settings.sip.udp.len(), 2);
+    assert_eq!(settings.sip.udp[0].port(), 5070);
+    assert_eq!(settings.dscp_rtp, 0);
+    assert_eq!(settings.api_token.as_ref().map(Secret::expose), Some("key"));
+    let printed = format!("{settings:?}");
+    assert!(!printed.contains("hush") && !printed.contains("key\""), "{printed}");
+}
+
+#[test]
+fn every_problem_comes_at_once_with_its_place() {
+    let text = "[sip]\nudq = \"x\"\nudp = \"nowhere\"\n[rtp]\nports = \"9-8\"\n";
+    let problems = read(text, &[("TRUNKLINE__HTTP__LISTEN", "80"), ("TRUNKLINE__LGO", "x")]).expect_err("wrong");
+    let told: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.line, p.column, p.message.as_str())).collect();
+    let expected = [
+        ("c.toml", 2, 1, "unknown key \"udq\""),
+        ("c.toml", 3, 7, "\"nowhere\" is not an address with port such as \"127.0.0.1:5060\""),
+        ("c.toml", 5, 9, "\"9-8\" is no range of ports"),
+        ("environment", 0, 0, "TRUNKLINE__HTTP__LISTEN: \"80\" is not an address with port such as \"127.0.0.1:5060\""),
+        ("environment", 0, 0, "TRUNKLINE__LGO: unknown key \"lgo\""),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"udp\"?"));
+}
+
+#[test]
+fn the_demo_floor_stays_on_loopback() {
+    let text =
+        "demo = true\n[sip]\nudp = [\"127.0.0.1:5060\", \"0.0.0.0:5060\"]\n[trunk.t]\naddresses = [\"10.0.0.0/8\"]";
+    let problems = read(text, &[]).expect_err("open to the world");
+    let told: Vec<_> = problems.iter().map(|p| p.line).collect();
+    assert!([3, 5].iter().all(|line| told.contains(line)), "{problems:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let text =
+        "log = \"=loud=\"\n[sip]\nudp = \"127.0.0.1:5060\"\n[[route]]\nprefix = \"9\"\ntarget = \"127.0.0.1:5060\"\n";
+    let told: Vec<_> = read(text, &[]).expect_err("wrong").into_iter().map(|p| (p.line, p.message)).collect();
+    assert!(told[0].1.starts_with("\"=loud=\" is no filter of log lines"), "{told:?}");
+    assert_eq!(told[1], (6, "this route leads back to the switch itself".to_owned()));
+}
+
+#[test]
+fn ranges_of_agents_and_networks() {
+    let text = "[agent.\"0998-1001\"]\ncontact = \"sip:{agent}@127.0.0.1:5080\"\n[trunk.t]\naddresses = [\"127.0.0.0/8\", \"::1\"]\nnumbers = [\"4000\", \"2*\"]";
+    let settings = read(text, &[]).expect("reads");
+    assert_eq!(settings.agents.len(), 4);
+    assert_eq!(settings.agents["0999"].contact.as_deref(), Some("sip:0999@127.0.0.1:5080"));
+    let trunk = &settings.trunks["t"];
+    let from = |text: &str| text.parse::<IpAddr>().expect("an address");
+    assert!(trunk.serves(from("127.9.0.1"), "4000"));
+    assert!(trunk.serves(from("::1"), "2777"));
+    assert!(!trunk.serves(from("128.0.0.1"), "4000"));
+    assert!(!trunk.serves(from("127.0.0.1"), "4001"));
+}
+
+#[test]
+fn tls_needs_its_files() {
+    let text = "[sip]\ntls = [\"127.0.0.1:5061\", \"[::1]:5061\"]\nws = \"127.0.0.1:80\"\n";
+    let problems = read(text, &[("TRUNKLINE__SIP__WSS", "127.0.0.1:443")]).expect_err("no certificate");
+    let told: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(told, ["sip.tls needs a certificate", "TRUNKLINE__SIP__WSS: sip.wss needs a certificate"]);
+    let problems = read("[tls]\ncertificate = \"c.pem\"\n", &[]).expect_err("no key");
+    assert_eq!(problems[0].message, "\"key\" is missing");
+    let files = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    let settings = read(&format!("{text}{files}"), &[]).expect("reads");
+    let words: Vec<_> = settings.sip.listen().map(|(transport, _)| transport.via_name()).collect();
+    assert_eq!(words, ["TLS", "TLS", "WS"]);
+    assert_eq!(settings.tls.map(|tls| (tls.key, tls.client_ca)), Some(("k.pem".to_owned(), None)));
+}
