@@ -67,7 +67,7 @@ struct Source {
     banned: Option<(u64, i64)>,
 }
 
-/// What is known of sources. Bounded by [`MOST`].
+/// What is known of sources. Bounded by `MOST`.
 #[derive(Debug)]
 pub struct Guard {
     settings: Settings,
