@@ -182,7 +182,11 @@ impl Reader<'_> {
                     if let Verdict::Drop(why) = *verdict {
                         tracing::debug!(remote = %self.flow.remote, why, "message dropped");
                         self.deliver.counters.add(Figure::Malformed);
-                    } else if !self.deliver.hand_over(NetEvent::Message { verdict, flow: self.flow }).await {
+                    } else if !self
+                        .deliver
+                        .hand_over(NetEvent::Message { verdict, flow: self.flow, received: std::time::Instant::now() })
+                        .await
+                    {
                         return false;
                     }
                 }

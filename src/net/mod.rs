@@ -33,6 +33,8 @@ pub enum NetEvent {
         verdict: Box<Verdict>,
         /// The way it came. `local` of a stream's flow is the listening address that it belongs to, also where we connected.
         flow: Flow,
+        /// When it was received: how long it then waits tells whether the loop keeps up.
+        received: std::time::Instant,
     },
     /// A stream that carried something has closed, or could not be opened, or does not take what is sent.
     Broken {

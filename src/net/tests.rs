@@ -44,7 +44,7 @@ fn connect(net: &Net) -> TcpStream {
 /// The Call-ID of the next message and its flow.
 pub(super) fn message(events: &Receiver<NetEvent>) -> (String, Flow) {
     match events.recv_timeout(GUARD).unwrap() {
-        NetEvent::Message { verdict, flow } => match *verdict {
+        NetEvent::Message { verdict, flow, .. } => match *verdict {
             Verdict::Accept(message) => {
                 assert!(matches!(message.start, Start::Request { .. }));
                 (message.call_id().unwrap().to_owned(), flow)

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
@@ -65,7 +66,7 @@ fn take(bytes: &[u8], flow: Flow, deliver: &Sender<NetEvent>, counters: &Counter
         counters.add(Figure::Malformed);
         return true;
     }
-    match deliver.try_send(NetEvent::Message { verdict: Box::new(verdict), flow }) {
+    match deliver.try_send(NetEvent::Message { verdict: Box::new(verdict), flow, received: Instant::now() }) {
         Ok(()) => counters.add(Figure::Received),
         Err(TrySendError::Full(_)) => counters.add(Figure::DroppedIn),
         Err(TrySendError::Disconnected(_)) => return false,

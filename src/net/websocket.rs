@@ -126,7 +126,11 @@ impl Connection {
             return Ok(());
         }
         *first = None;
-        if !self.deliver.hand_over(NetEvent::Message { verdict, flow: self.flow }).await {
+        if !self
+            .deliver
+            .hand_over(NetEvent::Message { verdict, flow: self.flow, received: std::time::Instant::now() })
+            .await
+        {
             return Err(End::Ours(CloseCode::Away));
         }
         Ok(())

@@ -152,7 +152,10 @@ impl EventLoop {
         for _ in 0..BUDGET {
             let Some(event) = next(&mut self.parts.events) else { break };
             self.take(match event {
-                NetEvent::Message { verdict, flow } => Input::Sip { verdict, flow },
+                NetEvent::Message { verdict, flow, received } => {
+                    let waited_ns = u64::try_from(received.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    Input::Sip { verdict, flow, waited_ns }
+                }
                 NetEvent::Broken { flow } => Input::FlowBroken { flow },
             });
         }

@@ -6,6 +6,7 @@ pub mod endpoint;
 pub mod guard;
 mod invite;
 pub mod message;
+pub mod overload;
 pub mod registrar;
 pub mod transaction;
 pub mod trunk;

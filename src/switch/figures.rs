@@ -51,6 +51,8 @@ pub struct Figures {
     pub stranger_packets: u64,
     /// Requests that got no challenge because their source asked too often.
     pub slowed: u64,
+    /// New calls that got 503 because the loop was late.
+    pub shed: u64,
     /// Messages of banned sources.
     pub ignored: u64,
     /// Sources that were banned since the start.
@@ -82,6 +84,7 @@ impl Switch {
             wrong_answers: sip.wrong_answers,
             malformed: sip.malformed,
             slowed: sip.slowed,
+            shed: self.endpoint.shed(),
             ignored: sip.ignored,
             banned: sip.banned,
             bans: self.endpoint.bans(now).collect(),

@@ -17,6 +17,8 @@ pub enum Input {
         verdict: Box<Verdict>,
         /// The way it came.
         flow: Flow,
+        /// How long it has waited since it was received, nanoseconds.
+        waited_ns: u64,
     },
     /// A way to a peer is broken: a stream that closed, a peer that refuses datagrams.
     FlowBroken {

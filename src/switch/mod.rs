@@ -119,7 +119,10 @@ impl Switch {
     /// Takes one input.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::Sip { verdict, flow } => self.endpoint.handle_verdict(*verdict, flow, now),
+            Input::Sip { verdict, flow, waited_ns } => {
+                self.endpoint.handle_wait(waited_ns, now);
+                self.endpoint.handle_verdict(*verdict, flow, now);
+            }
             Input::FlowBroken { flow } => self.endpoint.handle_flow_broken(flow, now),
             Input::Media(report) => self.handle_media(report, now),
             Input::Leased(lease) => self.stock.put(lease),

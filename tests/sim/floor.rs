@@ -187,7 +187,7 @@ impl Floor {
                 if !matches!(verdict, Verdict::Accept(_)) {
                     self.wrong.push(format!("a phone's message is judged {verdict:?}"));
                 }
-                self.tell(Input::Sip { verdict: Box::new(verdict), flow });
+                self.tell(Input::Sip { verdict: Box::new(verdict), flow, waited_ns: 0 });
             }
             Happening::ToPhone { bytes, to } => {
                 if let Some(person) = self.numbers.get(&to).copied() {

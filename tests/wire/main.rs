@@ -15,6 +15,7 @@ mod hangups;
 mod ivr;
 mod kills;
 mod line;
+mod overload;
 mod pcap;
 mod phone;
 mod phones;

@@ -24,6 +24,7 @@ use super::digest::Authenticator;
 use super::guard::{Guard, Offence};
 use super::invite::Session;
 use super::message::{Message, Verdict};
+use super::overload::Overload;
 use super::registrar::{self, Registrar};
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
 use crate::id::LegId;
@@ -96,6 +97,7 @@ pub struct Endpoint {
     pub(in crate::sip) registrar: Registrar,
     authenticator: Authenticator,
     guard: Guard,
+    overload: Overload,
     pub(in crate::sip) sessions: BTreeMap<LegId, Session>,
     /// By Call-ID and our tag.
     pub(in crate::sip) dialogs: BTreeMap<(String, String), LegId>,
@@ -125,6 +127,7 @@ impl Endpoint {
             registrar: Registrar::new(settings.registrar.clone()),
             authenticator: Authenticator::new(settings.digest.clone(), key),
             guard: Guard::new(settings.guard),
+            overload: Overload::default(),
             settings,
             sessions: BTreeMap::new(),
             dialogs: BTreeMap::new(),
@@ -150,6 +153,23 @@ impl Endpoint {
     /// Whether new calls and OPTIONS get 503: a stop is under way, or the journal takes no more.
     pub fn set_refusing(&mut self, refusing: bool) {
         self.refusing = refusing;
+    }
+
+    /// Says how long the message that comes next has waited for its turn (nanoseconds): where that is too long for too long, new
+    /// calls get 503.
+    pub fn handle_wait(&mut self, waited_ns: u64, now: Now) {
+        let before = self.overload.sheds();
+        self.overload.handle_wait(waited_ns, now);
+        if self.overload.sheds() && !before {
+            let waited_ms = waited_ns / crate::time::MS;
+            tracing::warn!(waited_ms, "signalling is late: new calls get 503 until it has caught up");
+        }
+        self.transactions.set_shedding(self.overload.sheds());
+    }
+
+    /// Calls that were shed since the start.
+    pub fn shed(&self) -> u64 {
+        self.transactions.shed()
     }
 
     /// Takes a message as [`super::message::judge`] saw it.

@@ -52,6 +52,8 @@ pub struct Transactions {
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransactionEvent>,
     rng: ChaCha12Rng,
+    sheds: bool,
+    shed: u64,
 }
 
 impl Transactions {
@@ -64,7 +66,19 @@ impl Transactions {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             rng,
+            sheds: false,
+            shed: 0,
         }
+    }
+
+    /// Whether new calls get 503 without a transaction, because the loop is late. Repeats, and what belongs to a dialog, never do.
+    pub fn set_shedding(&mut self, sheds: bool) {
+        self.sheds = sheds;
+    }
+
+    /// How many calls were shed.
+    pub fn shed(&self) -> u64 {
+        self.shed
     }
 
     /// How many transactions are open (invariant 5: none outlives its call for longer than its timers).
@@ -113,7 +127,11 @@ impl Transactions {
             self.apply(&key, effects, None, now);
             return;
         }
-        if self.entries.len() >= MAX_TRANSACTIONS {
+        let is_new_call = || method == Method::Invite && !msg.to().is_ok_and(|to| to.tag().is_some());
+        if self.sheds && is_new_call() {
+            self.shed += 1;
+            self.refuse(&msg, 503, reason_phrase(503), source);
+        } else if self.entries.len() >= MAX_TRANSACTIONS {
             self.refuse(&msg, 503, reason_phrase(503), source);
         } else if method == Method::Cancel {
             self.handle_cancel(key, &msg, source, now);
