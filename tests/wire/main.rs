@@ -23,6 +23,7 @@ mod quality;
 mod queue;
 mod refusals;
 mod rtp;
+mod security;
 mod sipp;
 mod sipp_hotline;
 mod start;

@@ -254,6 +254,14 @@ impl Phone {
         answer
     }
 
+    /// Speaks of another phone's call as somebody does who has seen its Call-ID and nothing else.
+    pub fn pose_as(&mut self, other: &Self) {
+        self.begin("anybody");
+        self.call_id.clone_from(&other.call_id);
+        self.to += ";tag=guessed";
+        self.cseq = 1_000;
+    }
+
     /// Any request within the call; gives its final response, acknowledged where it is an INVITE's.
     pub fn within(&mut self, method: &str, extra: &str, body: &str) -> Text {
         let target = self.target.clone();
