@@ -93,7 +93,7 @@ fn from_the_clock() -> u64 {
 /// Tells a person how to take part.
 fn greet(sip: SocketAddr, http: Option<SocketAddr>) {
     println!("The demo floor is open: bots call and answer. Ctrl-C closes it.\n");
-    println!("  softphone  server {sip} (UDP or TCP), user 1001 or 1005, password demo");
+    println!("  softphone  server {sip} (UDP or TCP; TLS on the next port), user 1001 or 1005, password demo");
     println!("             registered, you are an agent, and calls ring at your phone");
     if let Some(http) = http {
         println!("  page       http://{http}/   token demo-admin (or $TRUNKLINE_ADMIN_TOKEN)");

@@ -157,7 +157,9 @@ impl Reader<'_> {
         }
         for key in ["tls", "wss"] {
             if table.has(key) && !root.has("tls") {
-                let hint = Some("set tls.certificate and tls.key to PEM files".to_owned());
+                let hint = Some(
+                    "set tls.certificate and tls.key to PEM files, or tls.self_signed = true for a try".to_owned(),
+                );
                 self.report.problem(table.place_of(key), format!("sip.{key} needs a certificate"), hint);
             }
         }
@@ -172,12 +174,22 @@ impl Reader<'_> {
 
     fn tls(&mut self, root: &mut Table<'_>) -> Option<TlsSettings> {
         let mut table = root.table("tls", &mut self.report)?;
-        let certificate = table.required("certificate", &mut self.report);
-        let key = table.required("key", &mut self.report);
+        let self_signed = table.boolean("self_signed", false, &mut self.report);
+        let named = table.has("certificate") || table.has("key");
+        let pair = if named || !self_signed {
+            let certificate = table.required("certificate", &mut self.report);
+            Some((certificate, table.required("key", &mut self.report)))
+        } else {
+            None
+        };
         let client_ca = table.string("client_ca", &mut self.report).map(|path| path.value);
         let trust = table.string("trust", &mut self.report).map(|path| path.value);
         table.finish(&mut self.report);
-        Some(TlsSettings { certificate: certificate?.value, key: key?.value, client_ca, trust })
+        let pair = match pair {
+            None => None,
+            Some((certificate, key)) => Some((certificate?.value, key?.value)),
+        };
+        Some(TlsSettings { pair, client_ca, trust })
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {

@@ -51,10 +51,9 @@ impl SipSettings {
 /// `[tls]`: PEM files, which are read at the start and again at SIGHUP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// Our certificate and those between it and its root.
-    pub certificate: String,
-    /// Its private key.
-    pub key: String,
+    /// Our certificate with those between it and its root, and its private key; one of our own making, kept in the data folder,
+    /// where not set.
+    pub pair: Option<(String, String)>,
     /// Who issues certificates of peers that connect; where set, a peer without one is refused.
     pub client_ca: Option<String>,
     /// Who issues certificates of peers that we connect to; the system's roots where not set.

@@ -10,6 +10,7 @@ mod deliver;
 mod handle;
 mod hub;
 mod outbox;
+mod self_signed;
 mod settings;
 mod sockets;
 mod tls;
@@ -18,6 +19,7 @@ mod websocket;
 
 pub use counters::{Counters, Figures};
 pub use handle::{Addresses, Net};
+pub use self_signed::self_signed;
 pub use settings::{Limits, NetError, NetSettings};
 pub use tls::{Tls, TlsError, TlsFiles};
 

@@ -40,6 +40,10 @@ pub enum TlsError {
     Issuer { setting: &'static str, path: PathBuf, source: rustls::Error },
     #[error("peers' certificates cannot be checked by {}: {source}; check tls.client_ca", path.display())]
     Verifier { path: PathBuf, source: VerifierBuilderError },
+    #[error("cannot write our own certificate to {}: {source}; check data_dir and its permissions", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("cannot make a certificate: {0}; name one in tls.certificate and tls.key")]
+    Making(rcgen::Error),
     #[error("TLS cannot be set up: {0}; please report this")]
     Provider(rustls::Error),
 }

@@ -151,13 +151,16 @@ fn restart(state: &State) -> Restart {
 }
 
 fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
-    let files = settings.tls.as_ref().map(|tls| TlsFiles {
-        certificate: (&tls.certificate).into(),
-        key: (&tls.key).into(),
-        client_ca: tls.client_ca.as_ref().map(PathBuf::from),
-        trust: tls.trust.as_ref().map(PathBuf::from),
-    });
-    files.map(Tls::open).transpose()
+    let Some(tls) = &settings.tls else { return Ok(None) };
+    let (certificate, key) = match &tls.pair {
+        Some((certificate, key)) => (certificate.into(), key.into()),
+        None => {
+            let addresses: BTreeSet<_> = settings.sip.listen().map(|(_, address)| address.ip()).collect();
+            crate::net::self_signed(&Path::new(&settings.data_dir).join("tls"), addresses)?
+        }
+    };
+    let (client_ca, trust) = (tls.client_ca.as_ref().map(PathBuf::from), tls.trust.as_ref().map(PathBuf::from));
+    Tls::open(TlsFiles { certificate, key, client_ca, trust }).map(Some)
 }
 
 fn passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {

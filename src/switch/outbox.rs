@@ -25,13 +25,15 @@ pub(super) struct Outbox {
     progress: JournalProgress,
     /// Effects that left before their entry was written.
     early: u64,
+    /// That is so now, and was told.
+    alarmed: bool,
 }
 
 impl Outbox {
     pub(super) fn new(next_seq: u64) -> Self {
         let before = next_seq.saturating_sub(1);
         let progress = JournalProgress { written: before, synced: before, ..JournalProgress::default() };
-        Self { entries: VecDeque::new(), held: VecDeque::new(), next_seq, progress, early: 0 }
+        Self { entries: VecDeque::new(), held: VecDeque::new(), next_seq, progress, early: 0, alarmed: false }
     }
 
     /// Writes an event down and gives its number.
@@ -54,6 +56,10 @@ impl Outbox {
 
     pub(super) fn handle_progress(&mut self, progress: JournalProgress) {
         self.progress = progress;
+        if self.alarmed && progress.written >= self.last_seq() {
+            self.alarmed = false;
+            tracing::warn!("the journal is written in time again");
+        }
     }
 
     pub(super) fn progress(&self) -> JournalProgress {
@@ -67,6 +73,13 @@ impl Outbox {
             if held.seq > written {
                 held.seq = 0;
                 self.early += 1;
+                if !std::mem::replace(&mut self.alarmed, true) {
+                    tracing::error!(
+                        written,
+                        "the journal is not written within {PATIENCE_MS} ms: calls pass, and a crash now would lose them; look at the \
+                         disk's and the machine's load"
+                    );
+                }
             }
         }
     }

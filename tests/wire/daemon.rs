@@ -67,6 +67,7 @@ impl Daemon {
         let mut variables = vec![
             ("TRUNKLINE__SIP__UDP".to_owned(), address(5060)),
             ("TRUNKLINE__SIP__TCP".to_owned(), address(5060)),
+            ("TRUNKLINE__SIP__TLS".to_owned(), address(5061)),
             ("TRUNKLINE__HTTP__LISTEN".to_owned(), address(8080)),
             ("TRUNKLINE__RTP__ADDRESS".to_owned(), host.to_string()),
             ("TRUNKLINE__DATA_DIR".to_owned(), data.path().join("data").display().to_string()),

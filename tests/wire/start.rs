@@ -61,6 +61,7 @@ fn ports_of_tcp_and_http_in_use_are_named_and_nothing_is_left_open() {
         let output = serve(&[
             ("TRUNKLINE__SIP__UDP", &free),
             ("TRUNKLINE__SIP__TCP", &free),
+            ("TRUNKLINE__SIP__TLS", &format!("{host}:5061")),
             ("TRUNKLINE__HTTP__LISTEN", &format!("{host}:8080")),
             ("TRUNKLINE__RTP__ADDRESS", &rtp),
             ("TRUNKLINE__DATA_DIR", &data),

@@ -85,5 +85,6 @@ fn tls_needs_its_files() {
     let settings = read(&format!("{text}{files}"), &[]).expect("reads");
     let words: Vec<_> = settings.sip.listen().map(|(transport, _)| transport.via_name()).collect();
     assert_eq!(words, ["TLS", "TLS", "WS"]);
-    assert_eq!(settings.tls.map(|tls| (tls.key, tls.client_ca)), Some(("k.pem".to_owned(), None)));
+    let pair = Some(("c.pem".to_owned(), "k.pem".to_owned()));
+    assert_eq!(settings.tls.map(|tls| (tls.pair, tls.client_ca)), Some((pair, None)));
 }
