@@ -55,6 +55,15 @@ pub(super) fn message(events: &Receiver<NetEvent>) -> (String, Flow) {
     }
 }
 
+/// Sends more than both sides' socket buffers can hold, and gives the next event.
+pub(super) fn overfill(net: &Net, events: &Receiver<NetEvent>, flow: Flow) -> NetEvent {
+    let told = (0..100_000).find_map(|_| {
+        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024] });
+        events.try_recv().ok()
+    });
+    told.unwrap_or_else(|| events.recv_timeout(GUARD).unwrap())
+}
+
 fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
@@ -178,13 +187,7 @@ fn a_peer_that_does_not_read_is_cut_off() {
     let mut phone = connect(&net);
     phone.write_all(options("one").as_bytes()).unwrap();
     let (_, flow) = message(&events);
-    // More than both sides' socket buffers can hold.
-    let broken = (0..100_000).find_map(|_| {
-        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024] });
-        events.try_recv().ok()
-    });
-    let broken = broken.or_else(|| events.recv_timeout(GUARD).ok());
-    assert_eq!(broken, Some(NetEvent::Broken { flow }));
+    assert_eq!(overfill(&net, &events, flow), NetEvent::Broken { flow });
 }
 
 #[test]

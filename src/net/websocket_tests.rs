@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use super::tests::{GUARD, HERE, message, options};
+use super::tests::{GUARD, HERE, message, options, overfill};
 use super::tls_tests::{self, Folder};
 use super::{Limits, Net, NetEvent, NetSettings};
 use crate::sip::message::MAX_MESSAGE;
@@ -171,13 +171,7 @@ fn a_peer_that_does_not_read_is_cut_off() {
     let mut phone = connect(&net);
     phone.send(Message::text(options("one"))).unwrap();
     let (_, flow) = message(&events);
-    // More than both sides' socket buffers can hold.
-    let broken = (0..100_000).find_map(|_| {
-        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024] });
-        events.try_recv().ok()
-    });
-    let broken = broken.or_else(|| events.recv_timeout(GUARD).ok());
-    assert_eq!(broken, Some(NetEvent::Broken { flow }));
+    assert_eq!(overfill(&net, &events, flow), NetEvent::Broken { flow });
 }
 
 #[test]

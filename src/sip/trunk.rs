@@ -57,10 +57,15 @@ pub struct Trunk {
 }
 
 impl Trunk {
+    /// Whether `source` is one of the trunk's, for whatever number.
+    pub fn has(&self, source: IpAddr) -> bool {
+        self.addresses.iter().any(|net| net.contains(source))
+    }
+
     /// Whether a request from `source` for `called` comes from this trunk. A source is a trunk for the listed numbers only;
     /// everything else from there is an endpoint and is challenged.
     pub fn serves(&self, source: IpAddr, called: &str) -> bool {
         let number = |n: &String| n.strip_suffix('*').map_or(n == called, |prefix| called.starts_with(prefix));
-        self.addresses.iter().any(|net| net.contains(source)) && self.numbers.iter().any(number)
+        self.has(source) && self.numbers.iter().any(number)
     }
 }

@@ -170,13 +170,9 @@ impl Switch {
 
     /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
     fn phone_of(&self, agent: &AgentId) -> Option<(Uri, Flow, bool)> {
-        use crate::sip::registrar::Qualification;
-        let registrar = self.endpoint.registrar();
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
-        let contacts = registrar.contacts(&aor);
-        let answers = |uri: &str| registrar.qualification(&aor, uri) != Some(Qualification::Unreachable);
-        let best = contacts.iter().find(|binding| answers(&binding.uri)).or(contacts.first());
+        let best = self.endpoint.registrar().best_contact(&aor);
         if let Some(binding) = best {
             return Some((binding.uri.parse().ok()?, binding.flow.parse().ok()?, nat));
         }

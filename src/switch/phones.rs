@@ -41,11 +41,7 @@ impl Switch {
     }
 
     fn follow_reach(&mut self, user: &str, now: Now) {
-        use crate::sip::registrar::Qualification::Unreachable;
-        let (registrar, aor) = (self.endpoint.registrar(), self.endpoint.aor(user));
-        let contacts = registrar.contacts(&aor);
-        let answers = |binding: &&Binding| registrar.qualification(&aor, &binding.uri) != Some(Unreachable);
-        let reachable = contacts.is_empty() || contacts.iter().any(answers);
+        let reachable = !self.endpoint.registrar().is_lost(&self.endpoint.aor(user));
         self.acd.handle(acd::Input::PhoneReach { agent: as_agent(user), reachable }, now);
     }
 

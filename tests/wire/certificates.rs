@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 
 /// Who issues certificates.
@@ -33,11 +34,7 @@ impl Issuer {
 
     /// A phone that trusts this issuer alone, with a certificate of its own where `own` says by whom.
     pub fn client(&self, own: Option<&Issuer>) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).expect("an issuer");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.expect("versions").with_root_certificates(roots);
+        let config = trusting_only(self.0.der().clone());
         Arc::new(match own.map(|own| own.issue("phone.example")) {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
@@ -56,13 +53,17 @@ impl Issuer {
     }
 }
 
-/// A phone that was told to trust one certificate.
+/// A phone that was told to trust one certificate, and has none of its own.
 pub fn trusting(pem: &str) -> Arc<ClientConfig> {
+    Arc::new(trusting_only(chain(pem).remove(0)).with_no_client_auth())
+}
+
+fn trusting_only(certificate: CertificateDer<'static>) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
-    roots.add(chain(pem).remove(0)).expect("a certificate");
+    roots.add(certificate).expect("a certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Arc::new(config.expect("versions").with_root_certificates(roots).with_no_client_auth())
+    config.expect("versions").with_root_certificates(roots)
 }
 
 fn chain(pem: &str) -> Vec<CertificateDer<'static>> {

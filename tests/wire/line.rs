@@ -1,7 +1,7 @@
 //! What a phone's raw text travels in: datagrams, TLS, a WebSocket.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use super::daemon::PATIENCE;
 use super::phone::Text;
-use super::way::cut;
+use super::way::{is_nothing_yet, read_message};
 
 /// How soon a look at the line is over; the patience of whoever waits is longer.
 const GLANCE: Option<Duration> = Some(Duration::from_millis(100));
@@ -67,21 +67,7 @@ impl Line for Stream {
 
     fn try_receive(&self) -> Option<Text> {
         let (stream, held) = &mut *self.0.borrow_mut();
-        if let Some(text) = cut(held) {
-            return Some(text);
-        }
-        let mut buf = [0; 8192];
-        match stream.read(&mut buf) {
-            Ok(length) => {
-                assert!(length > 0, "the stream was closed");
-                held.extend_from_slice(&buf[..length]);
-                cut(held)
-            }
-            Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-                None
-            }
-        }
+        read_message(stream, held)
     }
 }
 
@@ -97,7 +83,7 @@ impl Line for Frames {
             Ok(Message::Text(text)) => Some(Text(text.as_str().to_owned())),
             Ok(other) => panic!("a text frame, not {other:?}"),
             Err(tungstenite::Error::Io(error)) => {
-                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
+                assert!(is_nothing_yet(&error), "{error}");
                 None
             }
             Err(error) => panic!("{error}"),

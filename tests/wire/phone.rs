@@ -246,12 +246,8 @@ impl Phone {
 
     /// Another session within the call; gives the final response, acknowledged.
     pub fn modify(&mut self, attributes: &str) -> Text {
-        let (body, target) = (self.sdp(attributes), self.target.clone());
-        let invite = self.request("INVITE", &target, "", &body);
-        self.send(&invite);
-        let answer = self.expect("answer to re-INVITE", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1"));
-        self.ack();
-        answer
+        let body = self.sdp(attributes);
+        self.within("INVITE", "", &body)
     }
 
     /// Speaks of another phone's call as somebody does who has seen its Call-ID and nothing else.

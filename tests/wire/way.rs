@@ -44,23 +44,7 @@ impl Way {
                 let length = socket.recv(&mut buf).ok()?;
                 Some(Text(String::from_utf8_lossy(&buf[..length]).into_owned()))
             }
-            Self::Tcp(stream, held) => {
-                if let Some(text) = cut(held) {
-                    return Some(text);
-                }
-                let mut buf = [0; 65_536];
-                match stream.read(&mut buf) {
-                    Ok(length) => {
-                        assert!(length > 0, "the stream was closed");
-                        held.extend_from_slice(&buf[..length]);
-                        cut(held)
-                    }
-                    Err(error) => {
-                        assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
-                        None
-                    }
-                }
-            }
+            Self::Tcp(stream, held) => read_message(stream, held),
         }
     }
 
@@ -118,6 +102,30 @@ impl Way {
             .as_bytes(),
         );
         call_id
+    }
+}
+
+/// Whether a read only ended because nothing came, or because a signal came first.
+pub fn is_nothing_yet(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+/// The next message of a stream, if one comes within its time-out. A stream that ends is a failure.
+pub fn read_message(stream: &mut impl Read, held: &mut Vec<u8>) -> Option<Text> {
+    if let Some(text) = cut(held) {
+        return Some(text);
+    }
+    let mut buf = [0; 65_536];
+    match stream.read(&mut buf) {
+        Ok(length) => {
+            assert!(length > 0, "the stream was closed");
+            held.extend_from_slice(&buf[..length]);
+            cut(held)
+        }
+        Err(error) => {
+            assert!(is_nothing_yet(&error), "{error}");
+            None
+        }
     }
 }
 

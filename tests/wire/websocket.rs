@@ -9,6 +9,13 @@ use super::line::{self, Plug};
 use super::phone::Phone;
 use super::tls::{self, converse};
 
+/// A floor that browsers reach, and where.
+fn floor() -> (Daemon, SocketAddr) {
+    let host = own_address();
+    let server = SocketAddr::from((host, 8088));
+    (Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string())]), server)
+}
+
 fn agent(daemon: &Daemon, plug: Plug) -> Phone {
     let mut phone = Phone::over(plug, "1001", daemon.sip, 1_000.0);
     let accepted = phone.register("demo", 300);
@@ -27,9 +34,7 @@ fn until(daemon: &Daemon, state: &str) {
 
 #[test]
 fn a_browsers_phone_is_rung_over_its_websocket_and_gone_with_it() {
-    let host = own_address();
-    let server = SocketAddr::from((host, 8088));
-    let mut daemon = Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string())]);
+    let (mut daemon, server) = floor();
     let mut phone = agent(&daemon, line::websocket(server, None));
     converse(&daemon, &mut phone, "WS", ";transport=ws");
     // The page is closed: no call is sent there, long before an OPTIONS is due.
@@ -50,9 +55,7 @@ fn a_browsers_phone_is_rung_over_its_websocket_and_gone_with_it() {
 
 #[test]
 fn no_page_calls_as_the_trunk_whose_address_its_browser_has() {
-    let host = own_address();
-    let server = SocketAddr::from((host, 8088));
-    let mut daemon = Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string())]);
+    let (mut daemon, server) = floor();
     let mut phone = Phone::over(line::websocket(server, None), "13800138000", daemon.sip, 440.0);
     phone.invite("4001");
     let challenge = phone.expect("challenge to INVITE", |text| text.is("401"));
@@ -75,10 +78,8 @@ fn a_secure_websocket_is_one_within_tls() {
 
 #[test]
 fn lengths_that_lie_within_frames_are_refused_and_harm_nobody() {
-    let host = own_address();
-    let server = SocketAddr::from((host, 8088));
-    let mut daemon = Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string())]);
-    let plug = line::websocket(server, None);
+    let (mut daemon, server) = floor();
+    let (host, plug) = (daemon.host, line::websocket(server, None));
     let ask = |call_id: &str, lengths: &str| {
         plug.line.send(&format!(
             "OPTIONS sip:x@{host} SIP/2.0\r\nVia: SIP/2.0/WS {0};branch=z9hG4bK{call_id}\r\nFrom: <sip:a@{0}>;tag=f\r\n\

@@ -129,7 +129,7 @@ impl Endpoint {
     }
 
     fn is_trunk(&self, source: IpAddr) -> bool {
-        self.settings.trunks.values().any(|trunk| trunk.addresses.iter().any(|net| net.contains(source)))
+        self.settings.trunks.values().any(|trunk| trunk.has(source))
     }
 
     /// Who is ignored now.

@@ -274,7 +274,7 @@ fn word_of(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{PHONE, SWITCH, endpoint, flow, talk};
+    use super::super::testing::{PHONE, SWITCH, dial_to, endpoint, flow, talk};
     use super::*;
     use crate::sip::digest::Secret;
     use crate::sip::endpoint::{Admission, Registration};
@@ -296,17 +296,7 @@ mod tests {
         );
         while phone.poll_transmit().is_some() {}
         let leg = phone.next_leg();
-        let target: Uri = "sip:*71@127.0.0.1:5060".parse().unwrap();
-        let dial = Dial {
-            target,
-            flow: flow(PHONE, SWITCH),
-            from: "1001".into(),
-            name: None,
-            body: "v=0".into(),
-            carried: Carried::default(),
-            auto_answer: false,
-        };
-        phone.dial(leg, dial, now);
+        phone.dial(leg, dial_to("sip:*71@127.0.0.1:5060"), now);
         talk(&mut phone, &mut switch, now);
         let mut told = (Vec::new(), Vec::new());
         while let Some(event) = switch.poll_event() {
@@ -344,15 +334,7 @@ mod tests {
             let leg = phone.next_leg();
             let flow = Flow { transport, ..flow(PHONE, SWITCH) };
             let target = target.parse().unwrap();
-            let dial = Dial {
-                target,
-                flow,
-                from: "1".into(),
-                name: None,
-                body: String::new(),
-                carried: Carried::default(),
-                auto_answer: false,
-            };
+            let dial = Dial { target, flow, from: "1".into(), ..dial_to("sip:x@127.0.0.1") };
             phone.dial(leg, dial, Now::default());
             let sent = String::from_utf8(phone.poll_transmit().unwrap().payload).unwrap();
             let line = |name: &str| sent.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();

@@ -221,23 +221,14 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{PHONE, SWITCH, endpoint, flow, talk};
+    use super::super::testing::{dial_to, endpoint, talk};
     use super::*;
-    use crate::sip::endpoint::{Admission, Carried, Dial};
+    use crate::sip::endpoint::Admission;
 
     /// A phone in a call with the switch, and the switch's leg.
     fn call(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) -> LegId {
         let leg = phone.next_leg();
-        let dial = Dial {
-            target: "sip:4002@127.0.0.1:5060".parse().unwrap(),
-            flow: flow(PHONE, SWITCH),
-            from: "1001".into(),
-            name: None,
-            body: "v=0".into(),
-            carried: Carried::default(),
-            auto_answer: false,
-        };
-        phone.dial(leg, dial, now);
+        phone.dial(leg, dial_to("sip:4002@127.0.0.1:5060"), now);
         talk(phone, switch, now);
         let offered = std::iter::from_fn(|| switch.poll_event()).find_map(|event| match event {
             Event::Invited { leg, .. } => Some(leg),

@@ -1,7 +1,7 @@
 //! A phone and a switch that talk to each other without a network, for the tests of the acts.
 
 use crate::sip::digest::Secret;
-use crate::sip::endpoint::{Admission, Endpoint, Settings, User};
+use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Settings, User};
 use crate::sip::message::{Framing, judge};
 use crate::sip::transaction::{Flow, Transport};
 use crate::time::Now;
@@ -45,5 +45,18 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
         if let Some(sent) = to_phone {
             phone.handle_verdict(judge(&sent.payload, Framing::Datagram), flow(PHONE, SWITCH), now);
         }
+    }
+}
+
+/// A call of the phone's to the switch.
+pub(super) fn dial_to(target: &str) -> Dial {
+    Dial {
+        target: target.parse().unwrap(),
+        flow: flow(PHONE, SWITCH),
+        from: "1001".into(),
+        name: None,
+        body: "v=0".into(),
+        carried: Carried::default(),
+        auto_answer: false,
     }
 }

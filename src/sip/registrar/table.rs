@@ -113,6 +113,22 @@ impl Registrar {
         self.contacts.get(&(aor.to_owned(), uri.to_owned())).map(|contact| contact.qualification)
     }
 
+    /// The best contact of those that answer, as far as is known; else the best of all.
+    pub fn best_contact(&self, aor: &str) -> Option<&Binding> {
+        let contacts = self.contacts(aor);
+        contacts.iter().find(|binding| self.answers(binding)).or(contacts.first()).copied()
+    }
+
+    /// Whether an address of record has contacts and none of them answers.
+    pub fn is_lost(&self, aor: &str) -> bool {
+        let contacts = self.contacts(aor);
+        !contacts.is_empty() && !contacts.iter().any(|binding| self.answers(binding))
+    }
+
+    fn answers(&self, binding: &Binding) -> bool {
+        self.qualification(&binding.aor, &binding.uri) != Some(Qualification::Unreachable)
+    }
+
     /// Carries out a REGISTER, all of it or nothing.
     pub fn handle_register(&mut self, request: &RegisterRequest, now: Now) -> Result<Registered, RegisterError> {
         // What has expired by now must neither count nor be refreshed, whether or not its timeout was handled yet.
