@@ -17,6 +17,7 @@ mod readiness;
 mod recording;
 mod records;
 mod serve;
+mod trunks;
 
 pub use commands::{CommandSender, Replies, commands};
 pub use figures::{Figure, Figures, Kind};
@@ -31,7 +32,7 @@ use crate::id::{AgentId, QueueId};
 use crate::records::live::LiveFold;
 use crate::store::journal::Progress;
 use crate::store::{FollowStatus, Records, Tap};
-use crate::switch::Ban;
+use crate::switch::{Ban, TrunkStatus};
 
 /// What the API needs to know at its start.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct Handles {
     pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
     /// Who is ignored by the node, asked for each time; must not block.
     pub bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    /// The node's trunks, asked for each time; must not block.
+    pub trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
 }
 
 /// What every handler shares.
@@ -79,6 +82,7 @@ struct Shared {
     readiness: Readiness,
     figures: Box<dyn Fn() -> Figures + Send + Sync>,
     bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
     /// Ends the streams of events, which would never end by themselves.
     stopping: CancellationToken,
 }

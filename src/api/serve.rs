@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
-use super::{ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records};
+use super::{
+    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records, trunks,
+};
 use crate::store::Records;
 
 /// The longest body that is read, bytes.
@@ -111,6 +113,7 @@ pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> R
         readiness: handles.readiness,
         figures: handles.figures,
         bans: handles.bans,
+        trunks: handles.trunks,
         stopping: stopping.clone(),
     });
     let router = router(shared);
@@ -146,6 +149,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))
+        .route("/api/v1/trunks", get(trunks::trunks))
         .route("/api/v1/bans", get(bans::bans))
         .route("/api/v1/bans/{address}", delete(bans::lift))
         .route("/api/v1/events", get(events::events))

@@ -1,4 +1,4 @@
-//! Settings: one file with line and column, merged with the environment, every error at once.
+//! Settings: one file and the trunks beside it, with line and column, merged with the environment, every error at once.
 
 mod environment;
 mod floor;
@@ -10,4 +10,7 @@ pub use crate::sip::digest::Secret;
 pub use crate::sip::trunk::{Net, Trunk};
 pub use floor::Opening;
 pub use read::{load, load_partly};
-pub use settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};
+pub use settings::{
+    AccountSettings, AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings,
+    TlsSettings, TrunkSettings,
+};

@@ -5,22 +5,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::Secret;
 use super::environment::overlay;
-use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};
-use super::{Net, Secret, Trunk};
+use super::settings::{
+    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings, TrunkSettings,
+};
 use crate::dialplan::table::{At, Table, parse};
-use crate::dialplan::{Problem, Report, Source, expand_range};
+use crate::dialplan::{Problem, Report, Source, expand_range, suggest};
 use crate::sip::guard;
 
-/// Reads the settings, with `environment` as (name, value) pairs laid over them.
+/// Reads the settings and the files of trunks, with `environment` as (name, value) pairs laid over the settings.
 ///
 /// # Errors
-/// Every problem of the text and of the variables.
+/// Every problem of the texts and of the variables.
 pub fn load(
     source: &Source,
+    trunks: &[Source],
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Vec<Problem>> {
-    match load_partly(source, environment) {
+    match load_partly(source, trunks, environment) {
         (Some(settings), problems) if problems.is_empty() => Ok(settings),
         (_, problems) => Err(problems),
     }
@@ -29,6 +32,7 @@ pub fn load(
 /// The same for a checker, which goes on with what could be read; not to be run on while there are problems.
 pub fn load_partly(
     source: &Source,
+    trunks: &[Source],
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> (Option<Settings>, Vec<Problem>) {
     let mut environment: Vec<_> = environment.into_iter().collect();
@@ -36,15 +40,25 @@ pub fn load_partly(
     let mut report = Report::default();
     let file = report.add_source(source.clone());
     let mut document = parse(&source.text, file, &mut report);
+    let trunks: Vec<_> = trunks
+        .iter()
+        .map(|source| {
+            let file = report.add_source(source.clone());
+            (parse(&source.text, file, &mut report), file)
+        })
+        .collect();
     if !report.is_empty() {
         return (None, report.into_problems());
     }
     overlay(document.get_mut(), &environment, &mut report);
     let mut root = Table::new(document.get_ref(), 0..0, file);
+    let mut trunks: Vec<_> =
+        trunks.iter().map(|(document, file)| Table::new(document.get_ref(), 0..0, *file)).collect();
     let mut reader = Reader { environment: &environment, demo: false, report };
-    let settings = reader.settings(&mut root);
+    let settings = reader.settings(&mut root, &mut trunks);
     let mut report = reader.report;
     root.finish(&mut report);
+    trunks.into_iter().for_each(|table| table.finish(&mut report));
     (Some(settings), report.into_problems())
 }
 
@@ -55,12 +69,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn settings(&mut self, root: &mut Table<'_>) -> Settings {
+    fn settings(&mut self, root: &mut Table<'_>, trunk_files: &mut [Table<'_>]) -> Settings {
         self.demo = root.boolean("demo", false, &mut self.report);
         let dialplans = self.texts(root, "dialplans", "dialplans");
         let (dscp_sip, dscp_rtp) = self.dscp(root);
         let (api_token_env, api_token) = self.api(root);
         let sip = self.sip(root);
+        let own: Vec<SocketAddr> = sip.listen().map(|(_, address)| address).collect();
+        let mut trunks = BTreeMap::new();
+        self.trunks(root, &own, &mut trunks);
+        for file in trunk_files {
+            self.trunks(file, &own, &mut trunks);
+        }
         Settings {
             demo: self.demo,
             data_dir: self.text(root, "data_dir", "var"),
@@ -77,9 +97,9 @@ impl Reader<'_> {
             guard: self.guard(root),
             api_token,
             api_token_env,
-            trunks: self.trunks(root),
             agents: self.agents(root),
-            routes: self.routes(root, &sip.udp),
+            routes: self.routes(root, &sip.udp, &trunks),
+            trunks,
             sip,
         }
     }
@@ -262,22 +282,6 @@ impl Reader<'_> {
         self.environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| Secret::new(value))
     }
 
-    fn trunks(&mut self, root: &mut Table<'_>) -> BTreeMap<String, Trunk> {
-        let mut trunks = BTreeMap::new();
-        for (name, mut table) in root.named("trunk", &mut self.report) {
-            let place = table.place_of("addresses");
-            let addresses: Vec<Net> = self.list(&mut table, "addresses", "a network such as \"192.0.2.0/24\"");
-            if self.demo && addresses.iter().any(|net| !net.is_loopback()) {
-                self.report.problem(place, "the demo floor takes calls from loopback addresses only", None);
-            }
-            let numbers = table.strings("numbers", &mut self.report).into_iter().map(|number| number.value).collect();
-            let nat = table.boolean("nat", false, &mut self.report);
-            table.finish(&mut self.report);
-            trunks.insert(name, Trunk { addresses, numbers, nat });
-        }
-        trunks
-    }
-
     fn agents(&mut self, root: &mut Table<'_>) -> BTreeMap<String, AgentSettings> {
         let mut agents = BTreeMap::new();
         for (name, mut table) in root.named("agent", &mut self.report) {
@@ -331,24 +335,66 @@ impl Reader<'_> {
         plain.or(file.map(|file| SecretSource::File(file.value)))
     }
 
-    fn routes(&mut self, root: &mut Table<'_>, own: &[SocketAddr]) -> Vec<RouteSettings> {
+    fn routes(
+        &mut self,
+        root: &mut Table<'_>,
+        own: &[SocketAddr],
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Vec<RouteSettings> {
         let mut routes = Vec::new();
         for mut table in root.tables("route", &mut self.report) {
             let prefix = table.required("prefix", &mut self.report);
-            let target = table.required("target", &mut self.report);
-            let place = table.place_of("target");
-            let target = target.and_then(|text| self.one(text, "an address with port such as \"127.0.0.1:5080\""));
-            if target.is_some_and(|target| own.contains(&target)) {
-                self.report.problem(place, "this route leads back to the switch itself", None);
-            }
+            let to = self.route_to(&mut table, own, trunks);
+            let strip = table.integer("strip", 0..33, 0, &mut self.report) as usize;
             let record = table.boolean("record", false, &mut self.report);
+            let by_trunk = matches!(to, Some(RouteTo::Trunks(_)));
+            let agents = table.boolean("agents", true, &mut self.report);
+            let from_trunks = self.trunk_names(&mut table, "from_trunks", trunks);
+            // What a trunk may call at all is listed with it; from there to another trunk only by name.
+            let from_trunks = if by_trunk { from_trunks } else { trunks.keys().cloned().collect() };
             table.finish(&mut self.report);
-            if let (Some(prefix), Some(target)) = (prefix, target) {
-                routes.push(RouteSettings { prefix: prefix.value, target, record });
+            if let (Some(prefix), Some(to)) = (prefix, to) {
+                routes.push(RouteSettings { prefix: prefix.value, to, strip, agents, from_trunks, record });
             }
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         routes
+    }
+
+    fn route_to(
+        &mut self,
+        table: &mut Table<'_>,
+        own: &[SocketAddr],
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Option<RouteTo> {
+        let place = table.place_of("target");
+        let names = self.trunk_names(table, "trunks", trunks);
+        if table.has("trunks") {
+            if table.string("target", &mut self.report).is_some() {
+                self.report.problem(place, "a route has a target or trunks, not both", None);
+            }
+            return Some(RouteTo::Trunks(names));
+        }
+        let target = table.required("target", &mut self.report)?;
+        let target = self.one(target, "an address with port such as \"127.0.0.1:5080\"")?;
+        if own.contains(&target) {
+            self.report.problem(place, "this route leads back to the switch itself", None);
+        }
+        Some(RouteTo::Address(target))
+    }
+
+    fn trunk_names(
+        &mut self,
+        table: &mut Table<'_>,
+        key: &'static str,
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Vec<String> {
+        let names = table.strings(key, &mut self.report);
+        for name in names.iter().filter(|name| !trunks.contains_key(&name.value)) {
+            let hint = suggest(&name.value, trunks.keys().map(String::as_str));
+            self.report.problem(name.place, format!("there is no trunk \"{}\"", name.value), hint);
+        }
+        names.into_iter().map(|name| name.value).collect()
     }
 }
 
@@ -359,6 +405,8 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
     let pair = first.checked_add(first % 2)?.checked_add(1)?;
     (first >= 1024 && pair <= last).then_some(first..=last)
 }
+
+mod trunks;
 
 #[cfg(test)]
 mod tests;

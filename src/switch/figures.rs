@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ban, Switch};
+use super::{Ban, Switch, TrunkStatus};
 use crate::time::Now;
 
 /// Counters of the switch's own.
@@ -59,6 +59,8 @@ pub struct Figures {
     pub banned: u64,
     /// Who is ignored now.
     pub bans: Vec<Ban>,
+    /// Trunks as they stand.
+    pub trunks: Vec<TrunkStatus>,
     /// The last journal entry.
     pub journal_seq: u64,
 }
@@ -88,6 +90,7 @@ impl Switch {
             ignored: sip.ignored,
             banned: sip.banned,
             bans: self.endpoint.bans(now).collect(),
+            trunks: self.endpoint.trunks(),
             early_effects: self.outbox.early(),
             stranger_packets: self.counts.strangers,
             journal_seq: self.outbox.last_seq(),

@@ -53,6 +53,7 @@ impl Floor {
             commands: sender,
             follow: follower.status().clone(),
             readiness: readiness.clone(),
+            trunks: Box::new(Vec::new),
             bans: Box::new(|| vec![Ban { address: [192, 0, 2, 7].into(), until_ms: 0 }]),
             figures: Box::new(|| {
                 let mut figures = Figures::default();

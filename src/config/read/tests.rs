@@ -4,7 +4,7 @@ use super::*;
 
 fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
     let environment = environment.iter().map(|(n, v)| (n.to_string(), v.to_string()));
-    load(&Source { file: "c.toml".into(), text: text.into() }, environment)
+    load(&Source { file: "c.toml".into(), text: text.into() }, &[], environment)
 }
 
 #[test]
@@ -65,12 +65,12 @@ fn ranges_of_agents_and_networks() {
     let settings = read(text, &[]).expect("reads");
     assert_eq!(settings.agents.len(), 4);
     assert_eq!(settings.agents["0999"].contact.as_deref(), Some("sip:0999@127.0.0.1:5080"));
-    let trunk = &settings.trunks["t"];
+    let trunk = &settings.trunks["t"].sip;
     let from = |text: &str| text.parse::<IpAddr>().expect("an address");
-    assert!(trunk.serves(from("127.9.0.1"), "4000"));
-    assert!(trunk.serves(from("::1"), "2777"));
-    assert!(!trunk.serves(from("128.0.0.1"), "4000"));
-    assert!(!trunk.serves(from("127.0.0.1"), "4001"));
+    assert!(trunk.has(from("127.9.0.1")) && trunk.may_call("4000"));
+    assert!(trunk.has(from("::1")) && trunk.may_call("2777"));
+    assert!(!trunk.has(from("128.0.0.1")));
+    assert!(!trunk.may_call("4001"));
 }
 
 #[test]

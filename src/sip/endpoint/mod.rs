@@ -9,11 +9,13 @@ mod event;
 mod registration;
 mod requests;
 mod settings;
+mod trunks;
 
 pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
+pub use trunks::{TrunkCall, TrunkStatus};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,7 +29,7 @@ use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
-use crate::id::LegId;
+use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
@@ -52,6 +54,8 @@ pub(in crate::sip) enum Purpose {
     Refresh(LegId),
     /// Our OPTIONS to a contact.
     Qualify { aor: String, uri: String },
+    /// Our OPTIONS to a target of a trunk, by its place in the list.
+    Probe(TrunkId, usize),
     /// Our REGISTER for the registration of this name.
     Registering(String),
 }
@@ -67,6 +71,8 @@ pub(in crate::sip) enum Timer {
     Refresh(LegId),
     /// When to try the next way of a call, because the present one says nothing.
     WayPatience(LegId),
+    /// When to ask a trunk's target again, or no longer to wait for its answer.
+    Probe(TrunkId, usize),
     /// When to register again, by the registration's name.
     Register(String),
 }
@@ -108,6 +114,7 @@ pub struct Endpoint {
     pub(in crate::sip) events: VecDeque<Event>,
     pub(in crate::sip) counts: Counts,
     registrations: registration::Registrations,
+    trunks: BTreeMap<TrunkId, trunks::State>,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
     pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
@@ -130,7 +137,6 @@ impl Endpoint {
             authenticator: Authenticator::new(settings.digest.clone(), key),
             guard: Guard::new(settings.guard),
             overload: Overload::default(),
-            settings,
             sessions: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             purposes: BTreeMap::new(),
@@ -138,6 +144,8 @@ impl Endpoint {
             events: VecDeque::new(),
             counts: Counts::default(),
             registrations: Default::default(),
+            trunks: settings.trunks.iter().map(|(id, trunk)| (id.clone(), trunks::State::of(trunk))).collect(),
+            settings,
             given_up: VecDeque::new(),
             rng,
             boot,
@@ -209,6 +217,7 @@ impl Endpoint {
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
                 Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
                 Timer::WayPatience(leg) => self.handle_way_patience_over(leg, now),
+                Timer::Probe(trunk, target) => self.probe(&trunk, target, now),
                 Timer::Register(name) => self.send_register(&name, now),
             }
         }
@@ -303,6 +312,7 @@ impl Endpoint {
                 self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
             }
+            Purpose::Probe(trunk, target) if code >= 200 => self.handle_probe_answer(&trunk, target, code, now),
             Purpose::Registering(name) if code >= 200 => self.handle_register_response(&name, msg, now),
             _ => {}
         }
@@ -319,6 +329,7 @@ impl Endpoint {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);
             }
+            Some(Purpose::Probe(trunk, target)) => self.handle_probe_silence(&trunk, target, now),
             Some(Purpose::Registering(name)) => self.handle_register_silence(&name, why.code, now),
             None => {}
         }

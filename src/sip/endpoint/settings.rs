@@ -68,6 +68,13 @@ impl Settings {
         }
     }
 
+    /// What proves a user, or a trunk that proves itself by a password.
+    pub(super) fn password_of(&self, name: &str) -> Option<&Secret> {
+        let of_trunk = |trunk: &Trunk| trunk.inbound.as_ref().is_some_and(|(user, _)| user == name);
+        let trunk = || self.trunks.values().find(|trunk| of_trunk(trunk)).and_then(|trunk| trunk.inbound.as_ref());
+        self.users.get(name).map(|user| &user.password).or_else(|| trunk().map(|(_, password)| password))
+    }
+
     /// The way to `remote` from the first of our addresses that fits it.
     pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
         let fits = |own: &(Transport, SocketAddr)| own.0 == transport && own.1.is_ipv4() == remote.is_ipv4();
