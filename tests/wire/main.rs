@@ -31,5 +31,6 @@ mod stop;
 mod tls;
 mod tone;
 mod torture;
+mod trunks;
 mod way;
 mod websocket;
