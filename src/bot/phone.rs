@@ -91,6 +91,7 @@ impl Phone {
             digest: Default::default(),
             md5_only: Vec::new(),
             session_expires_s: 1_800,
+            max_calls_per_user: u32::MAX,
             guard: Default::default(),
             registrar: Default::default(),
             listen: vec![(Transport::Udp, local)],
@@ -157,7 +158,7 @@ impl Phone {
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
         let dial = Dial {
-            ways: vec![Way { target, flow }],
+            ways: vec![Way { target, flow, routes: Vec::new() }],
             patience_ms: 0,
             from: from.to_owned(),
             name: None,
@@ -167,6 +168,7 @@ impl Phone {
             body: sound.offer(),
             carried: Carried::default(),
             auto_answer: false,
+            nat: false,
         };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });

@@ -169,6 +169,8 @@ impl Reader<'_> {
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
             qualify_ms: table.duration("qualify", &mut self.report),
             session_expires_ms: table.duration("session_expires", &mut self.report),
+            max_contacts: table.integer("max_contacts", 1..101, 10, &mut self.report) as u32,
+            max_calls_per_user: table.integer("max_calls_per_user", 1..10_001, 10, &mut self.report) as u32,
         };
         if sip.session_expires_ms.is_some_and(|ms| ms > 0 && ms < 90_000) {
             let place = table.place;

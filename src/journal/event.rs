@@ -209,8 +209,21 @@ pub enum Event {
     QualityMeasured { call: CallId, leg: LegId, mos: Option<f32>, loss: f32, jitter_ms: f32 },
     /// The call ended, once.
     CallEnded { call: CallId, by: HangupBy, cause: Cause, disposition: String },
-    /// A contact was bound, refreshed or (with `expires_ms` in the past) removed; `q` is its preference in thousandths.
-    BindingChanged { aor: String, contact: String, flow: String, call_id: String, cseq: u32, expires_ms: i64, q: u16 },
+    /// A contact was bound, refreshed or (with `expires_ms` in the past) removed; `q` is its preference in thousandths,
+    /// `path` the proxies before it, `instance` the phone and its way where it registers by Outbound.
+    BindingChanged {
+        aor: String,
+        contact: String,
+        flow: String,
+        call_id: String,
+        cseq: u32,
+        expires_ms: i64,
+        q: u16,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        path: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+    },
 }
 
 impl Event {

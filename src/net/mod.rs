@@ -13,6 +13,7 @@ mod outbox;
 mod self_signed;
 mod settings;
 mod sockets;
+mod stun;
 mod tls;
 mod udp;
 mod websocket;

@@ -10,6 +10,7 @@ use rustix::fd::OwnedFd;
 
 use super::NetEvent;
 use super::counters::{Counters, Figure};
+use super::stun::is_stun;
 use crate::sip::message::{Framing, Verdict, judge};
 use crate::sip::transaction::{Flow, Transport};
 
@@ -46,6 +47,13 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, deliver: &Sende
                     break;
                 }
             };
+            if is_stun(&buffer[..length]) {
+                if let Some(answer) = super::stun::answer(&buffer[..length], remote) {
+                    // Lost like any datagram: the phone asks again.
+                    let _ = socket.send_to(&answer, remote);
+                }
+                continue;
+            }
             let flow = Flow { transport: Transport::Udp, local, remote };
             if !take(&buffer[..length], flow, deliver, counters) {
                 return;

@@ -144,6 +144,8 @@ fn restart(state: &State) -> Restart {
         updated_wall_ms: binding.updated_ms,
         q: binding.q,
         flow: binding.flow.clone(),
+        path: binding.path.clone(),
+        instance: binding.instance.clone(),
     };
     Restart {
         boot: folds.boot() + 1,

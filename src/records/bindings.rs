@@ -21,6 +21,12 @@ pub struct Binding {
     pub updated_ms: i64,
     /// Preference in thousandths.
     pub q: u16,
+    /// The proxies before the phone, nearest to us first.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// The phone and which of its ways this is.
+    #[serde(default)]
+    pub instance: Option<String>,
 }
 
 /// Bindings by address of record and contact.
@@ -39,7 +45,10 @@ impl BindingsFold {
 
     /// Folds one entry. A binding that was removed, or had expired when it was journalled, is gone.
     pub fn handle_entry(&mut self, entry: &Entry) {
-        let Event::BindingChanged { aor, contact, flow, call_id, cseq, expires_ms, q } = &entry.event else { return };
+        let Event::BindingChanged { aor, contact, flow, call_id, cseq, expires_ms, q, path, instance } = &entry.event
+        else {
+            return;
+        };
         let contacts = self.bindings.entry(aor.clone()).or_default();
         // Whoever has expired goes with the next change, so that phones with ever new contacts do not pile up.
         contacts.retain(|_, binding| binding.expires_ms > entry.wall_ms);
@@ -51,6 +60,8 @@ impl BindingsFold {
                 expires_ms: *expires_ms,
                 updated_ms: entry.wall_ms,
                 q: *q,
+                path: path.clone(),
+                instance: instance.clone(),
             };
             contacts.insert(contact.clone(), binding);
         } else {
@@ -68,7 +79,17 @@ mod tests {
 
     fn bind(fold: &mut BindingsFold, wall_ms: i64, contact: &str, expires_ms: i64) {
         let (aor, flow, call_id) = ("sip:1001@x".into(), "udp:127.0.0.1:5080".into(), "c".into());
-        let event = Event::BindingChanged { aor, contact: contact.into(), flow, call_id, cseq: 1, expires_ms, q: 1000 };
+        let event = Event::BindingChanged {
+            aor,
+            contact: contact.into(),
+            flow,
+            call_id,
+            cseq: 1,
+            expires_ms,
+            q: 1000,
+            path: vec![],
+            instance: None,
+        };
         fold.handle_entry(&Entry { seq: 1, wall_ms, event });
     }
 

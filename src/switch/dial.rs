@@ -127,16 +127,15 @@ impl Switch {
     }
 
     fn dial_agent(&mut self, call: CallId, leg: LegId, agent: &AgentId, now: Now) -> Result<(), Cause> {
-        let (target, flow, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
+        let (way, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), flow, nat, None)?;
+        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), way.flow, nat, None)?;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let (from, domain) = shown_to_phones(cell);
         let carried = cell.carried.clone();
-        let ways = vec![Way { target, flow }];
         let dial = Dial {
-            ways,
+            ways: vec![way],
             patience_ms: 0,
             from,
             name,
@@ -146,6 +145,7 @@ impl Switch {
             body,
             carried,
             auto_answer,
+            nat,
         };
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -183,7 +183,7 @@ impl Switch {
         let called = cell.onward.as_ref().map(|onward| onward.called.as_str());
         let target = Uri::sip(called, &host, Some(address.port()));
         let dial = Dial {
-            ways: vec![Way { target, flow }],
+            ways: vec![Way { target, flow, routes: Vec::new() }],
             patience_ms: 0,
             from: cell.number.clone(),
             name: None,
@@ -193,6 +193,7 @@ impl Switch {
             body,
             carried: cell.carried.clone(),
             auto_answer: false,
+            nat: false,
         };
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -264,16 +265,17 @@ impl Switch {
     }
 
     /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
-    fn phone_of(&self, agent: &AgentId) -> Option<(Uri, Flow, bool)> {
+    fn phone_of(&self, agent: &AgentId) -> Option<(Way, bool)> {
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);
         if let Some(binding) = best {
-            return Some((binding.uri.parse().ok()?, binding.flow.parse().ok()?, nat));
+            let (target, flow) = (binding.uri.parse().ok()?, binding.flow.parse().ok()?);
+            return Some((Way { target, flow, routes: binding.path.clone() }, nat));
         }
         let target: Uri = self.settings.static_contacts.get(agent)?.parse().ok()?;
         let flow = self.settings.sip.way_of(&target)?;
-        Some((target, flow, nat))
+        Some((Way { target, flow, routes: Vec::new() }, nat))
     }
 
     /// The queue in which a call waits: what the agent reads on the phone beside the number.

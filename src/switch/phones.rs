@@ -96,9 +96,13 @@ fn changed(binding: Binding) -> Event {
         cseq: binding.cseq,
         expires_ms: binding.expires_wall_ms,
         q: binding.q,
+        path: binding.path,
+        instance: binding.instance,
     }
 }
 
 fn removed(aor: String, contact: String) -> Event {
-    Event::BindingChanged { aor, contact, flow: String::new(), call_id: String::new(), cseq: 0, expires_ms: 0, q: 0 }
+    let none = String::new;
+    let (flow, call_id, path) = (none(), none(), Vec::new());
+    Event::BindingChanged { aor, contact, flow, call_id, cseq: 0, expires_ms: 0, q: 0, path, instance: None }
 }

@@ -57,6 +57,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         digest: digest::Settings::default(),
         md5_only: Vec::new(),
         session_expires_s: 1_800,
+        max_calls_per_user: 10,
         guard: Default::default(),
         registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],
@@ -152,5 +153,7 @@ pub fn binding(aor: &str, uri: &str, folded: &Folded) -> Binding {
         updated_wall_ms: 0,
         q: 1_000,
         flow: folded.flow.clone(),
+        path: Vec::new(),
+        instance: None,
     }
 }

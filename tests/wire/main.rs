@@ -22,6 +22,7 @@ mod phones;
 mod quality;
 mod queue;
 mod refusals;
+mod registrar;
 mod rtp;
 mod security;
 mod sipp;

@@ -42,6 +42,8 @@ impl Text {
 /// One phone with one call at a time.
 pub struct Phone {
     pub user: String,
+    /// What follows the address in its Contact.
+    pub contact: &'static str,
     /// The Max-Forwards of its requests.
     pub hops: u32,
     pub ear: Ear,
@@ -66,6 +68,7 @@ impl Phone {
         let none = String::new;
         Self {
             user: user.to_owned(),
+            contact: "",
             hops: 70,
             ear: Ear::open(host, hz),
             plug,
@@ -129,7 +132,7 @@ impl Phone {
         let kind = if typed { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{6} {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
-             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {8}\r\nContact: <sip:{4}@{0}{7}>\r\n{extra}{kind}\
+             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {8}\r\nContact: <sip:{4}@{0}{7}>{9}\r\n{extra}{kind}\
              Content-Length: {5}\r\n\r\n{body}",
             self.plug.name,
             self.from,
@@ -139,7 +142,8 @@ impl Phone {
             body.len(),
             self.plug.via,
             self.plug.parameter,
-            self.hops
+            self.hops,
+            self.contact
         )
     }
 
@@ -153,9 +157,13 @@ impl Phone {
 
     /// Registers with the password, for `expires` seconds; gives the last response.
     pub fn register(&mut self, password: &str, expires: u32) -> Text {
+        self.register_with(password, &format!("Expires: {expires}\r\n"))
+    }
+
+    /// The same with header lines of the test's own.
+    pub fn register_with(&mut self, password: &str, extra: &str) -> Text {
         let challenge = self.challenge_to_register();
         let uri = format!("sip:{}", self.server);
-        let extra = format!("Expires: {expires}\r\n");
         let answer = answer(&challenge, &self.user, password, "REGISTER", &uri);
         self.register_again(&uri, &format!("{extra}Authorization: {answer}\r\n"))
     }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod event;
+mod phones;
 mod registration;
 mod requests;
 mod settings;
@@ -115,6 +116,8 @@ pub struct Endpoint {
     pub(in crate::sip) counts: Counts,
     registrations: registration::Registrations,
     trunks: BTreeMap<TrunkId, trunks::State>,
+    /// Calls that each user's phones have placed.
+    user_calls: BTreeMap<String, u32>,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
     pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
@@ -145,6 +148,7 @@ impl Endpoint {
             counts: Counts::default(),
             registrations: Default::default(),
             trunks: settings.trunks.iter().map(|(id, trunk)| (id.clone(), trunks::State::of(trunk))).collect(),
+            user_calls: BTreeMap::new(),
             settings,
             given_up: VecDeque::new(),
             rng,
@@ -200,11 +204,10 @@ impl Endpoint {
     pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
         self.transactions.handle_transport_error(flow);
         self.drain_transactions(now);
-        if !flow.transport.can_be_opened() {
-            let gone = flow.to_string();
-            self.registrar.handle_ways_gone(|flow| *flow == gone);
-            self.drain_registrar(now);
-        }
+        let (gone, opened) = (flow.to_string(), flow.transport.can_be_opened());
+        // A browser, and a phone that says so by Outbound, is reached over the connection that it opened, and by no other.
+        self.registrar.handle_ways_gone(|bound| bound.flow == gone && (!opened || bound.instance.is_some()));
+        self.drain_registrar(now);
     }
 
     /// Acts on every deadline that has passed.
@@ -251,7 +254,11 @@ impl Endpoint {
     pub fn restore_bindings(&mut self, bindings: impl IntoIterator<Item = registrar::Binding>, now: Now) {
         self.registrar.restore(bindings, now);
         // The connections of the last run are closed, and no browser can be called back.
-        let gone = |flow: &str| flow.parse::<Flow>().is_ok_and(|flow| !flow.transport.can_be_opened());
+        let stream = |flow: &Flow| flow.transport != super::transaction::Transport::Udp;
+        let gone = |bound: &registrar::Binding| {
+            let flow = bound.flow.parse::<Flow>();
+            flow.is_ok_and(|flow| !flow.transport.can_be_opened() || stream(&flow) && bound.instance.is_some())
+        };
         self.registrar.handle_ways_gone(gone);
         self.drain_registrar(now);
     }
@@ -356,7 +363,7 @@ impl Endpoint {
                         reachable: false,
                     });
                 }
-                registrar::Event::Qualify { aor, uri, flow } => self.qualify(aor, uri, &flow, now),
+                registrar::Event::Qualify { aor, uri, flow, path } => self.qualify(aor, uri, &flow, &path, now),
                 registrar::Event::Refreshed { .. } => {}
             }
         }

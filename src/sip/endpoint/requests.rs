@@ -1,10 +1,10 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
 use super::admission::Admitted;
-use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Identity, Invite, Purpose, SUPPORTED};
+use super::{ACCEPT, ALLOW, Carried, Endpoint, Event, Identity, Invite, Purpose, SUPPORTED};
 use crate::id::LegId;
+use crate::sip::invite::Counted;
 use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
-use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
@@ -81,19 +81,23 @@ impl Endpoint {
             return;
         }
         let Some(body) = self.session_body(&key, &msg, now) else { return };
-        if let Identity::Trunk(trunk) = &admitted.identity
-            && self.enter_trunk(trunk, false, now).is_err()
-        {
-            return self.reply(&key, &msg, 503, now);
-        }
+        let counted = match &admitted.identity {
+            Identity::Trunk(trunk) if self.enter_trunk(trunk, false, now).is_err() => {
+                return self.reply(&key, &msg, 503, now);
+            }
+            Identity::Trunk(trunk) => Some(Counted::Trunk(trunk.clone(), false)),
+            Identity::User(user) if !self.enter_user(user) => return self.reply(&key, &msg, 486, now),
+            Identity::User(user) => Some(Counted::User(user.clone())),
+            Identity::Anyone => None,
+        };
         let Admitted { identity, nat, called, caller, diverted } = admitted;
         let leg = self.next_leg();
         let user_to_user = msg.header_all("User-to-User").map(str::to_owned).collect();
         let carried = Carried { hops, user_to_user, name: caller.name, private: caller.private, diverted };
         self.purposes.insert(key.clone(), Purpose::Offered(leg));
-        self.take_offer(leg, key, msg, flow);
-        if let Identity::Trunk(trunk) = &identity {
-            self.set_trunk(leg, trunk.clone(), false);
+        self.take_offer(leg, key, msg, flow, nat);
+        if let Some(counted) = counted {
+            self.count(leg, counted);
         }
         let invite = Invite { identity, caller: caller.number, called, body, flow, nat, carried };
         self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
@@ -130,105 +134,6 @@ impl Endpoint {
             .with("Accept-Language", "en, zh")
             .with("Supported", SUPPORTED);
         self.respond(key, response, now);
-    }
-
-    fn handle_register(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
-        if self.refusing {
-            return self.reply(&key, &msg, 503, now);
-        }
-        let Some(user) = self.authenticate(&key, &msg, flow.remote.ip(), now) else { return };
-        if self.trunk_by_user(&user).is_some() {
-            // A trunk proves its calls by this password; it has no phone that could be called.
-            return self.reply(&key, &msg, 403, now);
-        }
-        let Some(request) = self.register_request(&msg, user, flow) else { return self.reply(&key, &msg, 400, now) };
-        let outcome = self.registrar.handle_register(&request, now);
-        let tag = self.draw();
-        match outcome {
-            Ok(registered) => {
-                let mut accepted = response_to(&msg, 200, reason_phrase(200), Some(&tag));
-                for bound in &registered.bindings {
-                    accepted.push("Contact", contact_value(bound));
-                }
-                if registered.changes.is_empty() {
-                    self.respond(&key, accepted, now);
-                } else {
-                    let confirmation = Box::new(Confirmation { key, request: msg, accepted });
-                    self.events.push_back(Event::Registered { confirmation, changes: registered.changes });
-                }
-                self.drain_registrar(now);
-            }
-            Err(error) => {
-                tracing::info!(user = %request.user, %error, "a registration was refused");
-                let status = error.status();
-                let mut response = response_to(&msg, status, reason_phrase(status), Some(&tag));
-                if let Some(seconds) = error.min_expires_s() {
-                    response.push("Min-Expires", seconds);
-                }
-                self.respond(&key, response, now);
-            }
-        }
-    }
-
-    fn register_request(&self, msg: &Message, user: String, flow: Flow) -> Option<RegisterRequest> {
-        // Whatever host a phone writes, there is one domain here: that of the realm.
-        let named = msg.to().ok()?.uri.plain_user()?;
-        let contacts = match msg.contacts().ok()? {
-            Contacts::All => Wanted::RemoveAll,
-            Contacts::List(list) if list.is_empty() => Wanted::Query,
-            Contacts::List(list) => Wanted::Set(
-                list.into_iter()
-                    .map(|contact| ContactUpdate {
-                        expires: contact.expires(),
-                        q: contact.params.value("q").and_then(thousandths),
-                        uri: contact.uri.to_string(),
-                    })
-                    .collect(),
-            ),
-        };
-        Some(RegisterRequest {
-            aor: self.aor(&named),
-            user,
-            call_id: msg.call_id()?.to_owned(),
-            cseq: msg.cseq().ok()?.number,
-            contacts,
-            default_expires: msg.expires(),
-            flow: flow.to_string(),
-        })
-    }
-
-    /// The address of record of a user.
-    pub fn aor(&self, user: &str) -> String {
-        format!("sip:{user}@{}", self.settings.digest.realm)
-    }
-
-    /// The changes of a REGISTER are safe: its 200 leaves.
-    pub fn confirm(&mut self, confirmation: Confirmation, now: Now) {
-        self.respond(&confirmation.key, confirmation.accepted, now);
-    }
-
-    /// The changes of a REGISTER cannot be made safe: 503. They hold until the next start all the same, and the phone asks again.
-    pub fn refuse_confirmation(&mut self, confirmation: &Confirmation, now: Now) {
-        self.reply(&confirmation.key, &confirmation.request, 503, now);
-    }
-
-    /// Asks a contact whether it still answers.
-    pub(super) fn qualify(&mut self, aor: String, uri: String, flow: &str, now: Now) {
-        let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse()) else {
-            self.registrar.handle_qualify_result(&aor, &uri, false, now);
-            return;
-        };
-        let own = format!("<sip:{}>", self.settings.advertised(flow));
-        let (tag, call_id) = (self.draw(), self.draw());
-        let request = Message::request(Method::Options, target)
-            .with("From", format!("{own};tag={tag}"))
-            .with("To", format!("<{uri}>"))
-            .with("Call-ID", call_id)
-            .with("CSeq", "1 OPTIONS")
-            .with("Max-Forwards", 70)
-            .with("Accept", "application/sdp");
-        let key = self.send(request, flow, now);
-        self.purposes.insert(key, Purpose::Qualify { aor, uri });
     }
 
     /// Sends a request of ours; peers outside the local networks read our public address in its Via.
@@ -274,15 +179,4 @@ impl Endpoint {
             tracing::debug!(%error, "a response found its transaction gone");
         }
     }
-}
-
-fn contact_value(bound: &Bound) -> String {
-    let quality = if bound.q == 1000 { String::new() } else { format!(";q=0.{:03}", bound.q) };
-    format!("<{}>;expires={}{quality}", bound.uri, bound.expires_s)
-}
-
-/// `0.7` as 700 (RFC 3261 §25.1: up to three digits).
-fn thousandths(text: &str) -> Option<u16> {
-    let value: f32 = text.parse().ok()?;
-    (0.0..=1.0).contains(&value).then(|| (value * 1000.0).round() as u16)
 }

@@ -44,6 +44,8 @@ pub struct Settings {
     pub md5_only: Vec<String>,
     /// After how many seconds a session that nobody refreshes has ended (RFC 4028); 0 where we ask for no timer.
     pub session_expires_s: u32,
+    /// Calls that one user's phones may place at one time.
+    pub max_calls_per_user: u32,
     /// Who is slowed and ignored.
     pub guard: guard::Settings,
     /// Bindings.

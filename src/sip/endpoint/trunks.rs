@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Dial, Endpoint, Purpose, Registration, Standing, Timer, Way, Why};
 use crate::id::{LegId, TrunkId};
+use crate::sip::invite::Counted;
 use crate::sip::message::{Message, Method, Uri};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::{Health, Limits, Load, Refused, Shown, TargetState, Targets, Trunk};
@@ -124,7 +125,8 @@ impl Endpoint {
         let order = state.targets.order(|| rand_core::Rng::next_u64(rng));
         let way = |uri: Uri| {
             let flow = self.settings.way_of(&uri)?;
-            Some(Way { target: Uri { user: Some(number.clone()), ..uri }, flow })
+            let target = Uri { user: Some(number.clone()), ..uri };
+            Some(Way { target, flow, routes: Vec::new() })
         };
         let ways: Vec<Way> = order.into_iter().filter_map(way).collect();
         if ways.is_empty() { Err(Why::new(503, "no_target")) } else { Ok(ways) }
@@ -143,7 +145,7 @@ impl Endpoint {
         let host = ways.first().map(|way| self.settings.advertised(way.flow).ip().to_string()).unwrap_or_default();
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let told = trunk.told(&caller, &carried.diverted, &called, &host);
-        let (account, patience_ms) = (trunk.account.clone(), trunk.patience_ms);
+        let (account, patience_ms, nat) = (trunk.account.clone(), trunk.patience_ms, trunk.nat);
         self.enter_trunk(id, true, now).map_err(|refused| match refused {
             Refused::Calls => Why::new(503, "trunk_full"),
             Refused::Rate => Why::new(503, "trunk_rate"),
@@ -159,9 +161,10 @@ impl Endpoint {
             body,
             carried,
             auto_answer: false,
+            nat,
         };
         self.dial(leg, dial, now);
-        self.set_trunk(leg, id.clone(), true);
+        self.count(leg, Counted::Trunk(id.clone(), true));
         Ok(())
     }
 
@@ -176,9 +179,34 @@ impl Endpoint {
         entered
     }
 
-    pub(in crate::sip) fn leave_trunk(&mut self, id: &TrunkId, outbound: bool) {
-        if let Some(state) = self.trunks.get_mut(id) {
-            state.load.leave(outbound);
+    /// Counts a call of a user's in, until its session is forgotten; `false` where the user has too many.
+    pub(super) fn enter_user(&mut self, user: &str) -> bool {
+        let most = self.settings.max_calls_per_user;
+        let count = self.user_calls.entry(user.to_owned()).or_default();
+        if *count >= most {
+            tracing::warn!(user, most, "a user places more calls at one time than sip.max_calls_per_user allows");
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    /// A session ends that counted against a limit.
+    pub(in crate::sip) fn leave(&mut self, counted: &Counted) {
+        match counted {
+            Counted::Trunk(id, outbound) => {
+                if let Some(state) = self.trunks.get_mut(id) {
+                    state.load.leave(*outbound);
+                }
+            }
+            Counted::User(user) => {
+                if let Some(count) = self.user_calls.get_mut(user) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.user_calls.remove(user);
+                    }
+                }
+            }
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Way {
     pub target: Uri,
     /// How to get there.
     pub flow: Flow,
+    /// The proxies before it, nearest to us first.
+    pub routes: Vec<String>,
 }
 
 /// What else can be tried for an INVITE.
@@ -92,12 +94,14 @@ impl Endpoint {
     pub(super) fn try_next_way(&mut self, leg: LegId, now: Now) -> bool {
         let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
         let Some(calling) = self.calling(leg).filter(|calling| !calling.cancelling) else { return false };
-        let Some(Way { target, flow }) = calling.tries.ways.pop_front() else { return false };
+        let Some(Way { target, flow, routes }) = calling.tries.ways.pop_front() else { return false };
         let Ok(mut from) = calling.request.from() else { return false };
         from.params.set("tag", Some(&ids.1));
         calling.tries.answers = 0;
         calling.request.remove("Authorization");
         calling.request.remove("Proxy-Authorization");
+        calling.request.remove("Route");
+        routes.iter().for_each(|route| calling.request.push("Route", route));
         calling.request.set_uri(target.clone());
         calling.request.set("From", from);
         calling.request.set("Call-ID", ids.0.clone());
@@ -169,7 +173,7 @@ mod tests {
 
     fn way(port: u16) -> Way {
         let address = format!("127.0.0.1:{port}");
-        Way { target: format!("sip:10086@{address}").parse().unwrap(), flow: flow(OWN, &address) }
+        Way { target: format!("sip:10086@{address}").parse().unwrap(), flow: flow(OWN, &address), routes: vec![] }
     }
 
     /// What an endpoint sends, requests and their ports.

@@ -1,6 +1,6 @@
 //! A call that is offered to us: ring, answer, refuse, and the ACK (RFC 3261 §13.3).
 
-use super::{Repeat, Session, State, describe};
+use super::{Repeat, Session, State, describe, is_behind_nat};
 use crate::id::LegId;
 use crate::sip::dialog::Role;
 use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
@@ -10,12 +10,13 @@ use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
 impl Endpoint {
-    pub(in crate::sip) fn take_offer(&mut self, leg: LegId, key: TransactionKey, msg: Message, flow: Flow) {
+    pub(in crate::sip) fn take_offer(&mut self, leg: LegId, key: TransactionKey, msg: Message, flow: Flow, nat: bool) {
         let uri = msg.uri();
         let user = uri.and_then(|uri| uri.user.clone()).unwrap_or_default();
         let contact = self.contact(&user, flow, uri.map_or(&Scheme::Sip, |uri| &uri.scheme));
+        let behind_nat = is_behind_nat(&msg, flow, nat);
         let state = State::Offered { key, request: Box::new(msg), tag: self.draw() };
-        self.sessions.insert(leg, Session::new(state, flow, contact));
+        self.sessions.insert(leg, Session { behind_nat, ..Session::new(state, flow, contact) });
     }
 
     /// Tells the caller that the called party's phone rings (180).

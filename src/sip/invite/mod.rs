@@ -17,6 +17,8 @@ use super::dialog::{Dialog, Role};
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, SUPPORTED, Why};
 use super::message::{Message, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
+use std::net::IpAddr;
+
 use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
 
@@ -77,8 +79,19 @@ pub(super) struct Session {
     peer_updates: bool,
     /// What we said last of our side of the session.
     described: String,
-    /// The trunk that carries the call, and whether it goes there.
-    trunk: Option<(TrunkId, bool)>,
+    /// Against whose limit the session counts.
+    counted: Option<Counted>,
+    /// Whether the peer's Contact is an address that only its own network knows: requests go where its own came from.
+    behind_nat: bool,
+}
+
+/// Whose limit a session counts against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sip) enum Counted {
+    /// A trunk's, and whether the call goes there.
+    Trunk(TrunkId, bool),
+    /// That of the user who calls.
+    User(String),
 }
 
 impl Session {
@@ -94,14 +107,16 @@ impl Session {
             refresh: None,
             peer_updates: false,
             described: String::new(),
-            trunk: None,
+            counted: None,
+            behind_nat: false,
         }
     }
 
     /// Where requests within the dialog go: the first route, else the peer's Contact where it names an address; streams stay on
     /// their connection (RFC 3261 §12.2.1.1).
     fn next_hop(&self) -> Flow {
-        let Some(dialog) = self.dialog.as_ref().filter(|_| self.flow.transport == Transport::Udp) else {
+        let moves = self.flow.transport == Transport::Udp && !self.behind_nat;
+        let Some(dialog) = self.dialog.as_ref().filter(|_| moves) else {
             return self.flow;
         };
         let first = dialog.route_set().first().map(String::as_str);
@@ -151,11 +166,11 @@ impl Endpoint {
         format!("<{scheme}:{user}{at}{address}{transport}>")
     }
 
-    /// Says which trunk carries a session, which counts it until the session is forgotten.
-    pub(in crate::sip) fn set_trunk(&mut self, leg: LegId, trunk: TrunkId, outbound: bool) {
+    /// Says against whose limit a session counts, until it is forgotten.
+    pub(in crate::sip) fn count(&mut self, leg: LegId, counted: Counted) {
         match self.sessions.get_mut(&leg) {
-            Some(session) => session.trunk = Some((trunk, outbound)),
-            None => self.leave_trunk(&trunk, outbound),
+            Some(session) => session.counted = Some(counted),
+            None => self.leave(&counted),
         }
     }
 
@@ -195,8 +210,8 @@ impl Endpoint {
     /// Forgets a session; what is left of its transactions runs out by itself.
     fn forget_session(&mut self, leg: LegId) -> Option<Session> {
         let session = self.sessions.remove(&leg)?;
-        if let Some((trunk, outbound)) = &session.trunk {
-            self.leave_trunk(trunk, *outbound);
+        if let Some(counted) = &session.counted {
+            self.leave(counted);
         }
         if let Some(repeat) = &session.repeat {
             self.timers.disarm(repeat.timer);
@@ -239,6 +254,28 @@ impl Endpoint {
             cseq: request.cseq().ok()?.number,
         };
         Some(Dialog::new(role, origin, 0))
+    }
+}
+
+/// Whether the sender's Contact is of no use from here: a private address (RFC 1918, RFC 6598, RFC 4193) where the message itself
+/// comes from a public one; where the settings say `nat`, any other address than that.
+fn is_behind_nat(msg: &Message, source: Flow, nat: bool) -> bool {
+    let Ok(super::message::Contacts::List(contacts)) = msg.contacts() else { return false };
+    let routed = msg.header("Record-Route").is_some();
+    let Some(uri) = contacts.first().map(|contact| &contact.uri).filter(|_| !routed) else { return false };
+    let Ok(ip) = uri.host.trim_matches(['[', ']']).parse::<IpAddr>() else { return false };
+    let port = uri.port.unwrap_or(source.transport.default_port());
+    let elsewhere = ip != source.remote.ip();
+    nat && (elsewhere || port != source.remote.port()) || elsewhere && is_private(ip) && !is_private(source.remote.ip())
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
+            ip.is_private() || ip.is_link_local() || shared
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::again::{Tries, Way};
-use super::{Calling, Session, State, describe};
+use super::{Calling, Session, State, describe, is_behind_nat};
 use crate::id::LegId;
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
 use crate::sip::digest::Account;
@@ -39,13 +39,15 @@ pub struct Dial {
     pub carried: Carried,
     /// Whether the phone is to answer by itself, as headsets do.
     pub auto_answer: bool,
+    /// Whether the peer is behind NAT, by its settings.
+    pub nat: bool,
 }
 
 impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
     pub fn dial(&mut self, leg: LegId, dial: Dial, now: Now) {
         let mut ways = std::collections::VecDeque::from(dial.ways);
-        let Some(Way { target, flow }) = ways.pop_front() else {
+        let Some(Way { target, flow, routes }) = ways.pop_front() else {
             return self.events.push_back(Event::Failed { leg, why: Why::new(503, "no_way") });
         };
         let contact = self.contact(&dial.from, flow, &target.scheme);
@@ -64,6 +66,7 @@ impl Endpoint {
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
         let mut request = describe(request, &contact, Some(dial.body.clone()));
+        routes.iter().for_each(|route| request.push("Route", route));
         self.ask_timer(&mut request);
         for value in dial.carried.user_to_user {
             request.push("User-to-User", value);
@@ -81,7 +84,8 @@ impl Endpoint {
         let tries = Tries::new(ways, dial.patience_ms, dial.account);
         let calling = Calling { key, ids, request, progressed: false, cancelling: false, tries };
         let state = State::Calling(Box::new(calling));
-        self.sessions.insert(leg, Session { described: dial.body, ..Session::new(state, flow, contact) });
+        let session = Session { described: dial.body, behind_nat: dial.nat, ..Session::new(state, flow, contact) };
+        self.sessions.insert(leg, session);
         self.await_way(leg, now);
     }
 
@@ -188,6 +192,7 @@ impl Endpoint {
                     return self.fail(leg, Why::new(502, "bad_answer"));
                 };
                 session.state = State::Up;
+                session.behind_nat = is_behind_nat(msg, flow, session.behind_nat);
                 self.set_dialog(leg, dialog);
                 self.send_ack(leg);
                 self.take_timer(leg, msg, now);
@@ -337,7 +342,11 @@ mod tests {
             let leg = phone.next_leg();
             let flow = Flow { transport, ..flow(PHONE, SWITCH) };
             let target = target.parse().unwrap();
-            let dial = Dial { ways: vec![Way { target, flow }], from: "1".into(), ..dial_to("sip:x@127.0.0.1") };
+            let dial = Dial {
+                ways: vec![Way { target, flow, routes: vec![] }],
+                from: "1".into(),
+                ..dial_to("sip:x@127.0.0.1")
+            };
             phone.dial(leg, dial, Now::default());
             let sent = String::from_utf8(phone.poll_transmit().unwrap().payload).unwrap();
             let line = |name: &str| sent.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();

@@ -18,6 +18,7 @@ pub(super) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         digest: Default::default(),
         md5_only: Vec::new(),
         session_expires_s: 1_800,
+        max_calls_per_user: 10,
         guard: Default::default(),
         registrar: Default::default(),
         listen: Vec::new(),
@@ -51,7 +52,7 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
 /// A call of the phone's to the switch.
 pub(super) fn dial_to(target: &str) -> Dial {
     Dial {
-        ways: vec![Way { target: target.parse().unwrap(), flow: flow(PHONE, SWITCH) }],
+        ways: vec![Way { target: target.parse().unwrap(), flow: flow(PHONE, SWITCH), routes: vec![] }],
         patience_ms: 4_000,
         from: "1001".into(),
         name: None,
@@ -61,5 +62,6 @@ pub(super) fn dial_to(target: &str) -> Dial {
         body: "v=0".into(),
         carried: Carried::default(),
         auto_answer: false,
+        nat: false,
     }
 }

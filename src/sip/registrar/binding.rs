@@ -21,6 +21,22 @@ pub struct Binding {
     pub q: u16,
     /// Where the registration came from and answers go: transport and address.
     pub flow: String,
+    /// The proxies before the phone, nearest to us first: the Route of requests to it (RFC 3327).
+    pub path: Vec<String>,
+    /// The phone and which of its ways this is, where it registers by Outbound (RFC 5626): it is reached over `flow` alone.
+    pub instance: Option<String>,
+}
+
+impl Binding {
+    /// Whether its datagrams come from elsewhere than the phone says: a NAT is between, which forgets a way that is not used.
+    pub(super) fn is_translated(&self) -> bool {
+        let Some((remote, _)) = self.flow.strip_prefix("udp:").and_then(|flow| flow.split_once('@')) else {
+            return false;
+        };
+        let address = self.uri.rsplit_once('@').map_or(self.uri.as_str(), |(_, address)| address);
+        let address = address.split(';').next().unwrap_or_default();
+        address != remote && format!("{address}:5060") != remote
+    }
 }
 
 /// A binding as a REGISTER's 200 lists it.
@@ -95,6 +111,8 @@ pub enum Event {
         uri: String,
         /// Where to send it.
         flow: String,
+        /// The proxies before the phone.
+        path: Vec<String>,
     },
     /// A contact answers, for the first time or again.
     Reachable {

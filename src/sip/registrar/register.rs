@@ -3,6 +3,8 @@
 use super::binding::{Binding, BindingChange, Bound};
 use super::table::Settings;
 
+/// Most proxies before a phone.
+const MAX_PATH: usize = 8;
 /// Longest contact URI, Call-ID or flow that is kept, in bytes.
 const MAX_TEXT: usize = 1024;
 
@@ -23,6 +25,8 @@ pub struct RegisterRequest {
     pub default_expires: Option<u32>,
     /// Where the request came from and answers go.
     pub flow: String,
+    /// The proxies that it came by, nearest to us first (RFC 3327).
+    pub path: Vec<String>,
 }
 
 /// What the `Contact` headers ask for.
@@ -45,6 +49,8 @@ pub struct ContactUpdate {
     pub expires: Option<u32>,
     /// Its `q` parameter in thousandths; 1000 where absent.
     pub q: Option<u16>,
+    /// Its instance and `reg-id`, where it registers by Outbound (RFC 5626 §4.2).
+    pub instance: Option<String>,
 }
 
 /// What a REGISTER led to; for its 200.
@@ -130,6 +136,11 @@ pub(super) fn plan(
         }
         Contacts::Set(updates) => {
             for update in updates {
+                // A phone that comes by a new way takes the place of its old one (RFC 5626 §6).
+                let moved = |old: &&&Binding| update.instance.is_some() && old.instance == update.instance;
+                for old in bindings.iter().filter(moved).filter(|old| !same_contact(&old.uri, &update.uri)) {
+                    changes.push(removed(&old.uri));
+                }
                 let known = find(&update.uri);
                 if !known.is_none_or(in_order) {
                     return Err(RegisterError::OutOfOrder);
@@ -170,6 +181,9 @@ fn check(request: &RegisterRequest, settings: &Settings) -> Result<(), RegisterE
     let too_long = |text: &str| text.len() > MAX_TEXT;
     if too_long(&request.call_id) || too_long(&request.flow) {
         return Err(RegisterError::Malformed("Call-ID is too long"));
+    }
+    if request.path.len() > MAX_PATH || request.path.iter().any(|hop| too_long(hop)) {
+        return Err(RegisterError::Malformed("Path is too long"));
     }
     match &request.contacts {
         Contacts::Query => Ok(()),
@@ -214,6 +228,8 @@ fn bind(request: &RegisterRequest, update: &ContactUpdate, uri: String, expires_
         updated_wall_ms: wall_ms,
         q: update.q.unwrap_or(1000).min(1000),
         flow: request.flow.clone(),
+        path: request.path.clone(),
+        instance: update.instance.clone(),
     }
 }
 

@@ -8,6 +8,9 @@ use crate::time::{Now, TimerId, Timers};
 
 /// Milliseconds from a new binding to its first OPTIONS, so that its 200 arrives before.
 const FIRST_QUALIFY_MS: u64 = 1_000;
+/// The longest silence on a way through a NAT, ms: some forget a way of UDP after half a minute (RFC 4787 §4.3 allows no less than
+/// two, and is not heeded).
+const KEEP_ALIVE_MS: u64 = 25_000;
 /// How long a contact may take to answer OPTIONS, ms: four copies of it over UDP. A phone that needs longer rings nobody.
 const QUALIFY_PATIENCE_MS: u64 = 4_000;
 
@@ -171,18 +174,20 @@ impl Registrar {
             if contact.transition_to_reachable() {
                 self.events.push_back(Event::Reachable { aor: key.0.clone(), uri: key.1.clone() });
             }
-            self.arm(&key, now.in_ms(qualify.interval_ms));
+            let interval_ms = contact.interval_ms(qualify);
+            self.arm(&key, now.in_ms(interval_ms));
         } else if contact.asked {
             contact.asked = false;
+            let interval_ms = contact.interval_ms(qualify);
             let gone = self.count_failure(&key);
             // The way is broken: no use to try it again at once.
-            self.arm(&key, now.in_ms(if gone { qualify.interval_ms } else { qualify.patience_ms() }));
+            self.arm(&key, now.in_ms(if gone { interval_ms } else { qualify.patience_ms() }));
         }
     }
 
     /// Ways to phones are gone that only they can open again: their contacts there are unreachable until they register anew.
-    pub fn handle_ways_gone(&mut self, gone: impl Fn(&str) -> bool) {
-        for (key, contact) in self.contacts.iter_mut().filter(|(_, contact)| gone(&contact.binding.flow)) {
+    pub fn handle_ways_gone(&mut self, gone: impl Fn(&Binding) -> bool) {
+        for (key, contact) in self.contacts.iter_mut().filter(|(_, contact)| gone(&contact.binding)) {
             contact.asked = false;
             if contact.qualification != Qualification::Unreachable {
                 contact.qualification = Qualification::Unreachable;
@@ -194,16 +199,17 @@ impl Registrar {
     fn ask(&mut self, key: &Key, now: Now) {
         let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
         contact.asked = true;
-        let flow = contact.binding.flow.clone();
-        self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow });
+        let (flow, path) = (contact.binding.flow.clone(), contact.binding.path.clone());
+        self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow, path });
         self.arm(key, now.in_ms(qualify.patience_ms()));
     }
 
     fn handle_silence(&mut self, key: &Key, now: Now) {
         let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
         contact.asked = false;
+        let interval_ms = contact.interval_ms(qualify);
         if self.count_failure(key) {
-            self.arm(key, now.in_ms(qualify.interval_ms));
+            self.arm(key, now.in_ms(interval_ms));
         } else {
             self.ask(key, now);
         }
@@ -331,6 +337,12 @@ impl Registrar {
 }
 
 impl Contact {
+    /// From one OPTIONS to the next; through a NAT they also keep the way open.
+    fn interval_ms(&self, qualify: QualifySettings) -> u64 {
+        let most = if self.binding.is_translated() { KEEP_ALIVE_MS } else { u64::MAX };
+        qualify.interval_ms.min(most)
+    }
+
     /// Whether that is news.
     fn transition_to_reachable(&mut self) -> bool {
         let news = !matches!(self.qualification, Qualification::Reachable { .. });

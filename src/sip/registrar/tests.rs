@@ -9,7 +9,7 @@ const A: &str = "sip:1001@192.0.2.1:5060";
 const B: &str = "sip:1001@192.0.2.2:5060";
 
 fn update(uri: &str, expires: Option<u32>, q: u16) -> ContactUpdate {
-    ContactUpdate { uri: uri.into(), expires, q: Some(q) }
+    ContactUpdate { uri: uri.into(), expires, q: Some(q), instance: None }
 }
 
 fn request(cseq: u32, contacts: Contacts) -> RegisterRequest {
@@ -21,6 +21,7 @@ fn request(cseq: u32, contacts: Contacts) -> RegisterRequest {
         contacts,
         default_expires: Some(120),
         flow: "udp:192.0.2.1:5060".into(),
+        path: Vec::new(),
     }
 }
 
@@ -148,7 +149,7 @@ fn contacts_are_asked_and_marked() {
     let mut registrar = Registrar::new(Settings::default());
     registrar.handle_register(&set(1, vec![update(A, Some(3600), 1000)]), NOW).unwrap();
     assert_eq!(registrar.poll_timeout(NOW), Some(NOW.in_ms(1_000)));
-    let ask = Event::Qualify { aor: AOR.into(), uri: A.into(), flow: "udp:192.0.2.1:5060".into() };
+    let ask = Event::Qualify { aor: AOR.into(), uri: A.into(), flow: "udp:192.0.2.1:5060".into(), path: vec![] };
     registrar.handle_timeout(NOW.plus_ms(1_000));
     assert_eq!(events(&mut registrar), [first(), ask.clone()]);
     let (aor, uri) = (AOR.to_owned(), A.to_owned());
@@ -209,7 +210,7 @@ fn a_way_that_only_the_phone_can_open_takes_its_contact_along() {
     registrar.handle_register(&over(1, "ws:192.0.2.1:40000@192.0.2.9:80", A), NOW).unwrap();
     registrar.handle_register(&over(2, "udp:192.0.2.2:5060@192.0.2.9:5060", B), NOW).unwrap();
     events(&mut registrar);
-    let gone = |flow: &str| flow.starts_with("ws:");
+    let gone = |bound: &Binding| bound.flow.starts_with("ws:");
     registrar.handle_ways_gone(gone);
     registrar.handle_ways_gone(gone);
     assert_eq!(events(&mut registrar), [Event::Unreachable { aor: AOR.into(), uri: A.into() }]);
@@ -218,4 +219,25 @@ fn a_way_that_only_the_phone_can_open_takes_its_contact_along() {
     registrar.handle_register(&over(3, "ws:192.0.2.1:40001@192.0.2.9:80", A), NOW).unwrap();
     assert_eq!(registrar.qualification(AOR, A), Some(Qualification::Untried { failures: 0 }));
     assert_eq!(registrar.qualification(AOR, B), Some(Qualification::Untried { failures: 0 }));
+}
+
+#[test]
+fn a_phone_that_comes_by_a_new_way_takes_the_place_of_its_old_one() {
+    let mut registrar = registrar();
+    let by = |flow: u32, uri: &str| ContactUpdate {
+        instance: Some(format!("<urn:uuid:1>;reg-id={flow}")),
+        ..update(uri, None, 1000)
+    };
+    registrar.handle_register(&set(1, vec![by(1, A)]), NOW).unwrap();
+    // Another flow of the same phone stands beside the first.
+    registrar.handle_register(&RegisterRequest { call_id: "c2".into(), ..set(1, vec![by(2, B)]) }, NOW).unwrap();
+    assert_eq!(uris(&registrar).len(), 2);
+    let moved = RegisterRequest { call_id: "c3".into(), ..set(1, vec![by(1, "sip:1001@192.0.2.3:7000")]) };
+    let done = registrar.handle_register(&moved, NOW.plus_ms(5)).unwrap();
+    assert_eq!(done.changes.len(), 2, "the old one goes, the new one comes: {:?}", done.changes);
+    assert_eq!(uris(&registrar), ["sip:1001@192.0.2.3:7000", B]);
+    // Only a flow that says who it is replaces anything, and the agent stays signed in.
+    assert_eq!(events(&mut registrar), [first()]);
+    let long = RegisterRequest { path: vec!["<sip:edge;lr>".into(); 9], ..set(2, vec![update(A, None, 1000)]) };
+    assert_eq!(registrar.handle_register(&long, NOW).unwrap_err().status(), 400);
 }
