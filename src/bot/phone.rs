@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::failures::Failures;
 use super::script::{CallerId, Dice, Input};
 use super::sound::Sound;
 use crate::id::LegId;
-use crate::sip::digest::Secret;
-use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Event, Invite, Registration, Settings, Why};
+use crate::sip::digest::{Account, Secret};
+use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Event, Invite, Registration, Settings, Way, Why};
 use crate::sip::message::{Uri, Verdict};
 use crate::sip::transaction::{Flow, Transmit, Transport};
 use crate::time::{MS, Now};
@@ -57,6 +58,8 @@ pub(super) struct Phone {
     endpoint: Endpoint,
     /// The way to the floor.
     server: Flow,
+    /// What proves the phone, once it has registered.
+    account: Option<Arc<Account>>,
     lines: BTreeMap<LegId, Line>,
     standing: Standing,
 }
@@ -101,26 +104,32 @@ impl Phone {
             voice: dice.seed(),
             endpoint: Endpoint::new(settings, 1, rand_core::SeedableRng::seed_from_u64(dice.seed())),
             server: Flow { transport: Transport::Udp, local, remote: server },
+            account: None,
             lines: BTreeMap::new(),
             standing: Standing::Out,
         }
     }
 
     pub(super) fn register(&mut self, password: &Secret, now: Now) {
+        let account =
+            Arc::new(Account { user: self.name.clone(), password: password.clone(), realm: "trunkline".into() });
+        self.account = Some(Arc::clone(&account));
+        let remote = self.server.remote;
+        let registrar = Uri::sip(None, &remote.ip().to_string(), Some(remote.port()));
         let registration = Registration {
-            user: self.name.clone(),
-            password: password.clone(),
-            realm: "trunkline".into(),
-            flow: self.server,
+            account,
+            aor: Uri { user: Some(self.name.clone()), ..registrar.clone() },
+            contact_user: self.name.clone(),
+            ways: vec![(registrar, self.server)],
             expires_s: EXPIRES_S,
         };
-        self.endpoint.register(registration, now);
+        self.endpoint.register(&self.name, registration, now);
     }
 
     pub(super) fn unregister(&mut self, now: Now) {
         if self.standing == Standing::In {
             self.standing = Standing::Leaving;
-            self.endpoint.unregister(now);
+            self.endpoint.unregister(&self.name, now);
         }
     }
 
@@ -148,10 +157,13 @@ impl Phone {
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
         let dial = Dial {
-            target,
-            flow,
+            ways: vec![Way { target, flow }],
+            patience_ms: 0,
             from: from.to_owned(),
             name: None,
+            domain: None,
+            account: self.account.clone(),
+            headers: Vec::new(),
             body: sound.offer(),
             carried: Carried::default(),
             auto_answer: false,
@@ -265,7 +277,7 @@ impl Phone {
                         tools.failures.note(format!("{} does not understand an answer: {why}", self.name));
                     }
                 }
-                Event::RegistrationChanged { code } => self.handle_registration(code, tools),
+                Event::RegistrationChanged { code, .. } => self.handle_registration(code, tools),
                 _ => {}
             }
         }

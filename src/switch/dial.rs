@@ -8,7 +8,7 @@ use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::{RecordingSpec, Side, Source};
 use crate::sdp::Negotiator;
-use crate::sip::endpoint::{Dial, Why};
+use crate::sip::endpoint::{Dial, Way, Why};
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::time::Now;
@@ -164,7 +164,19 @@ impl Switch {
         let body = negotiator.offer(&local);
         let media = Some(Media::new(lease, nat));
         self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
-        self.endpoint.dial(leg, Dial { target, flow, from, name, body, carried, auto_answer }, now);
+        let dial = Dial {
+            ways: vec![Way { target, flow }],
+            patience_ms: 0,
+            from,
+            name,
+            domain: None,
+            account: None,
+            headers: Vec::new(),
+            body,
+            carried,
+            auto_answer,
+        };
+        self.endpoint.dial(leg, dial, now);
         Ok(())
     }
 

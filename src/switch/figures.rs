@@ -67,7 +67,7 @@ impl Switch {
     /// The figures as they stand.
     pub fn figures(&self, now: Now) -> Figures {
         let sip = self.endpoint.counts();
-        let [_, dialogs, transactions, _] = self.endpoint.load();
+        let [_, dialogs, _, transactions, _] = self.endpoint.load();
         Figures {
             calls: self.calls.len() as u64,
             legs: self.legs.len() as u64,

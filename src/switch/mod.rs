@@ -189,8 +189,8 @@ impl Switch {
         }
         if self.calls.is_empty() && self.orphans.is_empty() {
             let load = self.endpoint.load();
-            if load[..2] != [0, 0] {
-                wrong.push(format!("sessions and dialogs {:?} have outlived their calls", &load[..2]));
+            if load[..3] != [0, 0, 0] {
+                wrong.push(format!("sessions, dialogs and requests {:?} have outlived their calls", &load[..3]));
             }
         }
         wrong
@@ -198,7 +198,7 @@ impl Switch {
 
     /// Calls, legs, and what the endpoint holds (sessions, dialogs, transactions, timers): zero on an idle floor.
     pub fn load(&self) -> [usize; 6] {
-        let [sessions, dialogs, transactions, timers] = self.endpoint.load();
+        let [sessions, dialogs, _, transactions, timers] = self.endpoint.load();
         [self.calls.len(), self.legs.len(), sessions, dialogs, transactions, timers]
     }
 

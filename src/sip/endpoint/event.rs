@@ -206,8 +206,10 @@ pub enum Event {
         /// Whether it answers.
         reachable: bool,
     },
-    /// Our own registration with another registrar stands (again), or failed.
+    /// A registration of ours with another registrar stands (again), failed, or is taken back.
     RegistrationChanged {
+        /// Its name.
+        name: String,
         /// The status of the last answer.
         code: u16,
     },

@@ -10,9 +10,9 @@ mod registration;
 mod requests;
 mod settings;
 
-pub use super::invite::Dial;
+pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
-pub use registration::Registration;
+pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +23,7 @@ use rand_core::Rng;
 use super::digest::Authenticator;
 use super::guard::{Guard, Offence};
 use super::invite::Session;
-use super::message::{Message, Verdict};
+use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
@@ -52,12 +52,12 @@ pub(in crate::sip) enum Purpose {
     Refresh(LegId),
     /// Our OPTIONS to a contact.
     Qualify { aor: String, uri: String },
-    /// Our REGISTER.
-    Registering,
+    /// Our REGISTER for the registration of this name.
+    Registering(String),
 }
 
 /// Deadlines of sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sip) enum Timer {
     /// When to send a 2xx again that was not acknowledged.
     Repeat(LegId),
@@ -65,8 +65,10 @@ pub(in crate::sip) enum Timer {
     CancelPatience(LegId),
     /// When to refresh a session, or to give it up.
     Refresh(LegId),
-    /// When to register again.
-    Register,
+    /// When to try the next way of a call, because the present one says nothing.
+    WayPatience(LegId),
+    /// When to register again, by the registration's name.
+    Register(String),
 }
 
 /// Figures since the start, for metrics.
@@ -105,7 +107,7 @@ pub struct Endpoint {
     pub(in crate::sip) timers: Timers<Timer>,
     pub(in crate::sip) events: VecDeque<Event>,
     pub(in crate::sip) counts: Counts,
-    registration: Option<registration::Account>,
+    registrations: registration::Registrations,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
     pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
@@ -135,7 +137,7 @@ impl Endpoint {
             timers: Timers::default(),
             events: VecDeque::new(),
             counts: Counts::default(),
-            registration: None,
+            registrations: Default::default(),
             given_up: VecDeque::new(),
             rng,
             boot,
@@ -206,7 +208,8 @@ impl Endpoint {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
                 Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
-                Timer::Register => self.send_register(None, now),
+                Timer::WayPatience(leg) => self.handle_way_patience_over(leg, now),
+                Timer::Register(name) => self.send_register(&name, now),
             }
         }
         self.registrar.handle_timeout(now);
@@ -244,9 +247,12 @@ impl Endpoint {
         self.drain_registrar(now);
     }
 
-    /// Sessions, dialogs, open transactions and deadlines: all zero once every call is gone and its timers have run out.
-    pub fn load(&self) -> [usize; 4] {
-        [self.sessions.len(), self.dialogs.len(), self.transactions.len(), self.timers.len()]
+    /// Sessions, dialogs, what is asked for them, open transactions and deadlines: all zero once every call is gone and its timers
+    /// have run out.
+    pub fn load(&self) -> [usize; 5] {
+        let apart = |purpose: &&Purpose| matches!(purpose, Purpose::Qualify { .. } | Purpose::Registering(_));
+        let asked = self.purposes.values().filter(|purpose| !apart(purpose)).count();
+        [self.sessions.len(), self.dialogs.len(), asked, self.transactions.len(), self.timers.len()]
     }
 
     /// Figures since the start.
@@ -270,7 +276,7 @@ impl Endpoint {
                 TransactionEvent::Ack { msg, .. } => self.handle_ack(&msg, now),
                 TransactionEvent::Cancel { invite } => self.handle_cancel(&invite),
                 TransactionEvent::Response { key, msg, flow } => self.handle_response(&key, &msg, flow, now),
-                TransactionEvent::StraySuccess { msg, flow } => self.handle_stray_success(&msg, flow, now),
+                TransactionEvent::StraySuccess { msg, flow } => self.handle_late_success(&msg, flow, false, now),
                 TransactionEvent::Timeout { key } => self.handle_silence(&key, Why::new(408, "timeout"), now),
                 TransactionEvent::TransportError { key } => {
                     self.handle_silence(&key, Why::new(503, "transport_failed"), now);
@@ -281,10 +287,14 @@ impl Endpoint {
 
     fn handle_response(&mut self, key: &TransactionKey, msg: &Message, flow: Flow, now: Now) {
         let code = msg.code().unwrap_or_default();
-        let Some(purpose) = self.purposes.get(key).cloned() else { return };
-        if code >= 200 && !matches!(purpose, Purpose::Dialled(_) | Purpose::Refresh(_)) {
-            self.purposes.remove(key);
-        }
+        let purpose = if code < 200 { self.purposes.get(key).cloned() } else { self.purposes.remove(key) };
+        let Some(purpose) = purpose else {
+            // A 2xx comes again while its ACK is on the way, and from each phone behind a forking proxy.
+            if (200..300).contains(&code) && msg.cseq().is_ok_and(|cseq| cseq.method == Method::Invite) {
+                self.handle_late_success(msg, flow, true, now);
+            }
+            return;
+        };
         match purpose {
             Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
             Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
@@ -293,7 +303,7 @@ impl Endpoint {
                 self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
             }
-            Purpose::Registering if code >= 200 => self.handle_register_response(msg, now),
+            Purpose::Registering(name) if code >= 200 => self.handle_register_response(&name, msg, now),
             _ => {}
         }
     }
@@ -302,14 +312,14 @@ impl Endpoint {
     fn handle_silence(&mut self, key: &TransactionKey, why: Why, now: Now) {
         match self.purposes.remove(key) {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
-            Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why),
+            Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why, now),
             Some(Purpose::Closing(leg)) => self.handle_closed(leg),
             Some(Purpose::Refresh(leg)) => self.expire(leg, now),
             Some(Purpose::Qualify { aor, uri }) => {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);
             }
-            Some(Purpose::Registering) => self.handle_register_silence(now),
+            Some(Purpose::Registering(name)) => self.handle_register_silence(&name, why.code, now),
             None => {}
         }
     }

@@ -1,126 +1,269 @@
-//! Our own registration with another registrar: a phone's side (RFC 3261 §10.2).
+//! Our own registrations with other registrars: a phone's side (RFC 3261 §10.2), for each account its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Endpoint, Event, Purpose, Timer};
-use crate::sip::digest::{Answering, Challenge, Secret};
-use crate::sip::message::{Message, Method, Uri};
-use crate::sip::transaction::Flow;
-use crate::time::Now;
+use crate::sip::digest::Account;
+use crate::sip::message::{Contacts, Message, Method, Uri};
+use crate::sip::transaction::{Flow, TransactionKey};
+use crate::time::{Now, TimerId};
 
 /// Answers to challenges in a row after which the password counts as wrong: a registrar that challenges for ever is not followed.
-const TRIES: u32 = 2;
-/// When to try again after a failure, ms.
+const ANSWERS: u32 = 2;
+/// When to try again after the first failure, and after many, ms (RFC 5626 §4.5: doubled each time, and drawn from the upper half so
+/// that a carrier that comes back is not met by everybody at once).
 const RETRY_MS: u64 = 30_000;
+const RETRY_MOST_MS: u64 = 1_800_000;
+/// The least that is asked for or believed, seconds.
+const SHORTEST_S: u32 = 10;
+/// The longest wait for a refresh, ms.
+const LONGEST_MS: u64 = 3_600_000;
 
 /// Where to register, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// The user's name, at the registrar and in its challenge.
-    pub user: String,
-    /// The password.
-    pub password: Secret,
-    /// The only realm whose challenges are answered.
-    pub realm: String,
-    /// The way to the registrar.
-    pub flow: Flow,
+    /// Who we are there.
+    pub account: Arc<Account>,
+    /// The address of record.
+    pub aor: Uri,
+    /// The user in our Contact: what calls for the registration are sent to.
+    pub contact_user: String,
+    /// Ways to registrars: the next is tried where one does not answer.
+    pub ways: Vec<(Uri, Flow)>,
     /// Seconds asked for.
     pub expires_s: u32,
 }
 
+/// Where a registration stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No answer yet.
+    Trying,
+    /// It holds.
+    Registered {
+        /// When it was last granted, wall ms.
+        since_wall_ms: i64,
+        /// Seconds granted.
+        expires_s: u32,
+    },
+    /// The last try came to nothing; there will be another.
+    Failed {
+        /// The status; 408 where nothing came, 503 where nothing could be sent.
+        code: u16,
+    },
+    /// Taken back.
+    Gone,
+}
+
 /// A registration and how far it has come.
-pub(super) struct Account {
+struct Held {
     registration: Registration,
     call_id: String,
     tag: String,
     cseq: u32,
-    tries: u32,
+    /// The way that is used now.
+    way: usize,
     expires_s: u32,
+    sent: Option<(TransactionKey, Message)>,
+    answers: u32,
+    failures: u32,
+    timer: Option<TimerId>,
+    standing: Standing,
 }
+
+/// All of them, by name.
+#[derive(Default)]
+pub(super) struct Registrations(BTreeMap<String, Held>);
 
 impl Endpoint {
     /// Registers, and keeps the registration fresh from then on. Its news come as `RegistrationChanged`.
-    pub fn register(&mut self, registration: Registration, now: Now) {
+    pub fn register(&mut self, name: &str, registration: Registration, now: Now) {
         let (call_id, tag, expires_s) = (self.draw(), self.draw(), registration.expires_s);
-        self.registration = Some(Account { registration, call_id, tag, cseq: 0, tries: 0, expires_s });
-        self.send_register(None, now);
-    }
-
-    /// Takes the registration back.
-    pub fn unregister(&mut self, now: Now) {
-        if let Some(account) = &mut self.registration {
-            account.expires_s = 0;
-            account.tries = 0;
-            self.send_register(None, now);
-        }
-    }
-
-    /// Whether challenges can be answered.
-    pub(in crate::sip) fn has_account(&self) -> bool {
-        self.registration.is_some()
-    }
-
-    /// The `Authorization` for a request of ours that the registrar's realm challenged; `None` where it is another's realm.
-    pub(in crate::sip) fn answer_to(&mut self, msg: &Message, method: &str, uri: &str) -> Option<String> {
-        let cnonce = self.draw();
-        let Registration { user, password, realm, .. } = &self.registration.as_ref()?.registration;
-        let challenge = Challenge::strongest(msg.header_all("WWW-Authenticate"))?;
-        let with = Answering { user, password: password.expose(), method, uri, cnonce: &cnonce, nc: 1 };
-        (challenge.realm == *realm).then(|| challenge.answer(&with))
-    }
-
-    pub(super) fn send_register(&mut self, challenge: Option<&Challenge>, now: Now) {
-        let cnonce = self.draw();
-        let Some(account) = &mut self.registration else { return };
-        account.cseq += 1;
-        let Registration { user, password, flow, .. } = &account.registration;
-        let (flow, host) = (*flow, flow.remote.to_string());
-        let uri = format!("sip:{host}");
-        let target = Uri::sip(None, &flow.remote.ip().to_string(), Some(flow.remote.port()));
-        let own = format!("<sip:{user}@{host}>");
-        let mut request = Message::request(Method::Register, target)
-            .with("Max-Forwards", 70)
-            .with("From", format!("{own};tag={}", account.tag))
-            .with("To", own)
-            .with("Call-ID", &account.call_id)
-            .with("CSeq", format!("{} REGISTER", account.cseq))
-            .with("Expires", account.expires_s);
-        if let Some(challenge) = challenge {
-            let with =
-                Answering { user, password: password.expose(), method: "REGISTER", uri: &uri, cnonce: &cnonce, nc: 1 };
-            request.push("Authorization", challenge.answer(&with));
-        }
-        let user = user.clone();
-        request.push("Contact", format!("<sip:{user}@{}>", self.settings.advertised(flow)));
-        let key = self.send(request, flow, now);
-        self.purposes.insert(key, Purpose::Registering);
-    }
-
-    pub(super) fn handle_register_response(&mut self, msg: &Message, now: Now) {
-        let Some(account) = &mut self.registration else { return };
-        let code = msg.code().unwrap_or_default();
-        if code == 401 && account.tries < TRIES {
-            account.tries += 1;
-            let realm = &account.registration.realm;
-            let challenge =
-                Challenge::strongest(msg.header_all("WWW-Authenticate")).filter(|challenge| challenge.realm == *realm);
-            if let Some(challenge) = challenge {
-                return self.send_register(Some(&challenge), now);
-            }
-        }
-        account.tries = 0;
-        let wait_ms = match code {
-            200..=299 if account.expires_s == 0 => None,
-            // In good time: three quarters of what was granted at most an hour.
-            200..=299 => Some(u64::from(account.expires_s) * 750),
-            _ => Some(RETRY_MS),
+        let held = Held {
+            registration,
+            call_id,
+            tag,
+            cseq: 0,
+            way: 0,
+            expires_s,
+            sent: None,
+            answers: 0,
+            failures: 0,
+            timer: None,
+            standing: Standing::Trying,
         };
-        if let Some(wait_ms) = wait_ms {
-            self.timers.arm(now.in_ms(wait_ms), Timer::Register);
-        }
-        self.events.push_back(Event::RegistrationChanged { code });
+        self.registrations.0.insert(name.to_owned(), held);
+        self.send_register(name, now);
     }
 
-    pub(super) fn handle_register_silence(&mut self, now: Now) {
-        self.timers.arm(now.in_ms(RETRY_MS), Timer::Register);
-        self.events.push_back(Event::RegistrationChanged { code: 408 });
+    /// Takes a registration back; it is not tried again where the registrar does not hear it.
+    pub fn unregister(&mut self, name: &str, now: Now) {
+        if let Some(held) = self.registrations.0.get_mut(name) {
+            held.expires_s = 0;
+            self.send_register(name, now);
+        }
     }
+
+    /// Takes every registration back.
+    pub fn unregister_all(&mut self, now: Now) {
+        let stands = |held: &Held| held.expires_s > 0 && matches!(held.standing, Standing::Registered { .. });
+        let names: Vec<String> =
+            self.registrations.0.iter().filter(|(_, held)| stands(held)).map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.unregister(name, now));
+    }
+
+    /// Where each registration stands, with the way that it uses.
+    pub fn registrations(&self) -> impl Iterator<Item = (&str, Standing, Flow)> {
+        self.registrations.0.iter().filter_map(|(name, held)| {
+            let (_, flow) = held.registration.ways.get(held.way)?;
+            Some((name.as_str(), held.standing, *flow))
+        })
+    }
+
+    /// It is time to register, for the first time or again.
+    pub(super) fn send_register(&mut self, name: &str, now: Now) {
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        held.answers = 0;
+        let Registration { aor, contact_user, ways, .. } = &held.registration;
+        let Some((registrar, flow)) = ways.get(held.way).cloned() else { return };
+        let own = format!("<{aor}>");
+        let contact_user = contact_user.clone();
+        let mut request = Message::request(Method::Register, registrar.clone())
+            .with("Max-Forwards", 70)
+            .with("From", format!("{own};tag={}", held.tag))
+            .with("To", own)
+            .with("Call-ID", &held.call_id)
+            .with("CSeq", "0 REGISTER")
+            .with("Expires", held.expires_s);
+        let contact = self.contact(&contact_user, flow, &registrar.scheme);
+        request.push("Contact", contact);
+        request.push("User-Agent", self.settings.product.clone());
+        self.send_registering(name, request, flow, now);
+    }
+
+    fn send_registering(&mut self, name: &str, mut request: Message, flow: Flow, now: Now) {
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        held.cseq += 1;
+        request.set("CSeq", format!("{} REGISTER", held.cseq));
+        let (timer, older) = (held.timer.take(), held.sent.take());
+        if let Some(timer) = timer {
+            self.timers.disarm(timer);
+        }
+        if let Some((older, _)) = older {
+            self.purposes.remove(&older);
+            self.transactions.forget(&older);
+        }
+        let key = self.send(request.clone(), flow, now);
+        self.purposes.insert(key.clone(), Purpose::Registering(name.to_owned()));
+        if let Some(held) = self.registrations.0.get_mut(name) {
+            held.sent = Some((key, request));
+        }
+    }
+
+    pub(super) fn handle_register_response(&mut self, name: &str, msg: &Message, now: Now) {
+        let cnonce = self.draw();
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        let code = msg.code().unwrap_or_default();
+        let Some((_, mut request)) = held.sent.take() else { return };
+        let flow = held.registration.ways.get(held.way).map(|(_, flow)| *flow);
+        match (code, flow) {
+            (200..=299, _) => self.settle_registration(name, &request, msg, now),
+            (401 | 407, Some(flow)) if held.answers < ANSWERS => {
+                let again = held.answers > 0;
+                let Some((header, answer)) = held.registration.account.answer(msg, &request, again, &cnonce) else {
+                    let realms = Account::realms(msg).join(", ");
+                    let known = &held.registration.account.realm;
+                    tracing::warn!(
+                        trunk = name,
+                        code,
+                        realms,
+                        known,
+                        "a challenge to a registration was not answered: the password is wrong, or the realm is another than the one that is set"
+                    );
+                    return self.fail_registration(name, code, now);
+                };
+                held.answers += 1;
+                request.remove("Authorization");
+                request.remove("Proxy-Authorization");
+                request.push(header, answer);
+                self.send_registering(name, request, flow, now);
+            }
+            // The registrar wants to hear from us less often (§10.3).
+            (423, Some(flow)) => {
+                let least = msg.header("Min-Expires").and_then(|value| value.trim().parse::<u32>().ok());
+                match least.filter(|least| *least > held.expires_s && held.expires_s > 0) {
+                    Some(least) => {
+                        held.expires_s = least;
+                        request.set("Expires", least);
+                        self.send_registering(name, request, flow, now);
+                    }
+                    None => self.fail_registration(name, code, now),
+                }
+            }
+            _ => self.fail_registration(name, code, now),
+        }
+    }
+
+    pub(super) fn handle_register_silence(&mut self, name: &str, code: u16, now: Now) {
+        self.fail_registration(name, code, now);
+    }
+
+    fn settle_registration(&mut self, name: &str, request: &Message, response: &Message, now: Now) {
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        held.failures = 0;
+        if held.expires_s == 0 {
+            held.standing = Standing::Gone;
+        } else {
+            let granted = granted(request, response).unwrap_or(held.expires_s).max(SHORTEST_S);
+            held.standing = Standing::Registered { since_wall_ms: now.wall_ms, expires_s: granted };
+            // In good time: a quarter before its end.
+            let wait_ms = (u64::from(granted) * 750).min(LONGEST_MS);
+            held.timer = Some(self.timers.arm(now.in_ms(wait_ms), Timer::Register(name.to_owned())));
+        }
+        self.tell_registration(name, 200);
+    }
+
+    /// The next way is tried at once, and after all of them the first one again after a while that grows.
+    fn fail_registration(&mut self, name: &str, code: u16, now: Now) {
+        let chance = self.draw_u128() as u64;
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        held.sent = None;
+        if held.expires_s == 0 {
+            held.standing = Standing::Gone;
+            return self.tell_registration(name, code);
+        }
+        held.standing = Standing::Failed { code };
+        held.way += 1;
+        let wait_ms = if held.way < held.registration.ways.len() {
+            0
+        } else {
+            held.way = 0;
+            let most = (RETRY_MS << held.failures.min(10)).min(RETRY_MOST_MS);
+            held.failures += 1;
+            most / 2 + chance % (most / 2)
+        };
+        held.timer = Some(self.timers.arm(now.in_ms(wait_ms), Timer::Register(name.to_owned())));
+        tracing::warn!(trunk = name, code, wait_ms, "a registration failed and is tried again");
+        self.tell_registration(name, code);
+    }
+
+    fn tell_registration(&mut self, name: &str, code: u16) {
+        self.events.push_back(Event::RegistrationChanged { name: name.to_owned(), code });
+    }
+}
+
+/// Seconds that a registrar granted: those of our Contact, else those of the answer as a whole (§10.2.4).
+fn granted(request: &Message, response: &Message) -> Option<u32> {
+    let ours = match request.contacts().ok()? {
+        Contacts::List(list) => list.into_iter().next()?.uri,
+        Contacts::All => return None,
+    };
+    let bound = match response.contacts() {
+        Ok(Contacts::List(list)) => list,
+        _ => Vec::new(),
+    };
+    let same = |uri: &Uri| uri.user == ours.user && uri.host == ours.host && uri.port == ours.port;
+    let own = bound.iter().find(|contact| same(&contact.uri)).and_then(|contact| contact.expires());
+    own.or_else(|| response.expires())
 }

@@ -14,7 +14,7 @@ impl Endpoint {
         match session.state {
             State::Up if session.repeat.is_some() => session.bye = Some(why),
             State::Up => self.send_bye(leg, &why, now),
-            State::Offered { .. } | State::Calling { .. } | State::Closing => {}
+            State::Offered { .. } | State::Calling(_) | State::Closing => {}
         }
     }
 
@@ -29,7 +29,7 @@ impl Endpoint {
                 self.handle_closed(leg);
             }
             State::Closing => self.handle_closed(leg),
-            State::Calling { .. } => self.give_up(leg, why),
+            State::Calling(_) => self.give_up(leg, why),
             State::Offered { .. } => self.refuse(leg, 503, now),
         }
     }

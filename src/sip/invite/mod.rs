@@ -1,5 +1,6 @@
 //! The acts of a session that an INVITE made: a file each (RFC 3261 §9, §13, §14, §15).
 
+mod again;
 mod close;
 mod incoming;
 mod info;
@@ -9,6 +10,7 @@ mod refresh;
 #[cfg(test)]
 mod testing;
 
+pub use again::Way;
 pub use outgoing::Dial;
 
 use super::dialog::{Dialog, Role};
@@ -23,19 +25,26 @@ use crate::time::TimerId;
 pub(super) enum State {
     /// The peer's INVITE has no final response of ours.
     Offered { key: TransactionKey, request: Box<Message>, tag: String },
-    /// Our INVITE has no final response; `again` is the INVITE, where a challenge to it could be answered, `ids` its Call-ID and
-    /// our tag.
-    Calling {
-        key: TransactionKey,
-        progressed: bool,
-        cancelling: bool,
-        again: Option<Box<Message>>,
-        ids: (String, String),
-    },
+    /// Our INVITE has no final response.
+    Calling(Box<Calling>),
     /// A 2xx was exchanged.
     Up,
     /// Our BYE is under way.
     Closing,
+}
+
+/// An INVITE of ours that has no final response.
+#[derive(Clone, Debug)]
+pub(super) struct Calling {
+    key: TransactionKey,
+    /// Its Call-ID and our tag.
+    ids: (String, String),
+    /// As it was sent, without Via: what is sent again after a challenge, and to the next way.
+    request: Message,
+    /// Whether a provisional response came.
+    progressed: bool,
+    cancelling: bool,
+    tries: again::Tries,
 }
 
 /// A 2xx of ours that is sent again until its ACK comes (§13.3.1.4).
@@ -128,7 +137,7 @@ impl Endpoint {
 
     /// Our Contact towards the peer of `flow`, for a session whose Request-URI has this scheme: who asked for `sips` gets it back
     /// (RFC 3261 §12.1.1), where the way is secure at all.
-    fn contact(&self, user: &str, flow: Flow, scheme: &Scheme) -> String {
+    pub(in crate::sip) fn contact(&self, user: &str, flow: Flow, scheme: &Scheme) -> String {
         let address = self.settings.advertised(flow);
         let sips = *scheme == Scheme::Sips && flow.transport.is_secure();
         // `sips` says TLS by itself (RFC 5630 §3.1.4).
@@ -177,6 +186,11 @@ impl Endpoint {
         let session = self.sessions.remove(&leg)?;
         if let Some(repeat) = &session.repeat {
             self.timers.disarm(repeat.timer);
+        }
+        if let State::Calling(calling) = &session.state
+            && let Some(patience) = calling.tries.patience
+        {
+            self.timers.disarm(patience);
         }
         if let Some(timer) = session.refresh.as_ref().map(refresh::Refresh::timer) {
             self.timers.disarm(timer);

@@ -1,8 +1,12 @@
 //! A call that we place: INVITE, its responses, CANCEL (RFC 3261 §13.2, §9.1).
 
-use super::{Session, State, describe};
+use std::sync::Arc;
+
+use super::again::{Tries, Way};
+use super::{Calling, Session, State, describe};
 use crate::id::LegId;
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
+use crate::sip::digest::Account;
 use crate::sip::endpoint::{Carried, Endpoint, Event, Purpose, Timer, Why};
 use crate::sip::message::{Message, Method, NameAddr, Uri};
 use crate::sip::transaction::timers::GIVE_UP;
@@ -15,14 +19,20 @@ const GIVEN_UP: usize = 1_000;
 /// Whom to call, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dial {
-    /// Request-URI and To.
-    pub target: Uri,
-    /// The way there.
-    pub flow: Flow,
+    /// Where to call, one after the other until somebody answers for the call; the first names To.
+    pub ways: Vec<Way>,
+    /// How long a way that is not the last may stay silent, milliseconds.
+    pub patience_ms: u64,
     /// The user in our From: the number that the called party sees.
     pub from: String,
     /// The name in our From.
     pub name: Option<String>,
+    /// The domain in our From; our own address where `None`.
+    pub domain: Option<String>,
+    /// What answers a challenge from the other side.
+    pub account: Option<Arc<Account>>,
+    /// Further headers, names and values.
+    pub headers: Vec<(&'static str, String)>,
     /// Our offer.
     pub body: String,
     /// What the call brought along.
@@ -34,46 +44,52 @@ pub struct Dial {
 impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
     pub fn dial(&mut self, leg: LegId, dial: Dial, now: Now) {
-        let Dial { target, flow, from, name, body, carried, auto_answer } = dial;
-        let contact = self.contact(&from, flow, &target.scheme);
-        let user = Some(from.as_str()).filter(|user| !user.is_empty());
+        let mut ways = std::collections::VecDeque::from(dial.ways);
+        let Some(Way { target, flow }) = ways.pop_front() else {
+            return self.events.push_back(Event::Failed { leg, why: Why::new(503, "no_way") });
+        };
+        let contact = self.contact(&dial.from, flow, &target.scheme);
+        let user = Some(dial.from.as_str()).filter(|user| !user.is_empty());
         let host = self.settings.advertised(flow).ip();
         let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
-        let mut own = NameAddr { name, ..NameAddr::new(Uri::sip(user, &host, None)) };
+        let domain = dial.domain.as_deref().unwrap_or(&host);
+        let mut own = NameAddr { name: dial.name, ..NameAddr::new(Uri::sip(user, domain, None)) };
         let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
         own.params.set("tag", Some(&ids.1));
         let request = Message::request(Method::Invite, target.clone())
-            .with("Max-Forwards", carried.hops)
+            .with("Max-Forwards", dial.carried.hops)
             .with("From", own)
             .with("To", NameAddr::new(target))
             .with("Call-ID", ids.0.clone())
             .with("CSeq", "1 INVITE")
             .with("User-Agent", self.settings.product.clone());
-        let mut request = describe(request, &contact, Some(body.clone()));
+        let mut request = describe(request, &contact, Some(dial.body.clone()));
         self.ask_timer(&mut request);
-        for value in carried.user_to_user {
+        for value in dial.carried.user_to_user {
             request.push("User-to-User", value);
         }
-        if auto_answer {
+        for (name, value) in dial.headers {
+            request.push(name, value);
+        }
+        if dial.auto_answer {
             // There is no standard for it: makers of phones read one of these two.
             request.push("Call-Info", format!("<sip:{host}>;answer-after=0"));
             request.push("Alert-Info", format!("<sip:{host}>;info=alert-autoanswer;delay=0"));
         }
-        let again = self.has_account().then(|| Box::new(request.clone()));
-        let key = self.send(request, flow, now);
+        let key = self.send(request.clone(), flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        let state = State::Calling { key, progressed: false, cancelling: false, again, ids };
-        self.sessions.insert(leg, Session { described: body, ..Session::new(state, flow, contact) });
+        let tries = Tries::new(ways, dial.patience_ms, dial.account);
+        let calling = Calling { key, ids, request, progressed: false, cancelling: false, tries };
+        let state = State::Calling(Box::new(calling));
+        self.sessions.insert(leg, Session { described: dial.body, ..Session::new(state, flow, contact) });
+        self.await_way(leg, now);
     }
 
     /// Gives up on a call that was not answered. Its end comes as `Failed`, or as `Answered` where the 200 was quicker.
     pub fn cancel(&mut self, leg: LegId, now: Now) {
-        let Some(Session { state: State::Calling { key, progressed, cancelling, .. }, .. }) =
-            self.sessions.get_mut(&leg)
-        else {
-            return;
-        };
-        let (was, ready, key) = (std::mem::replace(cancelling, true), *progressed, key.clone());
+        let Some(calling) = self.calling(leg) else { return };
+        let was = std::mem::replace(&mut calling.cancelling, true);
+        let (ready, key) = (calling.progressed, calling.key.clone());
         // Before a provisional response a CANCEL might overtake its INVITE (§9.1).
         if ready && !was {
             self.send_cancel(leg, &key, now);
@@ -92,15 +108,27 @@ impl Endpoint {
 
     /// Forgets an INVITE that has no final response. Whoever answers it later is thanked and hung up.
     pub(super) fn give_up(&mut self, leg: LegId, why: Why) {
-        let Some(Session { state: State::Calling { key, ids, .. }, .. }) = self.sessions.get(&leg) else { return };
-        let (key, ids) = (key.clone(), ids.clone());
-        self.transactions.forget(&key);
-        self.purposes.remove(&key);
+        let Some(calling) = self.calling(leg) else { return };
+        let (key, ids) = (calling.key.clone(), calling.ids.clone());
+        self.let_go(&key, ids);
+        self.fail(leg, why);
+    }
+
+    pub(super) fn let_go(&mut self, key: &TransactionKey, ids: (String, String)) {
+        self.transactions.forget(key);
+        self.purposes.remove(key);
         self.given_up.push_back(ids);
         if self.given_up.len() > GIVEN_UP {
             self.given_up.pop_front();
         }
-        self.fail(leg, why);
+    }
+
+    /// The leg's INVITE, while it has no final response.
+    pub(super) fn calling(&mut self, leg: LegId) -> Option<&mut Calling> {
+        match &mut self.sessions.get_mut(&leg)?.state {
+            State::Calling(calling) => Some(calling),
+            _ => None,
+        }
     }
 
     pub(in crate::sip) fn handle_dial_response(
@@ -114,48 +142,29 @@ impl Endpoint {
         match msg.code().unwrap_or_default() {
             code @ 100..=199 => self.handle_progress(leg, key, code, now),
             200..=299 => self.handle_success(leg, msg, source, now),
-            401 if self.dial_again(leg, msg, now) => {
-                self.purposes.remove(key);
-            }
             code => {
-                self.purposes.remove(key);
-                self.fail(leg, Why::new(code, word_of(code)));
+                if !self.try_again(leg, msg, now) {
+                    self.fail(leg, Why::new(code, word_of(code)));
+                }
             }
         }
-    }
-
-    /// Sends the INVITE once more with the answer to our own registrar's challenge (§22.2); `false` where there is none to give.
-    fn dial_again(&mut self, leg: LegId, challenge: &Message, now: Now) -> bool {
-        let Some(session) = self.sessions.get_mut(&leg) else { return false };
-        let State::Calling { cancelling: false, again, ids, .. } = &mut session.state else { return false };
-        // Taken, so that a password that is wrong is not offered for ever.
-        let (Some(mut request), flow, ids) = (again.take(), session.flow, ids.clone()) else { return false };
-        let Some(uri) = request.uri().map(ToString::to_string) else { return false };
-        let Some(answer) = self.answer_to(challenge, "INVITE", &uri) else { return false };
-        request.set("CSeq", "2 INVITE");
-        request.push("Authorization", answer);
-        let key = self.send(*request, flow, now);
-        self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        if let Some(session) = self.sessions.get_mut(&leg) {
-            session.state = State::Calling { key, progressed: false, cancelling: false, again: None, ids };
-        }
-        true
     }
 
     /// No response at all, or the way is broken. An answered call whose transaction ends lives on in its dialog.
-    pub(in crate::sip) fn handle_dial_silence(&mut self, leg: LegId, why: Why) {
-        if matches!(self.sessions.get(&leg), Some(Session { state: State::Calling { .. }, .. })) {
+    pub(in crate::sip) fn handle_dial_silence(&mut self, leg: LegId, why: Why, now: Now) {
+        if self.calling(leg).is_some() && !self.try_next_way(leg, now) {
             self.fail(leg, why);
         }
     }
 
     fn handle_progress(&mut self, leg: LegId, key: &TransactionKey, code: u16, now: Now) {
-        let Some(Session { state: State::Calling { progressed, cancelling, .. }, .. }) = self.sessions.get_mut(&leg)
-        else {
-            return;
-        };
-        let first = !std::mem::replace(progressed, true);
-        if *cancelling {
+        let Some(calling) = self.calling(leg) else { return };
+        let first = !std::mem::replace(&mut calling.progressed, true);
+        let (cancelling, patience) = (calling.cancelling, calling.tries.patience.take());
+        if let Some(patience) = patience {
+            self.timers.disarm(patience);
+        }
+        if cancelling {
             if first {
                 self.send_cancel(leg, key, now);
             }
@@ -169,7 +178,11 @@ impl Endpoint {
         let flow = session.flow;
         let known = session.dialog.as_ref().map(|dialog| dialog.id().remote_tag.clone());
         match (&session.state, known) {
-            (State::Calling { .. }, _) => {
+            (State::Calling(calling), _) => {
+                let patience = calling.tries.patience;
+                if let Some(patience) = patience {
+                    self.timers.disarm(patience);
+                }
                 // The request's parts that a dialog is made of stand in the response too (§8.2.6.2).
                 let Some(dialog) = Self::dialog_of(Role::Uac, msg, msg) else {
                     return self.fail(leg, Why::new(502, "bad_answer"));
@@ -188,14 +201,14 @@ impl Endpoint {
         }
     }
 
-    /// A repeated 200 whose transaction is over.
-    pub(in crate::sip) fn handle_stray_success(&mut self, msg: &Message, source: Flow, now: Now) {
+    /// A 200 to an INVITE that has its answer already, or was given up; `asked` where it belongs to a transaction of ours.
+    pub(in crate::sip) fn handle_late_success(&mut self, msg: &Message, source: Flow, asked: bool, now: Now) {
         let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let ids = (msg.call_id().unwrap_or_default().to_owned(), tag);
         match self.dialogs.get(&ids).copied() {
             Some(leg) => self.handle_success(leg, msg, source, now),
             // Only where we had asked: a stranger must not make us send requests to where he likes.
-            None if self.given_up.contains(&ids) => self.acknowledge_gone(msg, source, now),
+            None if asked || self.given_up.contains(&ids) => self.acknowledge_gone(msg, source, now),
             None => {}
         }
     }
@@ -277,26 +290,16 @@ mod tests {
     use super::super::testing::{PHONE, SWITCH, dial_to, endpoint, flow, talk};
     use super::*;
     use crate::sip::digest::Secret;
-    use crate::sip::endpoint::{Admission, Registration};
+    use crate::sip::endpoint::Admission;
     use crate::sip::transaction::Transport;
 
     /// A phone with this password dials; what both sides were told.
     fn dial(password: &str) -> (Vec<Event>, Vec<Event>) {
         let now = Now::default();
         let (mut phone, mut switch) = (endpoint(Admission::Open, 1), endpoint(Admission::Guarded, 2));
-        phone.register(
-            Registration {
-                user: "1001".into(),
-                password: Secret::new(password),
-                realm: "trunkline".into(),
-                flow: flow(PHONE, SWITCH),
-                expires_s: 300,
-            },
-            now,
-        );
-        while phone.poll_transmit().is_some() {}
+        let account = Account { user: "1001".into(), password: Secret::new(password), realm: "trunkline".into() };
         let leg = phone.next_leg();
-        phone.dial(leg, dial_to("sip:*71@127.0.0.1:5060"), now);
+        phone.dial(leg, Dial { account: Some(Arc::new(account)), ..dial_to("sip:*71@127.0.0.1:5060") }, now);
         talk(&mut phone, &mut switch, now);
         let mut told = (Vec::new(), Vec::new());
         while let Some(event) = switch.poll_event() {
@@ -334,7 +337,7 @@ mod tests {
             let leg = phone.next_leg();
             let flow = Flow { transport, ..flow(PHONE, SWITCH) };
             let target = target.parse().unwrap();
-            let dial = Dial { target, flow, from: "1".into(), ..dial_to("sip:x@127.0.0.1") };
+            let dial = Dial { ways: vec![Way { target, flow }], from: "1".into(), ..dial_to("sip:x@127.0.0.1") };
             phone.dial(leg, dial, Now::default());
             let sent = String::from_utf8(phone.poll_transmit().unwrap().payload).unwrap();
             let line = |name: &str| sent.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();

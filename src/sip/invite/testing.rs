@@ -1,7 +1,7 @@
 //! A phone and a switch that talk to each other without a network, for the tests of the acts.
 
 use crate::sip::digest::Secret;
-use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Settings, User};
+use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Settings, User, Way};
 use crate::sip::message::{Framing, judge};
 use crate::sip::transaction::{Flow, Transport};
 use crate::time::Now;
@@ -51,10 +51,13 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
 /// A call of the phone's to the switch.
 pub(super) fn dial_to(target: &str) -> Dial {
     Dial {
-        target: target.parse().unwrap(),
-        flow: flow(PHONE, SWITCH),
+        ways: vec![Way { target: target.parse().unwrap(), flow: flow(PHONE, SWITCH) }],
+        patience_ms: 4_000,
         from: "1001".into(),
         name: None,
+        domain: None,
+        account: None,
+        headers: Vec::new(),
         body: "v=0".into(),
         carried: Carried::default(),
         auto_answer: false,

@@ -109,6 +109,13 @@ impl Message {
         }
     }
 
+    /// Gives a request another Request-URI.
+    pub fn set_uri(&mut self, other: Uri) {
+        if let Start::Request { uri, .. } = &mut self.start {
+            *uri = other;
+        }
+    }
+
     /// Takes every header of that name away.
     pub fn remove(&mut self, name: &str) {
         self.headers.retain(|(known, _)| !known.is(name));
