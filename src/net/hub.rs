@@ -106,7 +106,7 @@ impl Hub {
 
 impl State {
     fn send(&mut self, transmit: Transmit) {
-        let Transmit { flow, mut payload } = transmit;
+        let Transmit { flow, mut payload, .. } = transmit;
         if let Some(held) = self.held.get(&flow) {
             match held.inlet.offer(payload) {
                 Ok(()) => return,

@@ -108,7 +108,7 @@ fn talk(net: &Net, events: &Receiver<NetEvent>, phone: &mut Client, call: &str) 
     phone.write_all(options(call).as_bytes()).unwrap();
     let (heard, flow) = message(events);
     assert_eq!((heard.as_str(), flow.transport), (call, Transport::Tls));
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     let mut buffer = [0; 6];
     phone.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"answer");
@@ -222,7 +222,7 @@ fn call_out(certificate: &Folder, ours: &Folder) -> (Option<String>, Option<NetE
         local: net.local_addresses().listen[0].1,
         remote: listener.local_addr().unwrap(),
     };
-    net.send(&Transmit { flow, payload: b"called".to_vec() });
+    net.send(&Transmit { flow, payload: b"called".to_vec(), peer: None });
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(GUARD)).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

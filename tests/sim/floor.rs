@@ -319,7 +319,7 @@ impl Floor {
     }
 
     fn transmit(&mut self, transmit: Transmit) {
-        let Transmit { flow, payload } = transmit;
+        let Transmit { flow, payload, .. } = transmit;
         let arrivals = match flow.transport {
             Transport::Udp => self.network.datagram(self.now.mono_ns),
             _ => vec![self.network.piece(flow, true, self.now.mono_ns)],

@@ -26,7 +26,7 @@ use super::invite::Session;
 use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
-use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
+use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit, Transport};
 use crate::id::LegId;
 use crate::time::{Now, Timers};
 
@@ -123,7 +123,9 @@ impl Endpoint {
         rng.fill_bytes(&mut key);
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
+        let mut transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
+        let tcp = settings.listen.iter().filter(|(transport, _)| *transport == Transport::Tcp);
+        transactions.set_streams(tcp.map(|(_, own)| *own).collect());
         Self {
             transactions,
             registrar: Registrar::new(settings.registrar.clone()),
@@ -190,7 +192,7 @@ impl Endpoint {
 
     /// A way to a peer is broken.
     pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
-        self.transactions.handle_transport_error(flow);
+        self.transactions.handle_transport_error(flow, now);
         self.drain_transactions(now);
         if !flow.transport.can_be_opened() {
             let gone = flow.to_string();

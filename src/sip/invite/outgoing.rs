@@ -189,13 +189,13 @@ impl Endpoint {
                 };
                 session.state = State::Up;
                 self.set_dialog(leg, dialog);
-                self.send_ack(leg);
+                self.send_ack(leg, now);
                 self.take_timer(leg, msg, now);
                 let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.
-            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg),
+            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, now),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
             _ => self.acknowledge_gone(msg, flow, now),
         }
@@ -213,17 +213,17 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn send_ack(&mut self, leg: LegId) {
+    pub(super) fn send_ack(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
         let (flow, frame) = (session.next_hop(), dialog.ack());
         let ack = framed(Method::Ack, frame);
-        self.send_without_transaction(ack, flow);
+        self.send_without_transaction(ack, flow, now);
     }
 
-    fn send_without_transaction(&mut self, mut request: Message, flow: Flow) {
+    fn send_without_transaction(&mut self, mut request: Message, flow: Flow, now: Now) {
         self.push_public_via(&mut request, flow);
-        self.transactions.send_alone(request, flow);
+        self.transactions.send_alone(request, flow, now);
     }
 
     /// Acknowledges a 200 that nobody wants any more, and ends its dialog.
@@ -231,7 +231,7 @@ impl Endpoint {
         let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
         let hop = Session { dialog: Some(dialog.clone()), ..Session::new(State::Up, flow, String::new()) }.next_hop();
         let ack = framed(Method::Ack, dialog.ack());
-        self.send_without_transaction(ack, hop);
+        self.send_without_transaction(ack, hop, now);
         let bye = framed(Method::Bye, dialog.next_request());
         self.send(bye, hop, now);
     }

@@ -188,7 +188,7 @@ impl Endpoint {
             ..=199 => {}
             200..=299 => {
                 if by_invite {
-                    self.send_ack(leg);
+                    self.send_ack(leg, now);
                 }
                 self.start_timer(leg, Agreed::of_response(msg), now);
             }
