@@ -190,7 +190,7 @@ impl Switch {
         if self.calls.is_empty() && self.orphans.is_empty() {
             let load = self.endpoint.load();
             if load[..3] != [0, 0, 0] {
-                wrong.push(format!("sessions, dialogs and requests {:?} have outlived their calls", &load[..3]));
+                wrong.push(format!("sessions, dialogs and INVITEs {:?} have outlived their calls", &load[..3]));
             }
         }
         wrong

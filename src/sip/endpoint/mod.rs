@@ -249,12 +249,12 @@ impl Endpoint {
         self.drain_registrar(now);
     }
 
-    /// Sessions, dialogs, what is asked for them, open transactions and deadlines: all zero once every call is gone and its timers
-    /// have run out.
+    /// Sessions, dialogs, INVITEs without a final answer, open transactions and deadlines: all zero once every call is gone and its
+    /// timers have run out.
     pub fn load(&self) -> [usize; 5] {
-        let apart = |purpose: &&Purpose| matches!(purpose, Purpose::Qualify { .. } | Purpose::Registering(_));
-        let asked = self.purposes.values().filter(|purpose| !apart(purpose)).count();
-        [self.sessions.len(), self.dialogs.len(), asked, self.transactions.len(), self.timers.len()]
+        let open = |purpose: &&Purpose| matches!(purpose, Purpose::Offered(_) | Purpose::Dialled(_));
+        let invites = self.purposes.values().filter(open).count();
+        [self.sessions.len(), self.dialogs.len(), invites, self.transactions.len(), self.timers.len()]
     }
 
     /// Figures since the start.
