@@ -17,11 +17,13 @@ mod readiness;
 mod recording;
 mod records;
 mod serve;
+mod websocket;
 
 pub use commands::{CommandSender, Replies, commands};
 pub use figures::{Figure, Figures, Kind};
 pub use readiness::Readiness;
 pub use serve::{ApiError, ApiHandle, Listeners, bind, start};
+pub use websocket::{Carry, Upgraded, WebSockets};
 
 use std::path::PathBuf;
 
@@ -66,6 +68,8 @@ pub struct Handles {
     pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
     /// Who is ignored by the node, asked for each time; must not block.
     pub bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    /// Who carries the WebSockets of `/ws`.
+    pub websockets: WebSockets,
 }
 
 /// What every handler shares.
@@ -79,6 +83,7 @@ struct Shared {
     readiness: Readiness,
     figures: Box<dyn Fn() -> Figures + Send + Sync>,
     bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    websockets: WebSockets,
     /// Ends the streams of events, which would never end by themselves.
     stopping: CancellationToken,
 }

@@ -120,7 +120,7 @@ impl Phone {
             account,
             aor: Uri { user: Some(self.name.clone()), ..registrar.clone() },
             contact_user: self.name.clone(),
-            ways: vec![(registrar, self.server)],
+            ways: vec![Way { target: registrar, flow: Some(self.server) }],
             expires_s: EXPIRES_S,
         };
         self.endpoint.register(&self.name, registration, now);
@@ -157,7 +157,7 @@ impl Phone {
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
         let dial = Dial {
-            ways: vec![Way { target, flow }],
+            ways: vec![Way { target, flow: Some(flow) }],
             patience_ms: 0,
             from: from.to_owned(),
             name: None,

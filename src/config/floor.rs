@@ -46,7 +46,7 @@ impl Settings {
     pub fn switch(&self, program: Arc<Program>, opening: Opening) -> switch::Settings {
         let routes = self.routes.iter().map(|route| switch::Route {
             prefix: route.prefix.clone(),
-            target: route.target,
+            target: route.target.clone(),
             record: route.record,
         });
         let contact = |(agent, settings): (&String, &super::AgentSettings)| {

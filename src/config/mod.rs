@@ -10,4 +10,6 @@ pub use crate::sip::digest::Secret;
 pub use crate::sip::trunk::{Net, Trunk};
 pub use floor::Opening;
 pub use read::{load, load_partly};
-pub use settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};
+pub use settings::{
+    AgentSettings, DnsSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings,
+};

@@ -6,11 +6,15 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::environment::overlay;
-use super::settings::{AgentSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings};
+use super::settings::{
+    AgentSettings, DnsSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings,
+};
 use super::{Net, Secret, Trunk};
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
 use crate::sip::guard;
+use crate::sip::message::Uri;
+use crate::sip::transaction::Transport;
 
 /// Reads the settings, with `environment` as (name, value) pairs laid over them.
 ///
@@ -69,6 +73,7 @@ impl Reader<'_> {
             log: self.log(root),
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
             tls: self.tls(root),
+            dns: self.dns(root),
             rtp: self.rtp(root),
             http_listen: self.http(root),
             dscp_sip,
@@ -79,7 +84,7 @@ impl Reader<'_> {
             api_token_env,
             trunks: self.trunks(root),
             agents: self.agents(root),
-            routes: self.routes(root, &sip.udp),
+            routes: self.routes(root, &sip),
             sip,
         }
     }
@@ -184,12 +189,39 @@ impl Reader<'_> {
         };
         let client_ca = table.string("client_ca", &mut self.report).map(|path| path.value);
         let trust = table.string("trust", &mut self.report).map(|path| path.value);
+        let names = [
+            ("tls.certificate", "certificate"),
+            ("tls.key", "key"),
+            ("tls.client_ca", "client_ca"),
+            ("tls.trust", "trust"),
+        ];
+        let named = names.into_iter().filter(|(_, key)| table.has(key));
+        let places = named.map(|(setting, key)| (setting, self.report.at(table.place_of(key), String::new(), None)));
+        let places = places.collect();
         table.finish(&mut self.report);
         let pair = match pair {
             None => None,
             Some((certificate, key)) => Some((certificate?.value, key?.value)),
         };
-        Some(TlsSettings { pair, client_ca, trust })
+        Some(TlsSettings { pair, client_ca, trust, places })
+    }
+
+    fn dns(&mut self, root: &mut Table<'_>) -> DnsSettings {
+        let usual = DnsSettings::default();
+        let Some(mut table) = root.table("dns", &mut self.report) else { return usual };
+        let mut servers = Vec::new();
+        for text in table.strings("servers", &mut self.report) {
+            let bare = text.value.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+            let expected = "the address of a DNS server, such as \"192.0.2.53\" or \"127.0.0.1:5353\"";
+            servers.extend(bare.or_else(|| self.one(text, expected)));
+        }
+        let settings = DnsSettings {
+            servers,
+            timeout_ms: table.duration("timeout", &mut self.report).unwrap_or(usual.timeout_ms),
+            attempts: table.integer("attempts", 1..11, i64::from(usual.attempts), &mut self.report) as u8,
+        };
+        table.finish(&mut self.report);
+        settings
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
@@ -331,16 +363,11 @@ impl Reader<'_> {
         plain.or(file.map(|file| SecretSource::File(file.value)))
     }
 
-    fn routes(&mut self, root: &mut Table<'_>, own: &[SocketAddr]) -> Vec<RouteSettings> {
+    fn routes(&mut self, root: &mut Table<'_>, sip: &SipSettings) -> Vec<RouteSettings> {
         let mut routes = Vec::new();
         for mut table in root.tables("route", &mut self.report) {
             let prefix = table.required("prefix", &mut self.report);
-            let target = table.required("target", &mut self.report);
-            let place = table.place_of("target");
-            let target = target.and_then(|text| self.one(text, "an address with port such as \"127.0.0.1:5080\""));
-            if target.is_some_and(|target| own.contains(&target)) {
-                self.report.problem(place, "this route leads back to the switch itself", None);
-            }
+            let target = table.required("target", &mut self.report).and_then(|text| self.route_target(text, sip));
             let record = table.boolean("record", false, &mut self.report);
             table.finish(&mut self.report);
             if let (Some(prefix), Some(target)) = (prefix, target) {
@@ -349,6 +376,35 @@ impl Reader<'_> {
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         routes
+    }
+
+    /// An address with port, over UDP, or a SIP URI without a user: the called number takes its place.
+    fn route_target(&mut self, text: At<String>, sip: &SipSettings) -> Option<Uri> {
+        let hint =
+            || Some("write \"127.0.0.1:5080\", or a URI such as \"sip:sbc.example.com;transport=tls\"".to_owned());
+        let uri = match text.value.parse::<SocketAddr>() {
+            Ok(address) => format!("sip:{address}").parse().ok(),
+            Err(_) => text.value.parse::<Uri>().ok().filter(|uri| uri.is_sip() && uri.user.is_none()),
+        };
+        let Some(uri) = uri else {
+            let message = format!("\"{}\" is no target of a route", text.value);
+            self.report.problem(text.place, message, hint());
+            return None;
+        };
+        let transport = match Transport::of_uri(&uri) {
+            Some(transport) => transport,
+            None => {
+                let message = format!("\"{}\" names a transport over which nothing is sent", text.value);
+                self.report.problem(text.place, message, Some("write transport=udp, tcp or tls".to_owned()));
+                return None;
+            }
+        };
+        let address = uri.host.trim_matches(['[', ']']).parse().ok();
+        let address = address.map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())));
+        if address.is_some_and(|address| sip.listen().any(|own| own == (transport, address))) {
+            self.report.problem(text.place, "this route leads back to the switch itself", None);
+        }
+        Some(uri)
     }
 }
 

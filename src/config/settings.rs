@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use crate::dialplan::Problem;
 use crate::sip::digest::{Algorithm, Secret};
 use crate::sip::guard;
+use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Trunk};
 
@@ -58,6 +60,25 @@ pub struct TlsSettings {
     pub client_ca: Option<String>,
     /// Who issues certificates of peers that we connect to; the system's roots where not set.
     pub trust: Option<String>,
+    /// Where each file is named, by its setting: a problem that lacks its message.
+    pub places: Vec<(&'static str, Problem)>,
+}
+
+/// `[dns]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Servers in the order in which they are asked; those of /etc/resolv.conf where empty.
+    pub servers: Vec<SocketAddr>,
+    /// How long one try waits for a server, milliseconds.
+    pub timeout_ms: u64,
+    /// Tries.
+    pub attempts: u8,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self { servers: Vec::new(), timeout_ms: 1_000, attempts: 2 }
+    }
 }
 
 /// `[rtp]`
@@ -101,7 +122,7 @@ pub struct RouteSettings {
     /// What such numbers begin with.
     pub prefix: String,
     /// Where they go.
-    pub target: SocketAddr,
+    pub target: Uri,
     /// Whether both sides are recorded.
     pub record: bool,
 }
@@ -125,6 +146,8 @@ pub struct Settings {
     pub sip: SipSettings,
     /// Certificates, for SIP over TLS and secure WebSockets.
     pub tls: Option<TlsSettings>,
+    /// How names are looked up.
+    pub dns: DnsSettings,
     /// Media.
     pub rtp: RtpSettings,
     /// Where HTTP listens.

@@ -10,11 +10,12 @@ use crate::media::{RecordingSpec, Side, Source};
 use crate::sdp::Negotiator;
 use crate::sip::endpoint::{Dial, Way, Why};
 use crate::sip::message::Uri;
-use crate::sip::transaction::Transport;
 use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
+/// How long one hop of a callee may say nothing before the next is tried, ms: most answer within a round trip, and the caller waits.
+const WAY_PATIENCE_MS: u64 = 4_000;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -88,7 +89,7 @@ impl Switch {
         let Some(caller) = self.calls.get(&call).map(|cell| cell.caller) else { return };
         let Some(flow) = self.endpoint.flow_of(caller) else { return };
         let Some(port) = self.media_of(caller).map(|media| media.lease.rtp_port) else { return };
-        let local = self.local_media(port, flow, None);
+        let local = self.local_media(port, Some(flow.remote.ip()), None);
         let Some(party) = self.legs.get_mut(&caller) else { return };
         let body = match party.offer.take() {
             None => party.negotiator.offer(&local),
@@ -128,13 +129,10 @@ impl Switch {
 
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let address = cell.target.ok_or_else(|| Cause::new(500, "no_target"))?;
-        let host = address.ip();
-        let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
-        let target = Uri::sip(Some(&cell.called), &host, Some(address.port()));
-        let flow = self.settings.sip.flow_to(Transport::Udp, address);
-        let flow = flow.ok_or_else(|| Cause::new(503, "no_transport"))?;
-        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None, auto_answer: false }, now)?;
+        let to = cell.target.as_ref().ok_or_else(|| Cause::new(500, "no_target"))?;
+        let target = Uri { user: Some(cell.called.clone()), ..to.clone() };
+        let callee = Callee { target, flow: None, nat: false, name: None, auto_answer: false };
+        self.dial(call, leg, Role::Target, callee, now)?;
         self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
         Ok(())
     }
@@ -159,14 +157,15 @@ impl Switch {
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
         let lease = thread.and_then(|thread| self.stock.take_of(thread));
         let lease = lease.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let local = self.local_media(lease.rtp_port, flow, codec);
+        let remote = flow.or_else(|| self.settings.sip.way_of(&target)).map(|flow| flow.remote.ip());
+        let local = self.local_media(lease.rtp_port, remote, codec);
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
         let media = Some(Media::new(lease, nat));
         self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
         let dial = Dial {
             ways: vec![Way { target, flow }],
-            patience_ms: 0,
+            patience_ms: WAY_PATIENCE_MS,
             from,
             name,
             domain: None,
@@ -181,16 +180,15 @@ impl Switch {
     }
 
     /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
-    fn phone_of(&self, agent: &AgentId) -> Option<(Uri, Flow, bool)> {
+    fn phone_of(&self, agent: &AgentId) -> Option<(Uri, Option<Flow>, bool)> {
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);
         if let Some(binding) = best {
-            return Some((binding.uri.parse().ok()?, binding.flow.parse().ok()?, nat));
+            return Some((binding.uri.parse().ok()?, Some(binding.flow.parse().ok()?), nat));
         }
         let target: Uri = self.settings.static_contacts.get(agent)?.parse().ok()?;
-        let flow = self.settings.sip.way_of(&target)?;
-        Some((target, flow, nat))
+        Some((target, None, nat))
     }
 
     /// The queue in which a call waits: what the agent reads on the phone beside the number.
@@ -245,7 +243,8 @@ impl Switch {
 /// Whom to dial and how.
 struct Callee {
     target: Uri,
-    flow: Flow,
+    /// The connection that a phone registered by; by where the target leads where `None`.
+    flow: Option<Flow>,
     nat: bool,
     /// What the phone shows beside the number.
     name: Option<String>,

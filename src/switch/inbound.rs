@@ -1,7 +1,9 @@
 //! A call comes in: written down first, then routed, sent into its flow, or refused.
 
+use std::net::IpAddr;
+
+use super::Switch;
 use super::party::{Media, Party, PartyCall, Role};
-use super::{Flow, Switch};
 use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Cursor};
@@ -85,7 +87,7 @@ impl Switch {
             }
         };
         let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let local = self.local_media(lease.rtp_port, invite.flow, None);
+        let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), None);
         let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
         party.media = Some(Media::new(lease, invite.nat));
         if let Some(offer) = offer {
@@ -106,9 +108,9 @@ impl Switch {
         Ok(())
     }
 
-    /// Our side of a leg's sound; `first` is the codec to prefer.
-    pub(super) fn local_media(&self, port: u16, flow: Flow, first: Option<AudioCodec>) -> LocalMedia {
-        let near = self.settings.sip.local_nets.iter().any(|net| net.contains(flow.remote.ip()));
+    /// Our side of a leg's sound; `first` is the codec to prefer. A peer whose address is not known yet counts as one outside.
+    pub(super) fn local_media(&self, port: u16, remote: Option<IpAddr>, first: Option<AudioCodec>) -> LocalMedia {
+        let near = remote.is_some_and(|ip| self.settings.sip.local_nets.iter().any(|net| net.contains(ip)));
         let addr = self.settings.media_public.filter(|_| !near).unwrap_or(self.settings.media_address);
         let mut codecs = vec![AudioCodec::Pcma, AudioCodec::Pcmu];
         if let Some(first) = first {
@@ -121,7 +123,7 @@ impl Switch {
     fn begin(&mut self, id: CallId, trunk: Option<crate::id::TrunkId>, now: Now) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
         if let Some(route) = self.settings.routes.iter().find(|route| cell.called.starts_with(&route.prefix)) {
-            cell.target = Some(route.target);
+            cell.target = Some(route.target.clone());
             let record = route.record;
             let leg = self.endpoint.next_leg();
             return self.tell(id, Input::Route { leg, record });

@@ -124,7 +124,7 @@ impl Switch {
         let (Some(port), Some(flow)) = (ready.map(|media| media.lease.rtp_port), self.endpoint.flow_of(leg)) else {
             return self.endpoint.refuse_modify(leg, 488, now);
         };
-        let local = self.local_media(port, flow, None);
+        let local = self.local_media(port, Some(flow.remote.ip()), None);
         let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
         let Some(body) = body else {

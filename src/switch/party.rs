@@ -8,6 +8,7 @@ use crate::id::{AgentId, CallId, LegId};
 use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
 use crate::sdp::{Negotiated, Negotiator};
 use crate::sip::endpoint::Carried;
+use crate::sip::message::Uri;
 use crate::time::TimerId;
 
 /// A call, its place in the dialplan, and what they need of each other.
@@ -28,7 +29,7 @@ pub(super) struct PartyCall {
     /// What the caller hears while waiting.
     pub(super) music: MusicId,
     /// Where a routed call goes.
-    pub(super) target: Option<SocketAddr>,
+    pub(super) target: Option<Uri>,
 }
 
 /// Who a leg belongs to.

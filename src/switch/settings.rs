@@ -1,7 +1,7 @@
 //! What the switch needs to know, and what a restart gives back to it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::acd;
@@ -10,6 +10,7 @@ use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{AgentState, DialogState, Event};
 use crate::media::{MusicId, PromptId};
 use crate::sip::endpoint;
+use crate::sip::message::Uri;
 use crate::sip::registrar::Binding;
 
 /// How a [`super::Switch`] behaves.
@@ -50,8 +51,8 @@ pub struct Settings {
 pub struct Route {
     /// What such numbers begin with.
     pub prefix: String,
-    /// Where they go, over UDP.
-    pub target: SocketAddr,
+    /// Where they go: the called number becomes its user.
+    pub target: Uri,
     /// Whether both sides are recorded.
     pub record: bool,
 }

@@ -9,11 +9,13 @@ mod event;
 mod registration;
 mod requests;
 mod settings;
+mod ways;
 
 pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
+pub(in crate::sip) use ways::{Flows, NextHop, Pending, why_not};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,6 +25,7 @@ use rand_core::Rng;
 use super::digest::Authenticator;
 use super::guard::{Guard, Offence};
 use super::invite::Session;
+use super::locate::Locator;
 use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
@@ -108,6 +111,8 @@ pub struct Endpoint {
     pub(in crate::sip) events: VecDeque<Event>,
     pub(in crate::sip) counts: Counts,
     registrations: registration::Registrations,
+    pub(in crate::sip) locator: Locator,
+    pub(in crate::sip) ways: ways::Ways,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
     pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
@@ -123,6 +128,9 @@ impl Endpoint {
         rng.fill_bytes(&mut key);
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
+        let mut lots = [0; 32];
+        rng.fill_bytes(&mut lots);
+        let locator = Locator::new(&settings.listen, rand_core::SeedableRng::from_seed(lots));
         let mut transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
         let tcp = settings.listen.iter().filter(|(transport, _)| *transport == Transport::Tcp);
         transactions.set_streams(tcp.map(|(_, own)| *own).collect());
@@ -140,6 +148,8 @@ impl Endpoint {
             events: VecDeque::new(),
             counts: Counts::default(),
             registrations: Default::default(),
+            locator,
+            ways: Default::default(),
             given_up: VecDeque::new(),
             rng,
             boot,
@@ -205,6 +215,8 @@ impl Endpoint {
     pub fn handle_timeout(&mut self, now: Now) {
         self.transactions.handle_timeout(now);
         self.drain_transactions(now);
+        self.locator.handle_timeout(now);
+        self.drain_located(now);
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
@@ -220,8 +232,12 @@ impl Endpoint {
 
     /// When to call [`Self::handle_timeout`] (monotonic nanoseconds, seen from `now`).
     pub fn poll_timeout(&self, now: Now) -> Option<u64> {
-        let deadlines =
-            [self.transactions.poll_timeout(), self.timers.next_deadline(), self.registrar.poll_timeout(now)];
+        let deadlines = [
+            self.transactions.poll_timeout(),
+            self.timers.next_deadline(),
+            self.registrar.poll_timeout(now),
+            self.locator.poll_timeout(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -232,7 +248,8 @@ impl Endpoint {
 
     /// The next bytes to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transactions.poll_transmit()
+        let transmit = self.transactions.poll_transmit()?;
+        Some(Transmit { peer: self.ways.name_of(transmit.flow), ..transmit })
     }
 
     /// The registrar, to look up contacts.
@@ -254,7 +271,13 @@ impl Endpoint {
     pub fn load(&self) -> [usize; 5] {
         let open = |purpose: &&Purpose| matches!(purpose, Purpose::Offered(_) | Purpose::Dialled(_));
         let invites = self.purposes.values().filter(open).count();
-        [self.sessions.len(), self.dialogs.len(), invites, self.transactions.len(), self.timers.len()]
+        [
+            self.sessions.len() + self.ways.dials(),
+            self.dialogs.len(),
+            invites,
+            self.transactions.len(),
+            self.timers.len(),
+        ]
     }
 
     /// Figures since the start.
@@ -289,6 +312,9 @@ impl Endpoint {
 
     fn handle_response(&mut self, key: &TransactionKey, msg: &Message, flow: Flow, now: Now) {
         let code = msg.code().unwrap_or_default();
+        if self.send_on(key, code, now) {
+            return;
+        }
         let purpose = if code < 200 { self.purposes.get(key).cloned() } else { self.purposes.remove(key) };
         let Some(purpose) = purpose else {
             // A 2xx comes again while its ACK is on the way, and from each phone behind a forking proxy.
@@ -312,6 +338,9 @@ impl Endpoint {
 
     /// No answer came, or none can come any more.
     fn handle_silence(&mut self, key: &TransactionKey, why: Why, now: Now) {
+        if self.send_on(key, why.code, now) {
+            return;
+        }
         match self.purposes.remove(key) {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why, now),
@@ -359,3 +388,6 @@ pub fn user_of(aor: &str) -> &str {
     let bare = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     bare.rsplit_once('@').map_or(bare, |(user, _)| user)
 }
+
+#[cfg(test)]
+mod ways_tests;

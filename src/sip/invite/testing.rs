@@ -9,7 +9,7 @@ use crate::time::Now;
 pub(super) const PHONE: &str = "127.0.0.1:6000";
 pub(super) const SWITCH: &str = "127.0.0.1:5060";
 
-pub(super) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
+pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
     let user = User { password: Secret::new("right"), nat: false };
     let settings = Settings {
         admission,
@@ -20,7 +20,7 @@ pub(super) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         session_expires_s: 1_800,
         guard: Default::default(),
         registrar: Default::default(),
-        listen: Vec::new(),
+        listen: vec![(Transport::Udp, PHONE.parse().unwrap()), (Transport::Tls, "127.0.0.1:6001".parse().unwrap())],
         public_address: None,
         local_nets: Vec::new(),
         product: "test".into(),
@@ -49,9 +49,9 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
 }
 
 /// A call of the phone's to the switch.
-pub(super) fn dial_to(target: &str) -> Dial {
+pub(in crate::sip) fn dial_to(target: &str) -> Dial {
     Dial {
-        ways: vec![Way { target: target.parse().unwrap(), flow: flow(PHONE, SWITCH) }],
+        ways: vec![Way { target: target.parse().unwrap(), flow: Some(flow(PHONE, SWITCH)) }],
         patience_ms: 4_000,
         from: "1001".into(),
         name: None,

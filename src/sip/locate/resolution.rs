@@ -68,12 +68,14 @@ impl Target {
         self.host.trim_matches(['[', ']']).parse().ok()
     }
 
-    /// Whether the host can stand in DNS: letters, digits and hyphens, 253 in all, 63 between two dots.
+    /// Whether the host can stand in DNS: letters, digits and hyphens, 253 in all, 63 between two dots, and none of those that never
+    /// do (RFC 6761 §6.4).
     pub(super) fn is_name(&self) -> bool {
         let label = |label: &str| {
             (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
-        self.host.len() <= 253 && self.host.split('.').all(label)
+        let is_invalid = self.host.rsplit('.').next() == Some("invalid");
+        self.host.len() <= 253 && !is_invalid && self.host.split('.').all(label)
     }
 }
 
