@@ -17,6 +17,7 @@ mod readiness;
 mod recording;
 mod records;
 mod serve;
+mod trunks;
 mod websocket;
 
 pub use commands::{CommandSender, Replies, commands};
@@ -33,7 +34,7 @@ use crate::id::{AgentId, QueueId};
 use crate::records::live::LiveFold;
 use crate::store::journal::Progress;
 use crate::store::{FollowStatus, Records, Tap};
-use crate::switch::Ban;
+use crate::switch::{Ban, TrunkStatus};
 
 /// What the API needs to know at its start.
 #[derive(Clone, Debug)]
@@ -70,6 +71,8 @@ pub struct Handles {
     pub bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
     /// Who carries the WebSockets of `/ws`.
     pub websockets: WebSockets,
+    /// The node's trunks, asked for each time; must not block.
+    pub trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
 }
 
 /// What every handler shares.
@@ -84,6 +87,7 @@ struct Shared {
     figures: Box<dyn Fn() -> Figures + Send + Sync>,
     bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
     websockets: WebSockets,
+    trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
     /// Ends the streams of events, which would never end by themselves.
     stopping: CancellationToken,
 }

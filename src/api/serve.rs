@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
 use super::{
-    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records, websocket,
+    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records, trunks,
+    websocket,
 };
 use crate::store::Records;
 
@@ -114,6 +115,7 @@ pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> R
         figures: handles.figures,
         bans: handles.bans,
         websockets: handles.websockets,
+        trunks: handles.trunks,
         stopping: stopping.clone(),
     });
     let service = router(shared).into_make_service_with_connect_info::<websocket::Ends>();
@@ -149,6 +151,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))
+        .route("/api/v1/trunks", get(trunks::trunks))
         .route("/api/v1/bans", get(bans::bans))
         .route("/api/v1/bans/{address}", delete(bans::lift))
         .route("/api/v1/events", get(events::events))

@@ -167,6 +167,7 @@ impl Phone {
             body: sound.offer(),
             carried: Carried::default(),
             auto_answer: false,
+            trunk: None,
         };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });

@@ -26,11 +26,14 @@ pub(super) enum FloorError {
     Wrong(Vec<Problem>),
 }
 
-/// Reads everything that the settings file `config` leads to.
+/// Reads everything that the settings file `config` leads to, the trunks in `trunks.d` beside it included.
 pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     // Variables that are not UTF-8 cannot be ours.
     let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
-    let (settings, mut problems) = config::load_partly(&read(config)?, environment);
+    let trunks = config.with_file_name("trunks.d");
+    let trunks = if trunks.is_dir() { plan_files(&trunks)? } else { Vec::new() };
+    let trunks = trunks.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let (settings, mut problems) = config::load_partly(&read(config)?, &trunks, environment);
     let Some(settings) = settings else { return Err(FloorError::Wrong(problems)) };
     let mut sources = Vec::new();
     for name in &settings.dialplans {

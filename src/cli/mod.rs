@@ -11,6 +11,7 @@ mod report;
 mod route;
 mod running;
 mod serve;
+mod trunk;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ enum Command {
     Report(report::Report),
     Quality(quality::Quality),
     Ban(ban::Ban),
+    Trunk(trunk::Trunk),
 }
 
 /// Runs the command that the process was called with.
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report.run(),
         Command::Quality(quality) => quality.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Trunk(trunk) => trunk.run(),
     };
     exit.into()
 }

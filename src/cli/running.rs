@@ -9,7 +9,7 @@ use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, WebS
 use crate::id::{AgentId, QueueId};
 use crate::node::{self, CommandPort, Control, Node, State, Watch};
 use crate::store::{FollowSettings, Follower};
-use crate::switch::Ban;
+use crate::switch::{Health, Standing, TrunkStatus};
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
 const BACKLOG: usize = 65_536;
@@ -75,8 +75,9 @@ impl Running {
                 follow,
                 readiness: ready(),
                 figures: figures_of(&node),
-                bans: bans_of(&node),
                 websockets: websockets_of(&node),
+                bans: watched(&node, |figures| figures.bans),
+                trunks: watched(&node, |figures| figures.trunks),
             },
             api_settings,
         );
@@ -149,9 +150,10 @@ fn figures_of(node: &Node) -> Box<dyn Fn() -> Figures + Send + Sync> {
     Box::new(move || figures(&watch))
 }
 
-fn bans_of(node: &Node) -> Box<dyn Fn() -> Vec<Ban> + Send + Sync> {
+/// Something of the node's figures, looked at when somebody asks.
+fn watched<T: 'static>(node: &Node, of: fn(crate::switch::Figures) -> T) -> Box<dyn Fn() -> T + Send + Sync> {
     let watch = Arc::clone(&node.watch);
-    Box::new(move || watch.figures().bans)
+    Box::new(move || of(watch.figures()))
 }
 
 fn websockets_of(node: &Node) -> WebSockets {
@@ -222,5 +224,37 @@ fn figures(watch: &Watch) -> Figures {
             value: *count as f64,
         });
     }
+    switch.trunks.iter().for_each(|trunk| add_trunk(&mut figures, trunk));
     figures
+}
+
+fn add_trunk(figures: &mut Figures, trunk: &TrunkStatus) {
+    use api::Kind::{Counter, Gauge};
+    let mut add = |name: &'static str, help, kind, label: Option<(&'static str, &str)>, value: f64| {
+        let own = [("trunk", trunk.id.to_string())].into_iter();
+        let labels = own.chain(label.map(|(name, value)| (name, value.to_owned()))).collect();
+        figures.add(api::Figure { name, help, kind, labels, value });
+    };
+    for (direction, (present, total)) in [("in", trunk.inbound), ("out", trunk.outbound)] {
+        let label = Some(("direction", direction));
+        add("trunkline_trunk_calls", "Calls that the trunk carries now.", Gauge, label, f64::from(present));
+        add("trunkline_trunk_calls_carried", "Calls that the trunk has carried.", Counter, label, total as f64);
+    }
+    for (reason, count) in [("full", trunk.refused.0), ("rate", trunk.refused.1)] {
+        let help = "Calls that did not fit the trunk's limits.";
+        add("trunkline_trunk_refused", help, Counter, Some(("reason", reason)), count as f64);
+    }
+    for target in &trunk.targets {
+        let help = "Whether a target of the trunk answers OPTIONS: 1, 0, or 0.5 where it was not asked yet.";
+        let value = match target.health {
+            Health::Up => 1.0,
+            Health::Unknown => 0.5,
+            Health::Down => 0.0,
+        };
+        add("trunkline_trunk_target_up", help, Gauge, Some(("target", &target.uri.to_string())), value);
+    }
+    if let Some((standing, _)) = trunk.registration {
+        let stands = matches!(standing, Standing::Registered { .. });
+        add("trunkline_trunk_registered", "Whether we are registered at the trunk.", Gauge, None, f64::from(stands));
+    }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Secret, Settings};
+use super::{RouteTo, Secret, Settings, Trunk, TrunkSettings};
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, QueueId, TrunkId};
 use crate::media::{MusicId, PromptId};
-use crate::sip::digest;
+use crate::sip::digest::{self, Account};
 use crate::sip::endpoint::{self, Admission, User};
 use crate::sip::registrar::{self, QualifySettings};
 use crate::sip::transaction::Transport;
@@ -22,6 +22,10 @@ pub struct Opening {
     pub node: String,
     /// Passwords of phones, those from files included.
     pub passwords: BTreeMap<String, Secret>,
+    /// Passwords of our accounts at trunks, by the trunk.
+    pub accounts: BTreeMap<String, Secret>,
+    /// Passwords by which trunks prove themselves, by the trunk.
+    pub inbound: BTreeMap<String, Secret>,
     /// What SIP listens on, as bound.
     pub listen: Vec<(Transport, SocketAddr)>,
     /// Media threads.
@@ -34,6 +38,24 @@ pub struct Opening {
     pub default_music: MusicId,
 }
 
+impl Opening {
+    /// A trunk with its secrets.
+    fn trunk(&self, name: &str, settings: &TrunkSettings) -> Trunk {
+        let account = settings.account.as_ref().zip(self.accounts.get(name)).map(|(account, password)| {
+            let (user, realm) = (account.user.clone(), account.realm.clone());
+            Arc::new(Account { user, password: password.clone(), realm })
+        });
+        let inbound = settings.inbound.as_ref().zip(self.inbound.get(name));
+        let inbound = inbound.map(|(account, password)| (account.user.clone(), password.clone()));
+        Trunk { account, inbound, ..settings.sip.clone() }
+    }
+}
+
+fn trunk_media((name, settings): (&String, &TrunkSettings)) -> (TrunkId, switch::TrunkMedia) {
+    let media = switch::TrunkMedia { codecs: settings.codecs(), early_media: settings.early_media };
+    (TrunkId::from(name.as_str()), media)
+}
+
 impl Settings {
     /// Where media is received.
     pub fn media_address(&self) -> IpAddr {
@@ -44,9 +66,16 @@ impl Settings {
 
     /// What the switch is to know.
     pub fn switch(&self, program: Arc<Program>, opening: Opening) -> switch::Settings {
+        let ids = |names: &[String]| names.iter().map(|name| TrunkId::from(name.as_str())).collect();
         let routes = self.routes.iter().map(|route| switch::Route {
             prefix: route.prefix.clone(),
-            target: route.target.clone(),
+            strip: route.strip,
+            to: match &route.to {
+                RouteTo::Target(target) => switch::RouteTo::Target(target.clone()),
+                RouteTo::Trunks(names) => switch::RouteTo::Trunks(ids(names)),
+            },
+            agents: route.agents,
+            from_trunks: ids(&route.from_trunks),
             record: route.record,
         });
         let contact = |(agent, settings): (&String, &super::AgentSettings)| {
@@ -65,6 +94,7 @@ impl Settings {
             music: opening.music,
             default_music: opening.default_music,
             routes: routes.collect(),
+            trunks: self.trunks.iter().map(trunk_media).collect(),
             auto_answer: self
                 .agents
                 .iter()
@@ -91,7 +121,11 @@ impl Settings {
         }
         endpoint::Settings {
             admission: Admission::Guarded,
-            trunks: self.trunks.iter().map(|(name, trunk)| (TrunkId::from(name.as_str()), trunk.clone())).collect(),
+            trunks: self
+                .trunks
+                .iter()
+                .map(|(name, trunk)| (TrunkId::from(name.as_str()), opening.trunk(name, trunk)))
+                .collect(),
             users: opening.passwords.iter().map(user).collect(),
             digest,
             md5_only: self.sip.md5_only.clone(),

@@ -1,4 +1,4 @@
-//! Settings: one file with line and column, merged with the environment, every error at once.
+//! Settings: one file and the trunks beside it, with line and column, merged with the environment, every error at once.
 
 mod environment;
 mod floor;
@@ -11,5 +11,6 @@ pub use crate::sip::trunk::{Net, Trunk};
 pub use floor::Opening;
 pub use read::{load, load_partly};
 pub use settings::{
-    AgentSettings, DnsSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings,
+    AccountSettings, AgentSettings, DnsSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings,
+    SipSettings, TlsSettings, TrunkSettings,
 };

@@ -5,26 +5,25 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use super::Secret;
 use super::environment::overlay;
 use super::settings::{
-    AgentSettings, DnsSettings, RouteSettings, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings,
+    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TrunkSettings,
 };
-use super::{Net, Secret, Trunk};
 use crate::dialplan::table::{At, Table, parse};
-use crate::dialplan::{Problem, Report, Source, expand_range};
+use crate::dialplan::{Problem, Report, Source, expand_range, suggest};
 use crate::sip::guard;
-use crate::sip::message::Uri;
-use crate::sip::transaction::Transport;
 
-/// Reads the settings, with `environment` as (name, value) pairs laid over them.
+/// Reads the settings and the files of trunks, with `environment` as (name, value) pairs laid over the settings.
 ///
 /// # Errors
-/// Every problem of the text and of the variables.
+/// Every problem of the texts and of the variables.
 pub fn load(
     source: &Source,
+    trunks: &[Source],
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, Vec<Problem>> {
-    match load_partly(source, environment) {
+    match load_partly(source, trunks, environment) {
         (Some(settings), problems) if problems.is_empty() => Ok(settings),
         (_, problems) => Err(problems),
     }
@@ -33,6 +32,7 @@ pub fn load(
 /// The same for a checker, which goes on with what could be read; not to be run on while there are problems.
 pub fn load_partly(
     source: &Source,
+    trunks: &[Source],
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> (Option<Settings>, Vec<Problem>) {
     let mut environment: Vec<_> = environment.into_iter().collect();
@@ -40,15 +40,25 @@ pub fn load_partly(
     let mut report = Report::default();
     let file = report.add_source(source.clone());
     let mut document = parse(&source.text, file, &mut report);
+    let trunks: Vec<_> = trunks
+        .iter()
+        .map(|source| {
+            let file = report.add_source(source.clone());
+            (parse(&source.text, file, &mut report), file)
+        })
+        .collect();
     if !report.is_empty() {
         return (None, report.into_problems());
     }
     overlay(document.get_mut(), &environment, &mut report);
     let mut root = Table::new(document.get_ref(), 0..0, file);
+    let mut trunks: Vec<_> =
+        trunks.iter().map(|(document, file)| Table::new(document.get_ref(), 0..0, *file)).collect();
     let mut reader = Reader { environment: &environment, demo: false, report };
-    let settings = reader.settings(&mut root);
+    let settings = reader.settings(&mut root, &mut trunks);
     let mut report = reader.report;
     root.finish(&mut report);
+    trunks.into_iter().for_each(|table| table.finish(&mut report));
     (Some(settings), report.into_problems())
 }
 
@@ -59,12 +69,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn settings(&mut self, root: &mut Table<'_>) -> Settings {
+    fn settings(&mut self, root: &mut Table<'_>, trunk_files: &mut [Table<'_>]) -> Settings {
         self.demo = root.boolean("demo", false, &mut self.report);
         let dialplans = self.texts(root, "dialplans", "dialplans");
         let (dscp_sip, dscp_rtp) = self.dscp(root);
         let (api_token_env, api_token) = self.api(root);
         let sip = self.sip(root);
+        let own: Vec<SocketAddr> = sip.listen().map(|(_, address)| address).collect();
+        let mut trunks = BTreeMap::new();
+        self.trunks(root, &own, &mut trunks);
+        for file in trunk_files {
+            self.trunks(file, &own, &mut trunks);
+        }
         Settings {
             demo: self.demo,
             data_dir: self.text(root, "data_dir", "var"),
@@ -82,9 +98,9 @@ impl Reader<'_> {
             guard: self.guard(root),
             api_token,
             api_token_env,
-            trunks: self.trunks(root),
             agents: self.agents(root),
-            routes: self.routes(root, &sip),
+            routes: self.routes(root, &sip.udp, &trunks),
+            trunks,
             sip,
         }
     }
@@ -177,53 +193,6 @@ impl Reader<'_> {
         sip
     }
 
-    fn tls(&mut self, root: &mut Table<'_>) -> Option<TlsSettings> {
-        let mut table = root.table("tls", &mut self.report)?;
-        let self_signed = table.boolean("self_signed", false, &mut self.report);
-        let named = table.has("certificate") || table.has("key");
-        let pair = if named || !self_signed {
-            let certificate = table.required("certificate", &mut self.report);
-            Some((certificate, table.required("key", &mut self.report)))
-        } else {
-            None
-        };
-        let client_ca = table.string("client_ca", &mut self.report).map(|path| path.value);
-        let trust = table.string("trust", &mut self.report).map(|path| path.value);
-        let names = [
-            ("tls.certificate", "certificate"),
-            ("tls.key", "key"),
-            ("tls.client_ca", "client_ca"),
-            ("tls.trust", "trust"),
-        ];
-        let named = names.into_iter().filter(|(_, key)| table.has(key));
-        let places = named.map(|(setting, key)| (setting, self.report.at(table.place_of(key), String::new(), None)));
-        let places = places.collect();
-        table.finish(&mut self.report);
-        let pair = match pair {
-            None => None,
-            Some((certificate, key)) => Some((certificate?.value, key?.value)),
-        };
-        Some(TlsSettings { pair, client_ca, trust, places })
-    }
-
-    fn dns(&mut self, root: &mut Table<'_>) -> DnsSettings {
-        let usual = DnsSettings::default();
-        let Some(mut table) = root.table("dns", &mut self.report) else { return usual };
-        let mut servers = Vec::new();
-        for text in table.strings("servers", &mut self.report) {
-            let bare = text.value.parse().ok().map(|ip: IpAddr| SocketAddr::new(ip, 53));
-            let expected = "the address of a DNS server, such as \"192.0.2.53\" or \"127.0.0.1:5353\"";
-            servers.extend(bare.or_else(|| self.one(text, expected)));
-        }
-        let settings = DnsSettings {
-            servers,
-            timeout_ms: table.duration("timeout", &mut self.report).unwrap_or(usual.timeout_ms),
-            attempts: table.integer("attempts", 1..11, i64::from(usual.attempts), &mut self.report) as u8,
-        };
-        table.finish(&mut self.report);
-        settings
-    }
-
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
         let mut rtp = RtpSettings { address: Vec::new(), public_address: None, ports: 20_000..=29_999 };
         let Some(mut table) = root.table("rtp", &mut self.report) else { return rtp };
@@ -294,22 +263,6 @@ impl Reader<'_> {
         self.environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| Secret::new(value))
     }
 
-    fn trunks(&mut self, root: &mut Table<'_>) -> BTreeMap<String, Trunk> {
-        let mut trunks = BTreeMap::new();
-        for (name, mut table) in root.named("trunk", &mut self.report) {
-            let place = table.place_of("addresses");
-            let addresses: Vec<Net> = self.list(&mut table, "addresses", "a network such as \"192.0.2.0/24\"");
-            if self.demo && addresses.iter().any(|net| !net.is_loopback()) {
-                self.report.problem(place, "the demo floor takes calls from loopback addresses only", None);
-            }
-            let numbers = table.strings("numbers", &mut self.report).into_iter().map(|number| number.value).collect();
-            let nat = table.boolean("nat", false, &mut self.report);
-            table.finish(&mut self.report);
-            trunks.insert(name, Trunk { addresses, numbers, nat });
-        }
-        trunks
-    }
-
     fn agents(&mut self, root: &mut Table<'_>) -> BTreeMap<String, AgentSettings> {
         let mut agents = BTreeMap::new();
         for (name, mut table) in root.named("agent", &mut self.report) {
@@ -363,48 +316,71 @@ impl Reader<'_> {
         plain.or(file.map(|file| SecretSource::File(file.value)))
     }
 
-    fn routes(&mut self, root: &mut Table<'_>, sip: &SipSettings) -> Vec<RouteSettings> {
+    fn routes(
+        &mut self,
+        root: &mut Table<'_>,
+        own: &[SocketAddr],
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Vec<RouteSettings> {
         let mut routes = Vec::new();
         for mut table in root.tables("route", &mut self.report) {
             let prefix = table.required("prefix", &mut self.report);
-            let target = table.required("target", &mut self.report).and_then(|text| self.route_target(text, sip));
+            let to = self.route_to(&mut table, own, trunks);
+            let strip = table.integer("strip", 0..33, 0, &mut self.report) as usize;
             let record = table.boolean("record", false, &mut self.report);
+            let by_trunk = matches!(to, Some(RouteTo::Trunks(_)));
+            let agents = table.boolean("agents", true, &mut self.report);
+            let from_trunks = self.trunk_names(&mut table, "from_trunks", trunks);
+            // What a trunk may call at all is listed with it; from there to another trunk only by name.
+            let from_trunks = if by_trunk { from_trunks } else { trunks.keys().cloned().collect() };
             table.finish(&mut self.report);
-            if let (Some(prefix), Some(target)) = (prefix, target) {
-                routes.push(RouteSettings { prefix: prefix.value, target, record });
+            if let (Some(prefix), Some(to)) = (prefix, to) {
+                routes.push(RouteSettings { prefix: prefix.value, to, strip, agents, from_trunks, record });
             }
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
         routes
     }
 
-    /// An address with port, over UDP, or a SIP URI without a user: the called number takes its place.
-    fn route_target(&mut self, text: At<String>, sip: &SipSettings) -> Option<Uri> {
-        let hint =
-            || Some("write \"127.0.0.1:5080\", or a URI such as \"sip:sbc.example.com;transport=tls\"".to_owned());
-        let uri = match text.value.parse::<SocketAddr>() {
-            Ok(address) => format!("sip:{address}").parse().ok(),
-            Err(_) => text.value.parse::<Uri>().ok().filter(|uri| uri.is_sip() && uri.user.is_none()),
-        };
-        let Some(uri) = uri else {
-            let message = format!("\"{}\" is no target of a route", text.value);
-            self.report.problem(text.place, message, hint());
-            return None;
-        };
-        let transport = match Transport::of_uri(&uri) {
-            Some(transport) => transport,
-            None => {
-                let message = format!("\"{}\" names a transport over which nothing is sent", text.value);
-                self.report.problem(text.place, message, Some("write transport=udp, tcp or tls".to_owned()));
-                return None;
+    fn route_to(
+        &mut self,
+        table: &mut Table<'_>,
+        own: &[SocketAddr],
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Option<RouteTo> {
+        let place = table.place_of("target");
+        let names = self.trunk_names(table, "trunks", trunks);
+        if table.has("trunks") {
+            if table.string("target", &mut self.report).is_some() {
+                self.report.problem(place, "a route has a target or trunks, not both", None);
             }
-        };
-        let address = uri.host.trim_matches(['[', ']']).parse().ok();
-        let address = address.map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())));
-        if address.is_some_and(|address| sip.listen().any(|own| own == (transport, address))) {
-            self.report.problem(text.place, "this route leads back to the switch itself", None);
+            return Some(RouteTo::Trunks(names));
         }
-        Some(uri)
+        let mut target = table.required("target", &mut self.report)?;
+        if target.value.parse::<SocketAddr>().is_ok() {
+            target.value.insert_str(0, "sip:");
+        }
+        let place = target.place;
+        let uri = self.target_uri(target, own)?;
+        if uri.user.is_some() {
+            let hint = Some("leave out what stands before the @: the called number takes its place".to_owned());
+            self.report.problem(place, "the target of a route has a user", hint);
+        }
+        Some(RouteTo::Target(uri))
+    }
+
+    fn trunk_names(
+        &mut self,
+        table: &mut Table<'_>,
+        key: &'static str,
+        trunks: &BTreeMap<String, TrunkSettings>,
+    ) -> Vec<String> {
+        let names = table.strings(key, &mut self.report);
+        for name in names.iter().filter(|name| !trunks.contains_key(&name.value)) {
+            let hint = suggest(&name.value, trunks.keys().map(String::as_str));
+            self.report.problem(name.place, format!("there is no trunk \"{}\"", name.value), hint);
+        }
+        names.into_iter().map(|name| name.value).collect()
     }
 }
 
@@ -415,6 +391,9 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
     let pair = first.checked_add(first % 2)?.checked_add(1)?;
     (first >= 1024 && pair <= last).then_some(first..=last)
 }
+
+mod network;
+mod trunks;
 
 #[cfg(test)]
 mod tests;

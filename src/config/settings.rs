@@ -10,6 +10,7 @@ use crate::sip::guard;
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Trunk};
+use crate::switch::AudioCodec;
 
 /// `[sip]`
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -116,13 +117,54 @@ pub struct AgentSettings {
     pub contact: Option<String>,
 }
 
+/// A name and a password, with the realm in which they count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// The name.
+    pub user: String,
+    /// Where the password is to be had.
+    pub password: SecretSource,
+    /// Whose challenges are answered; empty where the realm is ours.
+    pub realm: String,
+}
+
+/// `[trunk.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkSettings {
+    /// What signalling needs to know, without the secrets.
+    pub sip: Trunk,
+    /// What proves us there.
+    pub account: Option<AccountSettings>,
+    /// What proves the trunk to us, wherever it sends from.
+    pub inbound: Option<AccountSettings>,
+    /// Codecs, the preferred one first; every one that we have where empty.
+    pub codecs: Vec<AudioCodec>,
+    /// Whether callers hear what the trunk sends before the call is answered.
+    pub early_media: bool,
+}
+
+/// Where the calls of a route go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteTo {
+    /// To where a SIP URI without a user leads.
+    Target(Uri),
+    /// To the first of these trunks that takes the call.
+    Trunks(Vec<String>),
+}
+
 /// `[[route]]`: numbers that go straight to another switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteSettings {
     /// What such numbers begin with.
     pub prefix: String,
     /// Where they go.
-    pub target: Uri,
+    pub to: RouteTo,
+    /// Digits at the beginning that are not sent on.
+    pub strip: usize,
+    /// Whether our own users may call by it.
+    pub agents: bool,
+    /// The trunks whose calls may leave by it.
+    pub from_trunks: Vec<String>,
     /// Whether both sides are recorded.
     pub record: bool,
 }
@@ -165,7 +207,7 @@ pub struct Settings {
     /// The variable that holds the token.
     pub api_token_env: String,
     /// Trunks by name.
-    pub trunks: BTreeMap<String, Trunk>,
+    pub trunks: BTreeMap<String, TrunkSettings>,
     /// Agents by number.
     pub agents: BTreeMap<String, AgentSettings>,
     /// Numbers that go straight on, the longest prefix first.

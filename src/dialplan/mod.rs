@@ -20,4 +20,5 @@ pub use hours::Hours;
 pub(crate) use load::expand_range;
 pub use load::{Surroundings, load};
 pub use program::{Action, AgentChange, Ask, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
+pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Source};

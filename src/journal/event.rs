@@ -162,6 +162,8 @@ pub enum Event {
     LanguageChosen { call: CallId, language: String },
     /// The first 200 to the caller left.
     CallAnswered { call: CallId },
+    /// A call is placed by this trunk; again where the trunk before did not take it.
+    TrunkChosen { call: CallId, leg: LegId, trunk: TrunkId },
     /// A dialog came to be, or its CSeq or target moved.
     DialogChanged { call: CallId, leg: LegId, dialog: DialogState },
     /// A leg is gone: its dialog is closed on both sides or given up.
@@ -220,6 +222,7 @@ impl Event {
             | Self::FlowEntered { call, .. }
             | Self::StepEntered { call, .. }
             | Self::LanguageChosen { call, .. }
+            | Self::TrunkChosen { call, .. }
             | Self::CallAnswered { call }
             | Self::DialogChanged { call, .. }
             | Self::LegEnded { call, .. }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, PromptError};
-use crate::config::{Opening, Program, Prompt, Secret, SecretSource, Settings};
+use crate::config::{AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings};
 use crate::engine::{self, Engine, EngineSettings, PortRange};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{Feed, Journal, JournalError, RestoreError, Restored};
@@ -24,8 +24,8 @@ const NET_BACKLOG: usize = 16_384;
 pub enum StartError {
     #[error("cannot make or write the data folder {}: {source}; check data_dir, its permissions and the space left", path.display())]
     DataDir { path: PathBuf, source: std::io::Error },
-    #[error("cannot read the password of agent {agent} from {path}: {source}; check password_file and its permissions")]
-    Password { agent: String, path: String, source: std::io::Error },
+    #[error("cannot read the password of {whose} from {path}: {source}; check password_file and its permissions")]
+    Password { whose: String, path: String, source: std::io::Error },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -112,9 +112,14 @@ pub fn open(
     let mut feed = Feed::new(data_dir, journal.progress().clone());
     follow(&mut feed);
     let name = |((language, name), id)| (Prompt { language, name }, id);
+    let trunks = |account: fn(&TrunkSettings) -> Option<&AccountSettings>| {
+        settings.trunks.iter().map(move |(name, trunk)| (name, account(trunk).map(|account| &account.password)))
+    };
     let opening = Opening {
         node: node_name(),
-        passwords: passwords(settings)?,
+        passwords: secrets("agent", settings.agents.iter().map(|(name, agent)| (name, agent.password.as_ref())))?,
+        accounts: secrets("trunk", trunks(|trunk| trunk.account.as_ref()))?,
+        inbound: secrets("trunk", trunks(|trunk| trunk.inbound.as_ref()))?,
         listen: addresses.listen.clone(),
         media_threads: engine.threads(),
         prompts: loaded.prompts.into_iter().map(name).collect(),
@@ -170,21 +175,26 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
     Tls::open(TlsFiles { certificate, key, client_ca, trust }).map(Some)
 }
 
-fn passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
-    let mut passwords = BTreeMap::new();
-    for (agent, settings) in &settings.agents {
-        let secret = match &settings.password {
+/// The secrets of those who have one, by their names.
+fn secrets<'a>(
+    kind: &str,
+    sources: impl Iterator<Item = (&'a String, Option<&'a SecretSource>)>,
+) -> Result<BTreeMap<String, Secret>, StartError> {
+    let mut secrets = BTreeMap::new();
+    for (name, source) in sources {
+        let secret = match source {
             None => continue,
             Some(SecretSource::Known(secret)) => secret.clone(),
             Some(SecretSource::File(path)) => {
                 let text = fs::read_to_string(path);
-                let refused = |source| StartError::Password { agent: agent.clone(), path: path.clone(), source };
+                let whose = format!("{kind} {name}");
+                let refused = |source| StartError::Password { whose, path: path.clone(), source };
                 Secret::new(text.map_err(refused)?.trim_end_matches(['\r', '\n']))
             }
         };
-        passwords.insert(agent.clone(), secret);
+        secrets.insert(name.clone(), secret);
     }
-    Ok(passwords)
+    Ok(secrets)
 }
 
 fn random() -> Result<[u8; 32], StartError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{CallRecord, Disposition, Quality, Recording, Segment, Transfer};
 use super::wall::Wall;
 use crate::id::{AgentId, LegId};
-use crate::journal::{AgentState, Cause, Event, HangupBy, LeaveReason, SegmentEnd};
+use crate::journal::{AgentState, Cause, Direction, Event, HangupBy, LeaveReason, SegmentEnd};
 
 /// Where one presentation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,10 @@ impl OpenCall {
             Event::LegEnded { leg, .. } => self.leg_ended |= *leg == self.leg,
             // The record's times are closed with the call.
             _ if self.ended => {}
+            // A call that came by a trunk keeps that one: the other is told by its leg's events.
+            Event::TrunkChosen { trunk, .. } if self.draft.direction == Direction::Outbound => {
+                self.draft.trunk = Some(trunk.clone());
+            }
             Event::QueueEntered { .. } | Event::QueueLeft { .. } => self.handle_queue(event),
             Event::AgentPresented { agent, .. } => self.present(agent),
             Event::AgentRinging { agent, .. } => {

@@ -131,7 +131,7 @@ pub struct CallRecord {
     /// Whether nothing more is to come.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// The trunk over which it came.
+    /// The trunk over which it came, or left where one of our users placed it.
     pub trunk: Option<TrunkId>,
     /// Which way it came into being.
     pub direction: Direction,

@@ -13,6 +13,15 @@ pub enum AudioCodec {
     Pcma,
 }
 
+/// A name in any case, as in `a=rtpmap`.
+impl std::str::FromStr for AudioCodec {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.encoding().eq_ignore_ascii_case(text)).ok_or(())
+    }
+}
+
 impl AudioCodec {
     /// The encoding's name in `a=rtpmap`.
     pub fn encoding(self) -> &'static str {

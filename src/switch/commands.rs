@@ -56,6 +56,8 @@ impl Switch {
     /// From now on new calls, registrations and OPTIONS get 503; a second stop shortens the first.
     pub(super) fn handle_drain(&mut self, deadline_ms: u64, now: Now) {
         self.endpoint.set_refusing(true);
+        // Whoever sends calls to a registration of ours looks for another place at once.
+        self.endpoint.unregister_all(now);
         if !self.draining {
             self.draining = true;
             self.journal(Event::Stopped, now);

@@ -1,21 +1,24 @@
 //! What a call wants done: answer, dial, bridge, close.
 
-use super::party::{Media, Party, Role};
+use std::net::IpAddr;
+
+use super::party::{Media, Party, PartyCall, Place, Role};
 use super::{Flow, Switch, Timer};
 use crate::acd;
 use crate::call::{CallState, Input, Output as CallOutput};
-use crate::id::{AgentId, CallId, LegId};
+use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::{RecordingSpec, Side, Source};
 use crate::sdp::Negotiator;
-use crate::sip::endpoint::{Dial, Way, Why};
+use crate::sip::endpoint::{Dial, TrunkCall, Way, Why};
 use crate::sip::message::Uri;
+use crate::sip::trunk::Shown;
 use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
 /// How long one hop of a callee may say nothing before the next is tried, ms: most answer within a round trip, and the caller waits.
-const WAY_PATIENCE_MS: u64 = 4_000;
+const HOP_PATIENCE_MS: u64 = 4_000;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -89,7 +92,8 @@ impl Switch {
         let Some(caller) = self.calls.get(&call).map(|cell| cell.caller) else { return };
         let Some(flow) = self.endpoint.flow_of(caller) else { return };
         let Some(port) = self.media_of(caller).map(|media| media.lease.rtp_port) else { return };
-        let local = self.local_media(port, Some(flow.remote.ip()), None);
+        let trunk = self.legs.get(&caller).and_then(|party| party.trunk.as_ref());
+        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&caller) else { return };
         let body = match party.offer.take() {
             None => party.negotiator.offer(&local),
@@ -124,17 +128,100 @@ impl Switch {
         let (target, flow, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        self.dial(call, leg, Role::Agent(agent.clone()), Callee { target, flow, nat, name, auto_answer }, now)
+        let way = Way { target, flow };
+        let remote = self.endpoint.remote_of(&way, now);
+        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), remote, nat, None)?;
+        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        let (from, domain) = shown_to_phones(cell);
+        let carried = cell.carried.clone();
+        let ways = vec![way];
+        let dial = Dial {
+            ways,
+            patience_ms: HOP_PATIENCE_MS,
+            from,
+            name,
+            domain,
+            account: None,
+            headers: Vec::new(),
+            body,
+            carried,
+            auto_answer,
+            trunk: None,
+        };
+        self.endpoint.dial(leg, dial, now);
+        Ok(())
     }
 
+    /// Calls the first place of those left that takes the call.
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
-        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let to = cell.target.as_ref().ok_or_else(|| Cause::new(500, "no_target"))?;
-        let target = Uri { user: Some(cell.called.clone()), ..to.clone() };
-        let callee = Callee { target, flow: None, nat: false, name: None, auto_answer: false };
-        self.dial(call, leg, Role::Target, callee, now)?;
         self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
+        self.dial_next_place(call, leg, Cause::new(500, "no_target"), now)
+    }
+
+    fn dial_next_place(&mut self, call: CallId, leg: LegId, otherwise: Cause, now: Now) -> Result<(), Cause> {
+        let mut last = otherwise;
+        loop {
+            let onward = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut());
+            let Some(place) = onward.and_then(|onward| onward.left.pop_front()) else { return Err(last) };
+            let dialled = match place {
+                Place::Target(target) => self.dial_uri(call, leg, target, now),
+                Place::Trunk(trunk) => self.dial_trunk(call, leg, trunk, now),
+            };
+            match dialled {
+                Ok(()) => return Ok(()),
+                Err(cause) => last = cause,
+            }
+        }
+    }
+
+    fn dial_uri(&mut self, call: CallId, leg: LegId, target: Uri, now: Now) -> Result<(), Cause> {
+        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        let called = cell.onward.as_ref().map(|onward| onward.called.clone());
+        let way = Way { target: Uri { user: called, ..target }, flow: None };
+        let remote = self.endpoint.remote_of(&way, now);
+        let body = self.offer_to(call, leg, Role::Target, remote, false, None)?;
+        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        let dial = Dial {
+            ways: vec![way],
+            patience_ms: HOP_PATIENCE_MS,
+            from: cell.number.clone(),
+            name: None,
+            domain: None,
+            account: None,
+            headers: Vec::new(),
+            body,
+            carried: cell.carried.clone(),
+            auto_answer: false,
+            trunk: None,
+        };
+        self.endpoint.dial(leg, dial, now);
         Ok(())
+    }
+
+    fn dial_trunk(&mut self, call: CallId, leg: LegId, trunk: TrunkId, now: Now) -> Result<(), Cause> {
+        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        let called = cell.onward.as_ref().map(|onward| onward.called.clone()).unwrap_or_default();
+        let (ours, carried) = (cell.from_agent.is_some(), cell.carried.clone());
+        let caller = Shown { number: cell.number.clone(), name: carried.name.clone(), private: carried.private };
+        let because = |why: Why| Cause::new(why.code, &why.text);
+        let ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
+        let remote = ways.first().and_then(|way| self.endpoint.remote_of(way, now));
+        let nat = self.settings.sip.trunks.get(&trunk).is_some_and(|trunk| trunk.nat);
+        let body = self.offer_to(call, leg, Role::Target, remote, nat, Some(trunk.clone()))?;
+        let placed = TrunkCall { ways, called, caller, ours, body, carried };
+        self.endpoint.dial_trunk(leg, &trunk, placed, now).map_err(because)?;
+        self.journal(Event::TrunkChosen { call, leg, trunk }, now);
+        Ok(())
+    }
+
+    /// A place did not take the call: the next one is called on the same leg. `false` where that is of no use.
+    pub(super) fn try_next_place(&mut self, leg: LegId, cause: &Cause, now: Now) -> bool {
+        let Some(call) = self.legs.get(&leg).filter(|party| party.role == Role::Target).map(|party| party.call) else {
+            return false;
+        };
+        let Some(cell) = self.calls.get(&call) else { return false };
+        let rings = matches!(cell.call.state(), CallState::Routed { .. });
+        rings && is_about_the_way(cause.code) && self.dial_next_place(call, leg, cause.clone(), now).is_ok()
     }
 
     /// A routed call that still rings gets no answer any more.
@@ -146,37 +233,34 @@ impl Switch {
         }
     }
 
-    fn dial(&mut self, call: CallId, leg: LegId, role: Role, callee: Callee, now: Now) -> Result<(), Cause> {
-        let Callee { target, flow, nat, name, auto_answer } = callee;
+    /// Ports and an offer for a party that is about to be called; a leg that calls its next place keeps its ports.
+    fn offer_to(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        role: Role,
+        remote: Option<IpAddr>,
+        nat: bool,
+        trunk: Option<TrunkId>,
+    ) -> Result<String, Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let (caller, from, carried) = (cell.caller, cell.number.clone(), cell.carried.clone());
-        let caller_media = self.legs.get(&caller).and_then(|party| party.media.as_ref());
-        let thread = caller_media.map(|media| media.lease.thread);
-        let offered = self.legs.get(&caller).and_then(|party| party.offer.as_ref());
+        let caller_party = self.legs.get(&cell.caller);
+        let caller_media = caller_party.and_then(|party| party.media.as_ref());
+        let offered = caller_party.and_then(|party| party.offer.as_ref());
         let codec = caller_media.and_then(|media| media.negotiated.as_ref()).map(|negotiated| negotiated.codec);
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
-        let lease = thread.and_then(|thread| self.stock.take_of(thread));
-        let lease = lease.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let remote = flow.or_else(|| self.settings.sip.way_of(&target)).map(|flow| flow.remote.ip());
-        let local = self.local_media(lease.rtp_port, remote, codec);
+        let thread = caller_media.map(|media| media.lease.thread);
+        let kept = self.legs.get_mut(&leg).and_then(|party| party.media.take());
+        let kept = kept.map(|media| Media { nat, remote: None, negotiated: None, ..media });
+        let fresh = || Some(Media::new(self.stock.take_of(thread?)?, nat));
+        let media = kept.or_else(fresh).ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        let local = self.local_media(media.lease.rtp_port, remote, trunk.as_ref(), codec);
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
-        let media = Some(Media::new(lease, nat));
-        self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
-        let dial = Dial {
-            ways: vec![Way { target, flow }],
-            patience_ms: WAY_PATIENCE_MS,
-            from,
-            name,
-            domain: None,
-            account: None,
-            headers: Vec::new(),
-            body,
-            carried,
-            auto_answer,
-        };
-        self.endpoint.dial(leg, dial, now);
-        Ok(())
+        let media = Some(media);
+        let party = Party { call, role, negotiator, media, trunk, offer: None, strangers: 0, dialog_gone: false };
+        self.legs.insert(leg, party);
+        Ok(body)
     }
 
     /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
@@ -240,13 +324,16 @@ impl Switch {
     }
 }
 
-/// Whom to dial and how.
-struct Callee {
-    target: Uri,
-    /// The connection that a phone registered by; by where the target leads where `None`.
-    flow: Option<Flow>,
-    nat: bool,
-    /// What the phone shows beside the number.
-    name: Option<String>,
-    auto_answer: bool,
+/// Whether a status says that the way, and not the called party, is what failed.
+fn is_about_the_way(code: u16) -> bool {
+    matches!(code, 408 | 500 | 502 | 503 | 504)
+}
+
+/// The number of a caller as phones may show it, and the domain where that is not ours.
+fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
+    if cell.carried.private {
+        // RFC 3323 §4.1.1.3
+        return ("anonymous".to_owned(), Some("anonymous.invalid".to_owned()));
+    }
+    (cell.number.clone(), None)
 }

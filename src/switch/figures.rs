@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ban, Switch};
+use super::{Ban, Switch, TrunkStatus};
 use crate::time::Now;
 
 /// Counters of the switch's own.
@@ -69,6 +69,8 @@ pub struct Figures {
     pub dns_cached: u64,
     /// Large requests that went back from TCP to UDP.
     pub udp_fallbacks: u64,
+    /// Trunks as they stand.
+    pub trunks: Vec<TrunkStatus>,
     /// The last journal entry.
     pub journal_seq: u64,
 }
@@ -99,6 +101,7 @@ impl Switch {
             ignored: sip.ignored,
             banned: sip.banned,
             bans: self.endpoint.bans(now).collect(),
+            trunks: self.endpoint.trunks(),
             early_effects: self.outbox.early(),
             stranger_packets: self.counts.strangers,
             dns_questions: dns.questions,

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::Switch;
-use super::party::{Media, Party, PartyCall, Role};
+use super::party::{Media, Onward, Party, PartyCall, Place, Role};
+use super::{Route, RouteTo, Switch};
 use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Cursor};
-use crate::id::{AgentId, CallId, LegId};
+use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Direction, Event, Personal};
 use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator, SdpError};
 use crate::sip::endpoint::{Identity, Invite};
@@ -26,7 +26,11 @@ impl Switch {
             Identity::Trunk(_) | Identity::Anyone => None,
         };
         let caller = Personal::number(&invite.caller);
-        let (direction, called) = (Direction::Inbound, invite.called.clone());
+        let called = invite.called.clone();
+        let route = self.route_of(&invite).cloned();
+        let leaves = route.as_ref().is_some_and(|route| matches!(route.to, RouteTo::Trunks(_)));
+        // A user who calls the outside places a call; whoever calls from outside is received, wherever the call goes on to.
+        let direction = if leaves && trunk.is_none() { Direction::Outbound } else { Direction::Inbound };
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
         let taken_phone = from_agent.clone().or_else(|| self.phone_at(&invite));
         if let Some(agent) = taken_phone.clone() {
@@ -38,6 +42,7 @@ impl Switch {
             role: Role::Caller,
             negotiator,
             media: None,
+            trunk: trunk.clone(),
             offer: None,
             strangers: 0,
             dialog_gone: false,
@@ -56,11 +61,14 @@ impl Switch {
                 cursor: None,
                 flow_timer: None,
                 music: self.settings.default_music,
-                target: None,
+                onward: None,
             },
         );
         match self.prepare_media(leg, &invite) {
-            Ok(()) => self.begin(id, trunk, now),
+            Ok(()) => match route {
+                Some(route) => self.send_on(id, &route),
+                None => self.begin(id, trunk, now),
+            },
             Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
         }
     }
@@ -87,7 +95,8 @@ impl Switch {
             }
         };
         let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), None);
+        let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
+        let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
         party.media = Some(Media::new(lease, invite.nat));
         if let Some(offer) = offer {
@@ -108,26 +117,50 @@ impl Switch {
         Ok(())
     }
 
-    /// Our side of a leg's sound; `first` is the codec to prefer. A peer whose address is not known yet counts as one outside.
-    pub(super) fn local_media(&self, port: u16, remote: Option<IpAddr>, first: Option<AudioCodec>) -> LocalMedia {
+    /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer
+    /// whose address is not known yet counts as one outside.
+    pub(super) fn local_media(
+        &self,
+        port: u16,
+        remote: Option<IpAddr>,
+        trunk: Option<&TrunkId>,
+        first: Option<AudioCodec>,
+    ) -> LocalMedia {
         let near = remote.is_some_and(|ip| self.settings.sip.local_nets.iter().any(|net| net.contains(ip)));
         let addr = self.settings.media_public.filter(|_| !near).unwrap_or(self.settings.media_address);
-        let mut codecs = vec![AudioCodec::Pcma, AudioCodec::Pcmu];
+        let agreed = trunk.and_then(|trunk| self.settings.trunks.get(trunk)).map(|media| media.codecs.clone());
+        let mut codecs = agreed.unwrap_or_else(|| vec![AudioCodec::Pcma, AudioCodec::Pcmu]);
         if let Some(first) = first {
             codecs.sort_by_key(|codec| *codec != first);
         }
         LocalMedia { addr, port, codecs, dtmf: true, direction: Sending::SendRecv, ptime_ms: 20 }
     }
 
-    /// Routes come before flows.
-    fn begin(&mut self, id: CallId, trunk: Option<crate::id::TrunkId>, now: Now) {
+    /// The route that a call takes, if any: routes come before flows, the longest prefix first. Nobody leaves by a trunk without
+    /// a route that says so: a user by default, a trunk's caller only where the trunk is named.
+    fn route_of(&self, invite: &Invite) -> Option<&Route> {
+        let may = |route: &&Route| match &invite.identity {
+            Identity::Trunk(trunk) => route.from_trunks.contains(trunk),
+            Identity::User(_) => route.agents,
+            Identity::Anyone => false,
+        };
+        self.settings.routes.iter().filter(may).find(|route| invite.called.starts_with(&route.prefix))
+    }
+
+    fn send_on(&mut self, id: CallId, route: &Route) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
-        if let Some(route) = self.settings.routes.iter().find(|route| cell.called.starts_with(&route.prefix)) {
-            cell.target = Some(route.target.clone());
-            let record = route.record;
-            let leg = self.endpoint.next_leg();
-            return self.tell(id, Input::Route { leg, record });
-        }
+        let called = cell.called.chars().skip(route.strip).collect();
+        let left = match &route.to {
+            RouteTo::Target(target) => [Place::Target(target.clone())].into(),
+            RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
+        };
+        cell.onward = Some(Onward { called, left });
+        let leg = self.endpoint.next_leg();
+        self.tell(id, Input::Route { leg, record: route.record });
+    }
+
+    fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
+        let Some(cell) = self.calls.get_mut(&id) else { return };
         let facts = CallFacts { called: cell.called.clone(), caller: cell.number.clone(), trunk };
         let floor = super::flow::Floor { acd: &self.acd, program: &self.settings.program };
         match Cursor::start(self.settings.program.clone(), facts, now, &floor) {

@@ -61,6 +61,9 @@ impl Switch {
     }
 
     pub(super) fn handle_failed(&mut self, leg: LegId, cause: Cause, now: Now) {
+        if self.try_next_place(leg, &cause, now) {
+            return;
+        }
         let end = match cause.code {
             486 | 600 => SegmentEnd::Busy,
             408 | 480 | 503 | 404 | 410 => SegmentEnd::Unreachable,
@@ -124,7 +127,8 @@ impl Switch {
         let (Some(port), Some(flow)) = (ready.map(|media| media.lease.rtp_port), self.endpoint.flow_of(leg)) else {
             return self.endpoint.refuse_modify(leg, 488, now);
         };
-        let local = self.local_media(port, Some(flow.remote.ip()), None);
+        let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
+        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
         let Some(body) = body else {

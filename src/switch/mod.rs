@@ -19,14 +19,17 @@ mod settings;
 
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease};
+pub use crate::sdp::AudioCodec;
+pub use crate::sip::endpoint::{Standing, TrunkStatus};
 pub use crate::sip::guard::Ban;
 pub use crate::sip::locate::{Question, Reply};
 pub use crate::sip::message::Verdict;
 pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
+pub use crate::sip::trunk::Health;
 pub use figures::Figures;
 pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output};
-pub use settings::{Restart, Route, Settings};
+pub use settings::{Restart, Route, RouteTo, Settings, TrunkMedia};
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,10 +1,11 @@
 //! What the switch keeps of a call and of each party in it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::call::Call;
 use crate::dialplan::Cursor;
-use crate::id::{AgentId, CallId, LegId};
+use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
 use crate::sdp::{Negotiated, Negotiator};
 use crate::sip::endpoint::Carried;
@@ -29,7 +30,20 @@ pub(super) struct PartyCall {
     /// What the caller hears while waiting.
     pub(super) music: MusicId,
     /// Where a routed call goes.
-    pub(super) target: Option<Uri>,
+    pub(super) onward: Option<Onward>,
+}
+
+/// Where a routed call goes: the places that are left to try.
+pub(super) struct Onward {
+    /// The number that is called there.
+    pub(super) called: String,
+    pub(super) left: VecDeque<Place>,
+}
+
+/// A place to send a routed call to.
+pub(super) enum Place {
+    Target(Uri),
+    Trunk(TrunkId),
 }
 
 /// Who a leg belongs to.
@@ -47,6 +61,8 @@ pub(super) struct Party {
     pub(super) role: Role,
     pub(super) negotiator: Negotiator,
     pub(super) media: Option<Media>,
+    /// The trunk that carries it.
+    pub(super) trunk: Option<TrunkId>,
     /// The peer's first offer, kept until the caller is answered.
     pub(super) offer: Option<crate::sdp::Description>,
     /// Packets from strangers that its media thread has told of.

@@ -19,6 +19,7 @@ impl Switch {
             self.close_orphan(call, leg, dialog, now);
         }
         self.endpoint.restore_bindings(restart.bindings, now);
+        self.endpoint.open_trunks(now);
         for (agent, state, since_wall_ms) in restart.agents {
             // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
             let there = self.has_phone(&agent);

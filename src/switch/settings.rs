@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
-use crate::id::{AgentId, CallId, LegId};
+use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{AgentState, DialogState, Event};
 use crate::media::{MusicId, PromptId};
+use crate::sdp::AudioCodec;
 use crate::sip::endpoint;
 use crate::sip::message::Uri;
 use crate::sip::registrar::Binding;
@@ -40,10 +41,30 @@ pub struct Settings {
     pub default_music: MusicId,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<Route>,
+    /// What is agreed with trunks about sound.
+    pub trunks: BTreeMap<TrunkId, TrunkMedia>,
     /// Agents whose phones answer by themselves.
     pub auto_answer: BTreeSet<AgentId>,
     /// Phones that need no registration.
     pub static_contacts: BTreeMap<AgentId, String>,
+}
+
+/// Where the calls of a route go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteTo {
+    /// To where this URI leads: the called number becomes its user.
+    Target(Uri),
+    /// To the first of these trunks that takes the call.
+    Trunks(Vec<TrunkId>),
+}
+
+/// What is agreed with a trunk about sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkMedia {
+    /// Codecs, the preferred one first.
+    pub codecs: Vec<AudioCodec>,
+    /// Whether callers hear what the trunk sends before the call is answered.
+    pub early_media: bool,
 }
 
 /// Numbers that go straight to another switch.
@@ -51,8 +72,14 @@ pub struct Settings {
 pub struct Route {
     /// What such numbers begin with.
     pub prefix: String,
-    /// Where they go: the called number becomes its user.
-    pub target: Uri,
+    /// Where they go.
+    pub to: RouteTo,
+    /// Digits at the beginning that are not sent on.
+    pub strip: usize,
+    /// Whether our own users may call by it.
+    pub agents: bool,
+    /// The trunks whose calls may leave by it.
+    pub from_trunks: Vec<TrunkId>,
     /// Whether both sides are recorded.
     pub record: bool,
 }

@@ -61,6 +61,7 @@ impl Floor {
                 },
                 carry: Box::new(|_, _, _| ()),
             },
+            trunks: Box::new(Vec::new),
             bans: Box::new(|| vec![Ban { address: [192, 0, 2, 7].into(), until_ms: 0 }]),
             figures: Box::new(|| {
                 let mut figures = Figures::default();

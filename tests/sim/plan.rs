@@ -13,8 +13,8 @@ use trunkline::sip::digest::{self, Secret};
 use trunkline::sip::endpoint::{self, Admission, User};
 use trunkline::sip::registrar::{self, Binding, QualifySettings};
 use trunkline::sip::transaction::Transport;
-use trunkline::sip::trunk::Trunk;
-use trunkline::switch::{Route, Settings};
+use trunkline::sip::trunk::{Target, Trunk};
+use trunkline::switch::{Route, RouteTo, Settings};
 
 use crate::media::THREADS;
 
@@ -34,15 +34,25 @@ pub fn address(text: &str) -> SocketAddr {
 
 pub fn settings(program: &Arc<Program>) -> Settings {
     let user = |name: &&str| ((*name).to_owned(), User { password: Secret::new(PASSWORD), nat: false });
-    let trunk = Trunk {
-        addresses: vec!["10.1.0.0/16".parse().unwrap_or_else(|()| panic!("a network"))],
-        numbers: vec!["4*".to_owned(), "7*".to_owned(), "8*".to_owned()],
-        nat: false,
+    let carrier = Trunk::from_addresses(
+        vec!["10.1.0.0/16".parse().unwrap_or_else(|()| panic!("a network"))],
+        vec!["4*".to_owned(), "7*".to_owned(), "8*".to_owned()],
+    );
+    // The first target is switched off: every call by this trunk goes to the second.
+    let target = |address: &str, priority| Target {
+        uri: format!("sip:{address}").parse().unwrap_or_else(|error| panic!("{address}: {error:?}")),
+        priority,
+        weight: 1,
+    };
+    let onward = Trunk {
+        targets: vec![target("10.3.9.9:5060", 1), target(TARGET, 2)],
+        patience_ms: 700,
+        ..Trunk::from_addresses(Vec::new(), Vec::new())
     };
     let qualify = Some(QualifySettings { interval_ms: 300_000, failures: 2 });
     let sip = endpoint::Settings {
         admission: Admission::Guarded,
-        trunks: BTreeMap::from([(TrunkId::from("carrier"), trunk)]),
+        trunks: BTreeMap::from([(TrunkId::from("carrier"), carrier), (TrunkId::from("onward"), onward)]),
         users: AGENTS.iter().map(user).collect(),
         digest: digest::Settings::default(),
         md5_only: Vec::new(),
@@ -66,13 +76,19 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         prompts: prompts(),
         music: BTreeMap::new(),
         default_music: MusicId(0),
+        trunks: BTreeMap::new(),
         routes: vec![
-            Route { prefix: "7".to_owned(), target: format!("sip:{TARGET}").parse().expect("a URI"), record: false },
-            Route { prefix: "8".to_owned(), target: format!("sip:{TARGET}").parse().expect("a URI"), record: true },
+            route("7", RouteTo::Target(format!("sip:{TARGET}").parse().expect("a URI")), false),
+            route("8", RouteTo::Trunks(vec![TrunkId::from("onward")]), true),
         ],
         auto_answer: Default::default(),
         static_contacts: BTreeMap::new(),
     }
+}
+
+fn route(prefix: &str, to: RouteTo, record: bool) -> Route {
+    let from_trunks = vec![TrunkId::from("carrier")];
+    Route { prefix: prefix.to_owned(), to, strip: 0, agents: true, from_trunks, record }
 }
 
 const NAMES: [&str; 9] = [

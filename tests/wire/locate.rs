@@ -46,6 +46,14 @@ fn converse(caller: &mut Phone, peer: &mut Phone, invite: &Text) {
     peer.expect_bye();
 }
 
+/// Waits for a figure, which may be a quarter of a second old.
+fn until(daemon: &Daemon, metric: &str, value: f64) {
+    let since = Instant::now();
+    while (daemon.metric(metric) - value).abs() > 0.5 {
+        assert!(since.elapsed() < PATIENCE, "{metric} stays {}", daemon.metric(metric));
+    }
+}
+
 fn refuse(peer: &Phone, invite: &Text, status: &str) {
     peer.reply_tagged(invite, status, "");
     peer.expect("ACK", |text| text.is("ACK"));
@@ -82,7 +90,7 @@ fn a_call_goes_on_from_a_closed_port_over_a_full_host_to_one_that_answers() {
     let third = good.expect_invite();
     converse(&mut caller, &mut good, &third);
     assert_eq!(names.asked().len(), asked, "{:?}", names.asked());
-    assert_eq!(daemon.metric("trunkline_dns_questions_total"), asked as f64);
+    until(&daemon, "trunkline_dns_questions_total", asked as f64);
     let records = daemon.stop();
     assert!(records.iter().all(|record| record.disposition == Disposition::Answered), "{records:?}");
 }
@@ -116,7 +124,7 @@ fn a_name_that_is_not_there_refuses_the_call_and_the_record_says_why() {
     let refusal = caller.expect("refusal", |text| text.is("503"));
     caller.ack_refusal(&refusal);
     let records = daemon.stop();
-    let cause = records[0].cause.as_ref().expect("a cause");
+    let cause = &records[0].cause;
     assert_eq!((cause.code, cause.text.as_str()), (503, "no_address"));
 }
 
@@ -133,14 +141,14 @@ fn dns_that_does_not_answer_costs_seconds_and_not_the_call_for_ever() {
     caller.invite("9100");
     let refusal = caller.expect("refusal", |text| text.is("503"));
     caller.ack_refusal(&refusal);
-    assert!(daemon.metric("trunkline_dns_failures_total") > 0.0);
+    until(&daemon, "trunkline_dns_failures_total", 1.0);
     daemon.stop();
 }
 
 #[test]
 fn hosts_of_the_systems_own_file_need_no_dns() {
     let (host, here) = (own_address(), Ipv4Addr::LOCALHOST);
-    let mut peer = peer(here, "peer");
+    let mut peer = Phone::new("peer", here, SocketAddr::from((host, 5060)), PEER_HZ);
     let mut daemon = floor(host, &format!("sip:localhost:{}", peer.local().port()), None);
     let mut caller = caller(&daemon);
     caller.invite("9100");
@@ -184,7 +192,7 @@ fn ballast() -> String {
     format!("User-to-User: {};encoding=hex\r\n", "41".repeat(500))
 }
 
-/// A UDP port whose TCP sibling is free, so that it can be listened on or left closed.
+/// A peer on UDP, and its address, which is free on TCP.
 fn both_ports(host: Ipv4Addr) -> (Phone, SocketAddr) {
     let peer = peer(host, "peer");
     let local = peer.local();
@@ -230,7 +238,7 @@ fn a_large_invite_goes_over_udp_where_tcp_is_closed_or_filtered() {
         let invite = peer.expect_invite();
         assert!(invite.header("Via").starts_with("SIP/2.0/UDP"), "{invite:?}");
         converse(&mut caller, &mut peer, &invite);
-        assert_eq!(daemon.metric("trunkline_sip_udp_fallbacks_total"), 1.0, "filtered: {filtered}");
+        until(&daemon, "trunkline_sip_udp_fallbacks_total", 1.0);
         drop(queue);
         daemon.stop();
     }

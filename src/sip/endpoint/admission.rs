@@ -3,14 +3,27 @@
 use std::net::IpAddr;
 
 use super::{Admission, Endpoint, Identity};
-use crate::sip::digest::{Credentials, DigestError, Verdict};
+use crate::id::TrunkId;
+use crate::sip::digest::{Credentials, DigestError, Secret, Verdict};
 use crate::sip::guard::{Ban, Offence};
 use crate::sip::message::{self, Message, reason_phrase, response_to};
 use crate::sip::transaction::{Flow, TransactionKey};
+use crate::sip::trunk::{Diverted, Shown, caller_of, diverted_of};
 use crate::time::Now;
 
+/// Who calls, and whom.
+pub(super) struct Admitted {
+    pub(super) identity: Identity,
+    /// Whether the media may come from elsewhere than its description says.
+    pub(super) nat: bool,
+    /// The called number as we write it.
+    pub(super) called: String,
+    pub(super) caller: Shown,
+    pub(super) diverted: Vec<Diverted>,
+}
+
 impl Endpoint {
-    /// Who sends this INVITE for `called`; `None` where that was answered already (401, 403, 400).
+    /// Who sends this INVITE for `called`; `None` where that was answered already (400, 401, 403, 404).
     pub(super) fn admit(
         &mut self,
         key: &TransactionKey,
@@ -18,18 +31,29 @@ impl Endpoint {
         flow: Flow,
         called: &str,
         now: Now,
-    ) -> Option<(Identity, bool)> {
+    ) -> Option<Admitted> {
+        let claimed = caller_of(msg, false);
+        let (called, diverted) = (called.to_owned(), Vec::new());
         if self.settings.admission == Admission::Open {
-            return Some((Identity::Anyone, false));
+            return Some(Admitted { identity: Identity::Anyone, nat: false, called, caller: claimed, diverted });
         }
         let source = flow.remote.ip();
         // Browsers open WebSockets for any page, so where one comes from vouches for nobody.
         let vouched = flow.transport.can_be_opened();
-        let trunk = self.settings.trunks.iter().find(|(_, trunk)| vouched && trunk.serves(source, called));
-        if let Some((id, trunk)) = trunk {
-            return Some((Identity::Trunk(id.clone()), trunk.nat));
+        if let Some((id, called)) = self.trunk_by_source(msg, source, &called).filter(|_| vouched) {
+            return self.admit_trunk(&id, msg, called);
         }
         let user = self.authenticate(key, msg, source, now)?;
+        if let Some((id, trunk)) = self.trunk_by_user(&user) {
+            let called = Self::called_by(trunk, msg, &called);
+            let (id, may) = (id.clone(), trunk.may_call(&called));
+            if !may {
+                tracing::info!(trunk = %id, called, "a trunk calls a number that is not among its numbers");
+                self.reply(key, msg, 404, now);
+                return None;
+            }
+            return self.admit_trunk(&id, msg, called);
+        }
         let named = msg.from().ok().and_then(|from| from.uri.plain_user());
         if named.as_deref() != Some(user.as_str()) {
             // Proved as A, speaking as B.
@@ -37,7 +61,17 @@ impl Endpoint {
             return None;
         }
         let nat = self.settings.users.get(&user).is_some_and(|user| user.nat);
-        Some((Identity::User(user), nat))
+        let caller = Shown { number: user.clone(), ..claimed };
+        Some(Admitted { identity: Identity::User(user), nat, called, caller, diverted })
+    }
+
+    fn admit_trunk(&self, id: &TrunkId, msg: &Message, called: String) -> Option<Admitted> {
+        let trunk = self.settings.trunks.get(id)?;
+        let mut caller = caller_of(msg, trunk.trusted);
+        caller.number = trunk.numbering.caller_in(&caller.number);
+        let mut diverted = if trunk.trusted { diverted_of(msg) } else { Vec::new() };
+        diverted.iter_mut().for_each(|step| step.number = trunk.numbering.called_in(&step.number));
+        Some(Admitted { identity: Identity::Trunk(id.clone()), nat: trunk.nat, called, caller, diverted })
     }
 
     /// The user who proved the password; `None` where a challenge or a refusal was sent.
@@ -62,7 +96,7 @@ impl Endpoint {
             }
         };
         let (method, uri) = (msg.method()?.as_str().to_owned(), msg.uri()?.to_string());
-        let password = self.settings.users.get(&credentials.username).map(|user| user.password.expose());
+        let password = self.settings.password_of(&credentials.username).map(Secret::expose);
         match self.authenticator.verify(&credentials, &method, &uri, password, now) {
             Verdict::Accepted { user } => {
                 self.guard.handle_proof(source, now);
@@ -126,10 +160,6 @@ impl Endpoint {
             let ban_s = self.settings.guard.ban_ms / 1_000;
             tracing::warn!(%source, ban_s, "a source guesses or scans and is ignored; `trunkline ban lift` ends that early");
         }
-    }
-
-    fn is_trunk(&self, source: IpAddr) -> bool {
-        self.settings.trunks.values().any(|trunk| trunk.has(source))
     }
 
     /// Who is ignored now.

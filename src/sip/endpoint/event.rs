@@ -5,6 +5,7 @@ use crate::sip::dialog::DialogId;
 use crate::sip::message::Message;
 use crate::sip::registrar::BindingChange;
 use crate::sip::transaction::{Flow, TransactionKey};
+use crate::sip::trunk::Diverted;
 
 /// Why something ended: a SIP status or a Q.850 cause, and our word for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +39,9 @@ pub enum Identity {
 pub struct Invite {
     /// Who calls.
     pub identity: Identity,
-    /// The user in From: the caller's number; empty where there is none.
+    /// The caller's number as we write it, of the identity that a trusted trunk asserts, else of From; empty where there is none.
     pub caller: String,
-    /// The user in the Request-URI: the number called.
+    /// The number called, as we write it.
     pub called: String,
     /// The session description; `None` where we are to offer.
     pub body: Option<Vec<u8>>,
@@ -52,19 +53,25 @@ pub struct Invite {
     pub carried: Carried,
 }
 
-/// What a call keeps of its INVITE when it is placed anew on its other side (RFC 7332 §5, RFC 7433).
+/// What a call keeps of its INVITE when it is placed anew on its other side (RFC 7332 §5, RFC 7433, RFC 3323).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     /// How many more hops the call may take, this one not counted.
     pub hops: u32,
     /// Values of User-to-User, as they were.
     pub user_to_user: Vec<String>,
+    /// The caller's name.
+    pub name: Option<String>,
+    /// Whether the caller withholds the number.
+    pub private: bool,
+    /// Who was called before and diverted the call, the first one first; only what a trusted trunk says.
+    pub diverted: Vec<Diverted>,
 }
 
 impl Default for Carried {
     /// What a call that begins here has (RFC 3261 §8.1.1.6).
     fn default() -> Self {
-        Self { hops: 70, user_to_user: Vec::new() }
+        Self { hops: 70, user_to_user: Vec::new(), name: None, private: false, diverted: Vec::new() }
     }
 }
 

@@ -9,12 +9,14 @@ mod event;
 mod registration;
 mod requests;
 mod settings;
+mod trunks;
 mod ways;
 
 pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
+pub use trunks::{TrunkCall, TrunkStatus};
 pub(in crate::sip) use ways::{Flows, NextHop, Pending, why_not};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +32,7 @@ use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit, Transport};
-use crate::id::LegId;
+use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
@@ -55,6 +57,8 @@ pub(in crate::sip) enum Purpose {
     Refresh(LegId),
     /// Our OPTIONS to a contact.
     Qualify { aor: String, uri: String },
+    /// Our OPTIONS to a target of a trunk, by its place in the list.
+    Probe(TrunkId, usize),
     /// Our REGISTER for the registration of this name.
     Registering(String),
 }
@@ -70,6 +74,8 @@ pub(in crate::sip) enum Timer {
     Refresh(LegId),
     /// When to try the next way of a call, because the present one says nothing.
     WayPatience(LegId),
+    /// When to ask a trunk's target again, or no longer to wait for its answer.
+    Probe(TrunkId, usize),
     /// When to register again, by the registration's name.
     Register(String),
 }
@@ -113,6 +119,7 @@ pub struct Endpoint {
     registrations: registration::Registrations,
     pub(in crate::sip) locator: Locator,
     pub(in crate::sip) ways: ways::Ways,
+    trunks: BTreeMap<TrunkId, trunks::State>,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
     pub(in crate::sip) given_up: VecDeque<(String, String)>,
     rng: ChaCha12Rng,
@@ -140,7 +147,6 @@ impl Endpoint {
             authenticator: Authenticator::new(settings.digest.clone(), key),
             guard: Guard::new(settings.guard),
             overload: Overload::default(),
-            settings,
             sessions: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             purposes: BTreeMap::new(),
@@ -150,6 +156,8 @@ impl Endpoint {
             registrations: Default::default(),
             locator,
             ways: Default::default(),
+            trunks: settings.trunks.iter().map(|(id, trunk)| (id.clone(), trunks::State::of(trunk))).collect(),
+            settings,
             given_up: VecDeque::new(),
             rng,
             boot,
@@ -223,6 +231,7 @@ impl Endpoint {
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
                 Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
                 Timer::WayPatience(leg) => self.handle_way_patience_over(leg, now),
+                Timer::Probe(trunk, target) => self.probe(&trunk, target, now),
                 Timer::Register(name) => self.send_register(&name, now),
             }
         }
@@ -331,6 +340,7 @@ impl Endpoint {
                 self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
             }
+            Purpose::Probe(trunk, target) if code >= 200 => self.handle_probe_answer(&trunk, target, code, now),
             Purpose::Registering(name) if code >= 200 => self.handle_register_response(&name, msg, now),
             _ => {}
         }
@@ -350,6 +360,7 @@ impl Endpoint {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);
             }
+            Some(Purpose::Probe(trunk, target)) => self.handle_probe_silence(&trunk, target, now),
             Some(Purpose::Registering(name)) => self.handle_register_silence(&name, why.code, now),
             None => {}
         }

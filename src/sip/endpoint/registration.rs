@@ -125,6 +125,13 @@ impl Endpoint {
         self.registrations.0.iter().map(|(name, held)| (name.as_str(), held.standing, held.flow))
     }
 
+    /// Whether a registration stands at that address.
+    pub(super) fn is_registered_at(&self, name: &str, address: std::net::IpAddr) -> bool {
+        let Some(held) = self.registrations.0.get(name) else { return false };
+        matches!(held.standing, Standing::Registered { .. })
+            && held.flow.is_some_and(|flow| flow.remote.ip() == address)
+    }
+
     /// It is time to register, for the first time or again.
     pub(super) fn send_register(&mut self, name: &str, now: Now) {
         let Some(held) = self.registrations.0.get_mut(name) else { return };
@@ -253,6 +260,9 @@ impl Endpoint {
             held.standing = Standing::Gone;
         } else {
             let granted = granted(request, response).unwrap_or(held.expires_s).max(SHORTEST_S);
+            if !matches!(held.standing, Standing::Registered { .. }) {
+                tracing::info!(trunk = name, expires_s = granted, "registered");
+            }
             held.standing = Standing::Registered { since_wall_ms: now.wall_ms, expires_s: granted };
             // In good time: a quarter before its end.
             let wait_ms = (u64::from(granted) * 750).min(LONGEST_MS);

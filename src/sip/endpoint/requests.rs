@@ -1,6 +1,7 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
-use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Invite, Purpose, SUPPORTED};
+use super::admission::Admitted;
+use super::{ACCEPT, ALLOW, Carried, Confirmation, Endpoint, Event, Identity, Invite, Purpose, SUPPORTED};
 use crate::id::LegId;
 use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
@@ -67,7 +68,7 @@ impl Endpoint {
             return self.reply(&key, &msg, 503, now);
         }
         let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else { return self.reply(&key, &msg, 416, now) };
-        let called = uri.plain_user().unwrap_or_default();
+        let called = uri.number().unwrap_or_default();
         // We are a hop on the call's way, and its last one must not be taken (RFC 7332 §5).
         let Some(hops) = msg.max_forwards().unwrap_or(MAX_FORWARDS).checked_sub(1) else {
             return self.reply(&key, &msg, 483, now);
@@ -75,18 +76,26 @@ impl Endpoint {
         if !matches!(msg.contacts(), Ok(Contacts::List(list)) if list.len() == 1) {
             return self.reply(&key, &msg, 400, now);
         }
-        let Some((identity, nat)) = self.admit(&key, &msg, flow, &called, now) else { return };
+        let Some(admitted) = self.admit(&key, &msg, flow, &called, now) else { return };
         if self.refuse_short_timer(&key, &msg, now) {
             return;
         }
         let Some(body) = self.session_body(&key, &msg, now) else { return };
-        let caller = msg.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
+        if let Identity::Trunk(trunk) = &admitted.identity
+            && self.enter_trunk(trunk, false, now).is_err()
+        {
+            return self.reply(&key, &msg, 503, now);
+        }
+        let Admitted { identity, nat, called, caller, diverted } = admitted;
         let leg = self.next_leg();
         let user_to_user = msg.header_all("User-to-User").map(str::to_owned).collect();
-        let carried = Carried { hops, user_to_user };
+        let carried = Carried { hops, user_to_user, name: caller.name, private: caller.private, diverted };
         self.purposes.insert(key.clone(), Purpose::Offered(leg));
         self.take_offer(leg, key, msg, flow);
-        let invite = Invite { identity, caller, called, body, flow, nat, carried };
+        if let Identity::Trunk(trunk) = &identity {
+            self.set_trunk(leg, trunk.clone());
+        }
+        let invite = Invite { identity, caller: caller.number, called, body, flow, nat, carried };
         self.events.push_back(Event::Invited { leg, invite });
     }
 
@@ -128,6 +137,10 @@ impl Endpoint {
             return self.reply(&key, &msg, 503, now);
         }
         let Some(user) = self.authenticate(&key, &msg, flow.remote.ip(), now) else { return };
+        if self.trunk_by_user(&user).is_some() {
+            // A trunk proves its calls by this password; it has no phone that could be called.
+            return self.reply(&key, &msg, 403, now);
+        }
         let Some(request) = self.register_request(&msg, user, flow) else { return self.reply(&key, &msg, 400, now) };
         let outcome = self.registrar.handle_register(&request, now);
         let tag = self.draw();

@@ -68,11 +68,26 @@ impl Settings {
         }
     }
 
+    /// What proves a user, or a trunk that proves itself by a password.
+    pub(super) fn password_of(&self, name: &str) -> Option<&Secret> {
+        let of_trunk = |trunk: &Trunk| trunk.inbound.as_ref().is_some_and(|(user, _)| user == name);
+        let trunk = || self.trunks.values().find(|trunk| of_trunk(trunk)).and_then(|trunk| trunk.inbound.as_ref());
+        self.users.get(name).map(|user| &user.password).or_else(|| trunk().map(|(_, password)| password))
+    }
+
     /// The way to `remote` from the first of our addresses that fits it.
     pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
         let fits = |own: &(Transport, SocketAddr)| own.0 == transport && own.1.is_ipv4() == remote.is_ipv4();
         let (_, local) = *self.listen.iter().find(|own| fits(own))?;
         Some(Flow { transport, local, remote })
+    }
+
+    /// The address that a peer is told which we reach there, or of which nothing is known yet.
+    pub fn told_at(&self, remote: Option<IpAddr>) -> Option<IpAddr> {
+        let near = remote.is_some_and(|ip| self.local_nets.iter().any(|net| net.contains(ip)));
+        let family = |own: &&(Transport, SocketAddr)| remote.is_none_or(|ip| ip.is_ipv4() == own.1.is_ipv4());
+        let own = self.listen.iter().find(family).map(|(_, own)| own.ip());
+        self.public_address.filter(|_| !near).or(own)
     }
 
     /// The way that a URI names; `None` where its host is no address, or where no way of its transport starts here.

@@ -1,10 +1,10 @@
 //! Requests whose next hop is a name: they wait for it, and go on by the next hop where one fails (RFC 3263 §4.3).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::{Dial, Endpoint, Purpose, Why};
-use crate::id::LegId;
+use super::{Dial, Endpoint, Purpose, Way, Why};
+use crate::id::{LegId, TrunkId};
 use crate::sip::locate::{Counts, Hop, Located, Location, LookupId, NoWay, Question, Reply};
 use crate::sip::message::{Message, Method, Uri};
 use crate::sip::transaction::{Flow, TransactionKey, Transport};
@@ -36,6 +36,8 @@ pub(in crate::sip) enum Pending {
     NextWay(LegId),
     /// A registration, by its name.
     Register(String),
+    /// A question to a trunk's target whether it answers.
+    Probe(TrunkId, usize),
     /// A request of a dialog; an ACK has no purpose.
     Within { request: Message, purpose: Option<Purpose>, otherwise: Flow },
 }
@@ -103,6 +105,14 @@ impl Endpoint {
         self.drain_located(now);
     }
 
+    /// Where a way leads as far as that is known before anybody is asked: what its peer is told of us depends on it.
+    pub fn remote_of(&mut self, way: &Way, now: Now) -> Option<IpAddr> {
+        match way.flow {
+            Some(flow) => Some(flow.remote.ip()),
+            None => self.locator.peek(&way.target, now).map(|hop| hop.remote.ip()),
+        }
+    }
+
     /// Figures of DNS, and how many answers are remembered.
     pub fn dns_counts(&self) -> (Counts, usize) {
         (self.locator.counts(), self.locator.cached())
@@ -150,6 +160,7 @@ impl Endpoint {
                 }
                 (Pending::NextWay(leg), flows) => self.handle_way_located(leg, flows, now),
                 (Pending::Register(name), flows) => self.handle_registrar_located(&name, flows, now),
+                (Pending::Probe(id, target), flows) => self.handle_target_located(&id, target, flows, now),
                 (Pending::Within { request, purpose, otherwise }, flows) => {
                     let flows = flows.unwrap_or_else(|_| VecDeque::from([otherwise]));
                     self.send_by(request, purpose, flows, now);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Admission, Endpoint, Event, Registration, Standing, Why};
+use super::{Admission, Endpoint, Event, Registration, Standing, TrunkCall, Why};
 use crate::id::LegId;
 use crate::sip::digest::{Account, Secret};
 use crate::sip::endpoint::{Dial, Way};
@@ -178,6 +178,41 @@ fn a_call_is_cancelled_while_its_way_is_looked_for() {
         answer_dns(&mut endpoint, now);
         assert_eq!(sent(&mut endpoint), []);
         assert_eq!(endpoint.load()[..3], [0, 0, 0]);
+    }
+}
+
+#[test]
+fn a_trunk_counts_a_call_while_its_way_is_looked_for_and_until_its_end() {
+    let now = Now::default();
+    let trunk = crate::sip::trunk::Trunk::from_addresses(Vec::new(), Vec::new());
+    let mut settings = endpoint(Admission::Open, 1).settings;
+    settings.trunks.insert("carrier".into(), trunk);
+    for (uri, cancelled) in
+        [("sip:1@carrier.example", false), ("sip:1@carrier.example", true), ("sip:1@no.example", false)]
+    {
+        let mut endpoint = Endpoint::new(settings.clone(), 1, rand_core::SeedableRng::seed_from_u64(1));
+        let leg = endpoint.next_leg();
+        let ways = vec![Way { target: uri.parse().unwrap(), flow: None }];
+        let call = TrunkCall {
+            ways,
+            called: "1".into(),
+            caller: Default::default(),
+            ours: false,
+            body: "v=0".into(),
+            carried: Default::default(),
+        };
+        endpoint.dial_trunk(leg, &"carrier".into(), call, now).unwrap();
+        let load = |endpoint: &Endpoint| endpoint.trunks()[0].outbound.0;
+        assert_eq!(load(&endpoint), 1);
+        if cancelled {
+            endpoint.cancel(leg, now);
+        }
+        answer_dns(&mut endpoint, now);
+        if let Some(invite) = sent(&mut endpoint).pop() {
+            assert_eq!((load(&endpoint), cancelled), (1, false));
+            answer(&mut endpoint, &invite, 486, "<sip:x@127.0.0.11>", now);
+        }
+        assert_eq!(load(&endpoint), 0);
     }
 }
 

@@ -19,7 +19,7 @@ use super::dialog::{Dialog, Role};
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
 use super::message::{Message, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
-use crate::id::LegId;
+use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
 
 /// Where a session stands.
@@ -79,6 +79,8 @@ pub(super) struct Session {
     peer_updates: bool,
     /// What we said last of our side of the session.
     described: String,
+    /// The trunk that carries the call, and whether it goes there.
+    trunk: Option<(TrunkId, bool)>,
 }
 
 impl Session {
@@ -94,6 +96,7 @@ impl Session {
             refresh: None,
             peer_updates: false,
             described: String::new(),
+            trunk: None,
         }
     }
 
@@ -153,6 +156,14 @@ impl Endpoint {
         format!("<{scheme}:{user}{at}{address}{transport}>")
     }
 
+    /// Says which trunk carries a session, which counts it until the session is forgotten.
+    pub(in crate::sip) fn set_trunk(&mut self, leg: LegId, trunk: TrunkId) {
+        match self.sessions.get_mut(&leg) {
+            Some(session) => session.trunk = Some((trunk, false)),
+            None => self.leave_trunk(&trunk, false),
+        }
+    }
+
     fn tell_dialog(&mut self, leg: LegId) {
         if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
             self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
@@ -189,6 +200,9 @@ impl Endpoint {
     /// Forgets a session; what is left of its transactions runs out by itself.
     fn forget_session(&mut self, leg: LegId) -> Option<Session> {
         let session = self.sessions.remove(&leg)?;
+        if let Some((trunk, outbound)) = &session.trunk {
+            self.leave_trunk(trunk, *outbound);
+        }
         if let Some(repeat) = &session.repeat {
             self.timers.disarm(repeat.timer);
         }

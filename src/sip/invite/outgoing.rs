@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::again::{Tries, Way};
 use super::{Calling, Session, State, describe};
-use crate::id::LegId;
+use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
 use crate::sip::digest::Account;
 use crate::sip::endpoint::{Carried, Endpoint, Event, Flows, Pending, Purpose, Timer, Why, why_not};
@@ -41,6 +41,8 @@ pub struct Dial {
     pub carried: Carried,
     /// Whether the phone is to answer by itself, as headsets do.
     pub auto_answer: bool,
+    /// The trunk that carries the call and counts it already.
+    pub trunk: Option<TrunkId>,
 }
 
 impl Endpoint {
@@ -65,6 +67,14 @@ impl Endpoint {
                     dial.ways.remove(0);
                 }
             }
+        }
+        self.fail_before_session(leg, dial.trunk, why);
+    }
+
+    /// A call has come to nothing before there was anything to send.
+    fn fail_before_session(&mut self, leg: LegId, trunk: Option<TrunkId>, why: Why) {
+        if let Some(trunk) = trunk {
+            self.leave_trunk(&trunk, true);
         }
         self.events.push_back(Event::Failed { leg, why });
     }
@@ -103,10 +113,11 @@ impl Endpoint {
         }
         let key = self.send(request.clone(), flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
+        let trunk = dial.trunk.map(|trunk| (trunk, true));
         let tries = Tries::new(hops, ways, dial.patience_ms, dial.account);
         let calling = Calling { key, ids, request, progressed: false, cancelling: false, tries };
         let state = State::Calling(Box::new(calling));
-        self.sessions.insert(leg, Session { described: dial.body, ..Session::new(state, flow, contact) });
+        self.sessions.insert(leg, Session { described: dial.body, trunk, ..Session::new(state, flow, contact) });
         self.await_way(leg, now);
     }
 
@@ -129,15 +140,15 @@ impl Endpoint {
     pub(super) fn cancel_lookup(&mut self, leg: LegId) {
         let waits = |pending: &Pending| matches!(pending, Pending::Dial(own, _) if *own == leg);
         let found = self.ways.pending.iter().find(|(_, pending)| waits(pending)).map(|(id, _)| *id);
-        if let Some(id) = found {
-            self.forget_lookup(id);
-            self.events.push_back(Event::Failed { leg, why: Why::new(487, "cancelled") });
+        let Some(id) = found else { return };
+        if let Some(Pending::Dial(_, dial)) = self.forget_lookup(id) {
+            self.fail_before_session(leg, dial.trunk, Why::new(487, "cancelled"));
         }
     }
 
-    fn forget_lookup(&mut self, id: LookupId) {
+    fn forget_lookup(&mut self, id: LookupId) -> Option<Pending> {
         self.locator.forget(id);
-        self.ways.pending.remove(&id);
+        self.ways.pending.remove(&id)
     }
 
     fn send_cancel(&mut self, leg: LegId, key: &TransactionKey, now: Now) {

@@ -61,5 +61,6 @@ pub(in crate::sip) fn dial_to(target: &str) -> Dial {
         body: "v=0".into(),
         carried: Carried::default(),
         auto_answer: false,
+        trunk: None,
     }
 }

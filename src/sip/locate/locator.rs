@@ -150,6 +150,13 @@ impl Locator {
         Ok(Location::Pending(id))
     }
 
+    /// The hop that is known best without asking anybody, even if what is known has run out.
+    pub fn peek(&mut self, uri: &Uri, now: Now) -> Option<Hop> {
+        let target = Target::of(uri)?;
+        let (hops, _) = self.resolve(&target, now.mono_ns, true, now);
+        self.judge(hops, now).ok()?.into_iter().next()
+    }
+
     /// Nobody waits for this lookup any more. What it asks for is remembered all the same.
     pub fn forget(&mut self, id: LookupId) {
         if let Some(lookup) = self.lookups.remove(&id) {

@@ -137,7 +137,8 @@ impl Message {
         Ok(pieces)
     }
 
-    fn addresses(&self, name: &str) -> Result<Vec<NameAddr>, Syntax> {
+    /// The addresses of every line of a header.
+    pub(in crate::sip) fn addresses(&self, name: &str) -> Result<Vec<NameAddr>, Syntax> {
         self.list(name)?.into_iter().map(str::parse).collect()
     }
 }

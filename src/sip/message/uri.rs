@@ -81,6 +81,14 @@ impl Uri {
         Some(plain)
     }
 
+    /// The number or name that is called or calls: the user part, or the number of a `tel` URI (RFC 3966 §3).
+    pub fn number(&self) -> Option<String> {
+        match self.scheme {
+            Scheme::Tel => self.host.split(';').next().filter(|number| !number.is_empty()).map(str::to_owned),
+            _ => self.plain_user(),
+        }
+    }
+
     /// Whether the scheme is `sip` or `sips`.
     pub fn is_sip(&self) -> bool {
         matches!(self.scheme, Scheme::Sip | Scheme::Sips)

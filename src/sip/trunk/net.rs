@@ -1,4 +1,4 @@
-//! Trunks: who may send us calls without a password, and for which numbers.
+//! Networks, as trunks and `local_nets` name them.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -42,30 +42,5 @@ impl FromStr for Net {
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(longest), |p| p.parse().map_err(|_| ()))?;
         if prefix > longest { Err(()) } else { Ok(Self { address, prefix }) }
-    }
-}
-
-/// A trunk by its sources: `[trunk.NAME]`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Trunk {
-    /// Sources whose requests belong to the trunk.
-    pub addresses: Vec<Net>,
-    /// The numbers that it may call: digits, or a prefix with `*`.
-    pub numbers: Vec<String>,
-    /// Whether its media may come from another address than its SDP says.
-    pub nat: bool,
-}
-
-impl Trunk {
-    /// Whether `source` is one of the trunk's, for whatever number.
-    pub fn has(&self, source: IpAddr) -> bool {
-        self.addresses.iter().any(|net| net.contains(source))
-    }
-
-    /// Whether a request from `source` for `called` comes from this trunk. A source is a trunk for the listed numbers only;
-    /// everything else from there is an endpoint and is challenged.
-    pub fn serves(&self, source: IpAddr, called: &str) -> bool {
-        let number = |n: &String| n.strip_suffix('*').map_or(n == called, |prefix| called.starts_with(prefix));
-        self.has(source) && self.numbers.iter().any(number)
     }
 }
