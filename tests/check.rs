@@ -144,3 +144,63 @@ fn certificates_that_cannot_be_used_are_told_where_they_are_named() {
         assert!(line(&text, what), "{what} is told: {text}");
     }
 }
+
+/// The TOML examples of a page of the docs.
+fn examples(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page is shipped");
+    text.split("```toml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
+}
+
+#[test]
+fn every_example_of_the_trunk_cookbook_is_right() {
+    let examples = examples("docs/trunks.md");
+    assert!(examples.len() >= 7, "{examples:?}");
+    for example in examples {
+        let folder = floor();
+        fs::create_dir(folder.path().join("config/trunks.d")).expect("a folder");
+        let file = if example.starts_with("# settings") { "config/demo.toml" } else { "config/trunks.d/one.toml" };
+        let before = fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+        fs::write(folder.path().join(file), format!("{before}\n{example}")).expect("written");
+        edit(folder.path(), "config/demo.toml", "demo = true", "demo = false");
+        let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .current_dir(folder.path())
+            .args(["check", "--config", "config/demo.toml"])
+            .env_clear()
+            .envs([("FS_PASSWORD", "x"), ("CARRIER_PASSWORD", "x"), ("TRUNKLINE_ADMIN_TOKEN", "x")])
+            .output()
+            .expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{example}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_trunks_is_told_with_their_files() {
+    let folder = floor();
+    fs::create_dir(folder.path().join("config/trunks.d")).expect("a folder");
+    let first = "[trunk.carrier]\n[trunk.a]\ntargets = [\"http://x\"]\nidentity = \"P-Asserted-Identitty\"\nmax_cals = 3\n\
+                 dialling = { country = \"+86\" }\n[trunk.a.register]\n";
+    let second = "[trunk.b]\ncodecs = [\"G729\"]\n[trunk.b.account]\nuser = \"u\"\n";
+    fs::write(folder.path().join("config/trunks.d/a.toml"), first).expect("written");
+    fs::write(folder.path().join("config/trunks.d/b.toml"), second).expect("written");
+    let route = "\n[[route]]\nprefix = \"9\"\ntrunks = [\"carier\"]\n";
+    let settings = fs::read_to_string(folder.path().join("config/demo.toml")).expect("there");
+    fs::write(folder.path().join("config/demo.toml"), settings + route).expect("written");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    for expected in [
+        "there is no trunk \"carier\"",
+        "did you mean \"carrier\"?",
+        "config/trunks.d/a.toml:1:8: trunk \"carrier\" is there twice",
+        "config/trunks.d/a.toml:3:12: \"http://x\" is reached by no transport that is opened here",
+        "config/trunks.d/a.toml:4:12: \"P-Asserted-Identitty\" is not one of",
+        "config/trunks.d/a.toml:5:1: unknown key \"max_cals\"",
+        "did you mean \"max_calls\"?",
+        "config/trunks.d/a.toml:6:24: \"country\" holds digits only",
+        "config/trunks.d/a.toml:7:1: a registration needs an account",
+        "config/trunks.d/b.toml:2:11: \"G729\" is not a codec that is known here",
+        "config/trunks.d/b.toml:3:1: the password is missing",
+    ] {
+        assert!(told.contains(expected), "{expected}\n---\n{told}");
+    }
+}

@@ -265,7 +265,7 @@ impl Phone {
     pub(super) fn handle_events(&mut self, tools: &mut Tools, now: Now) {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
-                Event::Invited { leg, invite } => self.handle_invited(leg, invite, tools, now),
+                Event::Invited { leg, invite } => self.handle_invited(leg, *invite, tools, now),
                 Event::Cancelled { leg } => self.endpoint.refuse(leg, 487, now),
                 Event::Answered { leg, body } => self.handle_answered(leg, body, tools, now),
                 Event::Failed { leg, why } => self.handle_failed(leg, &why, tools),

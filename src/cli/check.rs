@@ -30,8 +30,9 @@ impl Check {
                     println!("{}", serde_json::json!({ "problems": [] }));
                 } else {
                     let (numbers, queues) = (floor.program.numbers().count(), floor.program.queues().len());
-                    let agents = floor.settings.agents.len();
-                    println!("{}: fine ({numbers} numbers, {queues} queues, {agents} agents)", self.config.display());
+                    let (agents, trunks) = (floor.settings.agents.len(), floor.settings.trunks.len());
+                    let file = self.config.display();
+                    println!("{file}: fine ({numbers} numbers, {queues} queues, {agents} agents, {trunks} trunks)");
                 }
                 Exit::Fine
             }

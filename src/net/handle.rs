@@ -69,8 +69,7 @@ impl Upgrades {
         remote: SocketAddr,
     ) {
         let flow = Flow { transport: Transport::Ws, local, remote };
-        let handed = self.commands.as_ref().map(|commands| commands.try_send(Command::Carry(Box::new(stream), flow)));
-        if !matches!(handed, Some(Ok(()))) {
+        if !offer(self.commands.as_ref(), Command::Carry(Box::new(stream), flow)) {
             self.counters.add(Figure::Refused);
         }
     }
@@ -138,8 +137,7 @@ impl Net {
         match transmit.flow.transport {
             Transport::Udp => self.send_datagram(transmit),
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                let sent = self.commands.as_ref().map(|commands| commands.try_send(Command::Send(transmit.clone())));
-                if !matches!(sent, Some(Ok(()))) {
+                if !offer(self.commands.as_ref(), Command::Send(transmit.clone())) {
                     self.counters.add(Figure::DroppedOut);
                     // Where there is no room even for this, the transaction finds out by its timer.
                     let _ = self.deliver.try_send(NetEvent::Broken { flow: transmit.flow });
@@ -150,8 +148,7 @@ impl Net {
 
     /// Looks a name up and never waits: [`NetEvent::Resolved`] comes.
     pub fn resolve(&self, question: Question) {
-        let asked = self.commands.as_ref().map(|commands| commands.try_send(Command::Resolve(question.clone())));
-        if !matches!(asked, Some(Ok(()))) {
+        if !offer(self.commands.as_ref(), Command::Resolve(question.clone())) {
             // Where there is no room even for this, whoever asked finds out by the deadline.
             let _ = self.deliver.try_send(NetEvent::Resolved { question, reply: Reply::Failed });
         }
@@ -229,6 +226,11 @@ impl Drop for Net {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Gives the hub an order; `false` where there is no room, or no hub any more.
+fn offer(commands: Option<&mpsc::Sender<Command>>, command: Command) -> bool {
+    commands.is_some_and(|commands| commands.try_send(command).is_ok())
 }
 
 fn adopt(runtime: &Runtime, listeners: Vec<Bound>) -> Result<Vec<hub::Listener>, NetError> {

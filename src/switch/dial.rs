@@ -33,6 +33,9 @@ impl Switch {
             }
             CallOutput::DialTarget { leg } => {
                 if let Err(cause) = self.dial_target(call, leg, now) {
+                    tracing::info!(%call, code = cause.code, why = cause.text, "a routed call cannot be placed");
+                    self.lose_leg(leg, SegmentEnd::Unreachable, cause.clone(), now);
+                    // Where it came to no leg at all.
                     self.tell(call, Input::TargetFailed { leg, cause });
                 }
             }

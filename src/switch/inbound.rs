@@ -14,7 +14,7 @@ use crate::sip::endpoint::{Identity, Invite};
 use crate::time::Now;
 
 impl Switch {
-    pub(super) fn handle_invited(&mut self, leg: LegId, invite: Invite, now: Now) {
+    pub(super) fn handle_invited(&mut self, leg: LegId, invite: &Invite, now: Now) {
         let id = CallId::new(now.wall_ms, self.random_u128());
         self.counts.calls_offered += 1;
         let trunk = match &invite.identity {
@@ -27,12 +27,12 @@ impl Switch {
         };
         let caller = Personal::number(&invite.caller);
         let called = invite.called.clone();
-        let route = self.route_of(&invite).cloned();
+        let route = self.route_of(invite).cloned();
         let leaves = route.as_ref().is_some_and(|route| matches!(route.to, RouteTo::Trunks(_)));
         // A user who calls the outside places a call; whoever calls from outside is received, wherever the call goes on to.
         let direction = if leaves && trunk.is_none() { Direction::Outbound } else { Direction::Inbound };
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
-        let taken_phone = from_agent.clone().or_else(|| self.phone_at(&invite));
+        let taken_phone = from_agent.clone().or_else(|| self.phone_at(invite));
         if let Some(agent) = taken_phone.clone() {
             self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);
         }
@@ -64,7 +64,7 @@ impl Switch {
                 onward: None,
             },
         );
-        match self.prepare_media(leg, &invite) {
+        match self.prepare_media(leg, invite) {
             Ok(()) => match route {
                 Some(route) => self.send_on(id, &route),
                 None => self.begin(id, trunk, now),

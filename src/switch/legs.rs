@@ -69,6 +69,11 @@ impl Switch {
             408 | 480 | 503 | 404 | 410 => SegmentEnd::Unreachable,
             _ => SegmentEnd::Rejected,
         };
+        self.lose_leg(leg, end, cause, now);
+    }
+
+    /// A leg has come to nothing, and has no dialog.
+    pub(super) fn lose_leg(&mut self, leg: LegId, end: SegmentEnd, cause: Cause, now: Now) {
         if let Some(party) = self.legs.get_mut(&leg) {
             party.dialog_gone = true;
         }

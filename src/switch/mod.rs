@@ -235,7 +235,7 @@ impl Switch {
     fn handle_sip(&mut self, event: endpoint::Event, now: Now) {
         use endpoint::Event as Sip;
         match event {
-            Sip::Invited { leg, invite } => self.handle_invited(leg, invite, now),
+            Sip::Invited { leg, invite } => self.handle_invited(leg, &invite, now),
             Sip::Cancelled { leg } => self.handle_hung_up(leg, Cause::new(487, "cancelled"), now),
             Sip::HungUp { leg, why } => self.handle_hung_up(leg, Cause::new(why.code, &why.text), now),
             Sip::Acked { leg, body } => self.handle_acked(leg, body.as_deref(), now),

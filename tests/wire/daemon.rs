@@ -56,6 +56,21 @@ impl Daemon {
         changes: impl FnOnce(String) -> String,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_beside(host, set, changes, environment, "")
+    }
+
+    /// The demo floor with a file of trunks beside its settings, and more settings at their end.
+    pub fn start_trunks(host: Ipv4Addr, trunks: &str, more: &str) -> Self {
+        Self::start_beside(host, |settings| format!("{settings}\n{more}"), without_acw, &[], trunks)
+    }
+
+    fn start_beside(
+        host: Ipv4Addr,
+        set: impl FnOnce(String) -> String,
+        changes: impl FnOnce(String) -> String,
+        environment: &[(&str, &str)],
+        trunks: &str,
+    ) -> Self {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let data = tempfile::tempdir().expect("a folder");
         let plan = std::fs::read_to_string(home.join("dialplans/demo.toml")).expect("the demo's plan");
@@ -63,6 +78,8 @@ impl Daemon {
         let settings = std::fs::read_to_string(home.join("config/demo.toml")).expect("the demo's settings");
         let config = data.path().join("settings.toml");
         std::fs::write(&config, set(settings)).expect("written");
+        std::fs::create_dir(data.path().join("trunks.d")).expect("a folder");
+        std::fs::write(data.path().join("trunks.d/test.toml"), trunks).expect("written");
         let address = |port: u16| format!("{host}:{port}");
         let mut variables = vec![
             ("TRUNKLINE__SIP__UDP".to_owned(), address(5060)),
@@ -99,9 +116,14 @@ impl Daemon {
         command
     }
 
+    /// How another command on this floor ends, its settings given.
+    pub fn try_command(&self, arguments: &[&str]) -> std::process::Output {
+        self.command().args(arguments).arg("--config").arg(&self.config).output().expect("it runs")
+    }
+
     /// What another command says of this floor, its settings given.
     pub fn run_command(&self, arguments: &[&str]) -> String {
-        let output = self.command().args(arguments).arg("--config").arg(&self.config).output().expect("it runs");
+        let output = self.try_command(arguments);
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {told}");
         String::from_utf8_lossy(&output.stdout).into_owned()

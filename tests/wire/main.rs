@@ -33,5 +33,6 @@ mod stop;
 mod tls;
 mod tone;
 mod torture;
+mod trunks;
 mod way;
 mod websocket;

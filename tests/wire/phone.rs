@@ -195,6 +195,15 @@ impl Phone {
         invite
     }
 
+    /// Sends an INVITE whose Request-URI names one user and whose To another.
+    pub fn invite_to(&mut self, user: &str, to: &str) {
+        self.begin(to);
+        self.target = format!("sip:{user}@{}", self.server);
+        let (target, body) = (self.target.clone(), self.sdp(""));
+        let invite = self.request("INVITE", &target, "", &body);
+        self.send(&invite);
+    }
+
     /// Calls a number and is answered: acknowledged, and the tone goes out.
     pub fn call(&mut self, number: &str) -> Text {
         self.invite(number);
@@ -203,18 +212,40 @@ impl Phone {
         answer
     }
 
-    /// Dials a feature code as a phone with an account does, and hears it out.
-    pub fn dial_code(&mut self, code: &str, password: &str) {
-        self.invite(code);
+    /// Calls a number as a phone with an account does: answers the challenge, and leaves what comes then to the test.
+    pub fn invite_as(&mut self, number: &str, password: &str, extra: &str) {
+        self.invite_with(number, extra);
+        self.answer_challenge(&self.user.clone(), password, extra);
+    }
+
+    /// Answers the challenge to the INVITE that was sent, as `user`.
+    pub fn answer_challenge(&mut self, user: &str, password: &str, extra: &str) {
         let challenge = self.expect("challenge to INVITE", |text| text.is("401"));
         self.ack_refusal(&challenge);
         let (uri, body) = (self.target.clone(), self.sdp(""));
-        let answer = answer(&challenge, &self.user, password, "INVITE", &uri);
-        let invite = self.request("INVITE", &uri, &format!("Authorization: {answer}\r\n"), &body);
+        let answer = answer(&challenge, user, password, "INVITE", &uri);
+        let invite = self.request("INVITE", &uri, &format!("{extra}Authorization: {answer}\r\n"), &body);
         self.send(&invite);
+    }
+
+    /// Dials a feature code as a phone with an account does, and hears it out.
+    pub fn dial_code(&mut self, code: &str, password: &str) {
+        self.invite_as(code, password, "");
         let accepted = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
         self.confirm(&accepted);
         self.expect_bye();
+    }
+
+    /// The final response to the INVITE that was sent, a refusal acknowledged.
+    pub fn outcome(&mut self) -> Text {
+        let answer =
+            self.expect("end of INVITE", |t| t.header("CSeq").ends_with("INVITE") && !t.is("1") && !t.is("INVITE"));
+        if answer.is("200") {
+            self.confirm(&answer);
+        } else {
+            self.ack_refusal(&answer);
+        }
+        answer
     }
 
     /// Acknowledges a 200 and starts to speak.
@@ -320,6 +351,14 @@ impl Phone {
         invite
     }
 
+    /// Waits for an INVITE that is no repeat of this one; it becomes this phone's call.
+    pub fn expect_again(&mut self, first: &Text) -> Text {
+        let via = first.header("Via");
+        let invite = self.expect("another INVITE", |text| text.is("INVITE") && text.header("Via") != via);
+        self.take(&invite);
+        invite
+    }
+
     /// Makes an INVITE that came this phone's call.
     pub fn take(&mut self, invite: &Text) {
         let tag = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -345,6 +384,12 @@ impl Phone {
         let body = self.sdp("");
         self.reply_tagged(invite, "200 OK", &body);
         self.ear.speak_to(invite.rtp());
+    }
+
+    /// Refuses a request with header lines of the test's own.
+    pub fn refuse(&self, request: &Text, status: &str, extra: &str) {
+        let tagged = request.0.replacen(&format!("To: {}", request.header("To")), &format!("To: {}", self.from), 1);
+        self.reply(&Text(tagged), format!("{status}\r\n{extra}").trim_end(), "");
     }
 
     /// A response with our tag.

@@ -112,7 +112,7 @@ pub enum Event {
         /// Its leg.
         leg: LegId,
         /// What is known of it.
-        invite: Invite,
+        invite: Box<Invite>,
     },
     /// The caller gave up before our final response: `refuse` it with 487.
     Cancelled {

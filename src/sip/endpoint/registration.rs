@@ -287,12 +287,13 @@ impl Endpoint {
             held.standing = Standing::Gone;
             return self.tell_registration(name, code);
         }
-        held.standing = Standing::Failed { code };
         held.way += usize::from(held.hops.is_empty());
         let wait_ms = if held.way < held.registration.ways.len() {
+            held.standing = Standing::Trying;
             0
         } else {
             held.way = 0;
+            held.standing = Standing::Failed { code };
             let most = (RETRY_MS << held.failures.min(10)).min(RETRY_MOST_MS);
             held.failures += 1;
             most / 2 + chance % (most / 2)

@@ -96,7 +96,7 @@ impl Endpoint {
             self.set_trunk(leg, trunk.clone());
         }
         let invite = Invite { identity, caller: caller.number, called, body, flow, nat, carried };
-        self.events.push_back(Event::Invited { leg, invite });
+        self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
     }
 
     /// The session description of a request: `Some(None)` where it has none, `None` where the request was refused for its body

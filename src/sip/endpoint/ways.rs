@@ -39,7 +39,7 @@ pub(in crate::sip) enum Pending {
     /// A question to a trunk's target whether it answers.
     Probe(TrunkId, usize),
     /// A request of a dialog; an ACK has no purpose.
-    Within { request: Message, purpose: Option<Purpose>, otherwise: Flow },
+    Within { request: Box<Message>, purpose: Option<Purpose>, otherwise: Flow },
 }
 
 /// A request on its way by a hop, and where else it can go.
@@ -163,7 +163,7 @@ impl Endpoint {
                 (Pending::Probe(id, target), flows) => self.handle_target_located(&id, target, flows, now),
                 (Pending::Within { request, purpose, otherwise }, flows) => {
                     let flows = flows.unwrap_or_else(|_| VecDeque::from([otherwise]));
-                    self.send_by(request, purpose, flows, now);
+                    self.send_by(*request, purpose, flows, now);
                 }
             }
         }
@@ -178,6 +178,7 @@ impl Endpoint {
         match self.flows_of(&uri, None, now) {
             Ok(Flows::Known(flows)) => self.send_by(request, purpose, flows, now),
             Ok(Flows::Pending(id)) => {
+                let request = Box::new(request);
                 self.ways.pending.insert(id, Pending::Within { request, purpose, otherwise });
             }
             // What is no way to a name was the way so far.
