@@ -113,6 +113,38 @@ fn route_prints_the_steps_of_a_call() {
     assert_eq!(stranger.status.code(), Some(1));
 }
 
+#[test]
+fn certificates_that_cannot_be_used_are_told_where_they_are_named() {
+    let folder = floor();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    let pair = || rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+    let (ours, other) = (pair(), pair());
+    write("server.pem", &ours.cert.pem());
+    write("server.key", &ours.signing_key.serialize_pem());
+    write("other.key", &other.signing_key.serialize_pem());
+    write("empty.pem", "");
+    let told = |tls: &str| {
+        let config =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo.toml")).expect("shipped");
+        write("config/demo.toml", &config.replacen("self_signed = true", tls, 1));
+        let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = told("certificate = \"server.pem\"\nkey = \"server.key\"");
+    assert_eq!(code, Some(0), "{text}");
+    let line =
+        |text: &str, what: &str| text.lines().any(|line| line.starts_with("config/demo.toml:") && line.contains(what));
+    let (code, text) = told("certificate = \"server.pem\"\nkey = \"other.key\"");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(line(&text, "does not go with the key other.key"), "{text}");
+    assert!(text.contains("key = \"other.key\""), "the line is shown: {text}");
+    let (code, text) = told("certificate = \"missing.pem\"\nkey = \"empty.pem\"\ntrust = \"empty.pem\"");
+    assert_eq!(code, Some(1), "{text}");
+    for what in ["tls.certificate", "tls.key", "tls.trust"] {
+        assert!(line(&text, what), "{what} is told: {text}");
+    }
+}
+
 /// The TOML examples of a page of the docs.
 fn examples(page: &str) -> Vec<String> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page is shipped");

@@ -18,11 +18,13 @@ mod recording;
 mod records;
 mod serve;
 mod trunks;
+mod websocket;
 
 pub use commands::{CommandSender, Replies, commands};
 pub use figures::{Figure, Figures, Kind};
 pub use readiness::Readiness;
 pub use serve::{ApiError, ApiHandle, Listeners, bind, start};
+pub use websocket::{Carry, Upgraded, WebSockets};
 
 use std::path::PathBuf;
 
@@ -67,6 +69,8 @@ pub struct Handles {
     pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
     /// Who is ignored by the node, asked for each time; must not block.
     pub bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    /// Who carries the WebSockets of `/ws`.
+    pub websockets: WebSockets,
     /// The node's trunks, asked for each time; must not block.
     pub trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
 }
@@ -82,6 +86,7 @@ struct Shared {
     readiness: Readiness,
     figures: Box<dyn Fn() -> Figures + Send + Sync>,
     bans: Box<dyn Fn() -> Vec<Ban> + Send + Sync>,
+    websockets: WebSockets,
     trunks: Box<dyn Fn() -> Vec<TrunkStatus> + Send + Sync>,
     /// Ends the streams of events, which would never end by themselves.
     stopping: CancellationToken,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::{Problem, make_problem};
 use super::{
     ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records, trunks,
+    websocket,
 };
 use crate::store::Records;
 
@@ -113,18 +114,19 @@ pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> R
         readiness: handles.readiness,
         figures: handles.figures,
         bans: handles.bans,
+        websockets: handles.websockets,
         trunks: handles.trunks,
         stopping: stopping.clone(),
     });
-    let router = router(shared);
+    let service = router(shared).into_make_service_with_connect_info::<websocket::Ends>();
     let mut servers = JoinSet::new();
     let mut addresses = Vec::new();
     let _entered = runtime.enter();
     for listener in listeners.0 {
         addresses.push(listener.local_addr()?);
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = websocket::Listener(tokio::net::TcpListener::from_std(listener)?);
         let stopped = stopping.clone().cancelled_owned();
-        let served = axum::serve(listener, router.clone()).with_graceful_shutdown(stopped).into_future();
+        let served = axum::serve(listener, service.clone()).with_graceful_shutdown(stopped).into_future();
         servers.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "HTTP is no longer served");
@@ -165,6 +167,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(page::html))
         .route("/page.js", get(page::script))
         .route("/page.css", get(page::style))
+        .route("/ws", get(websocket::upgrade))
         .merge(closed)
         .fallback(async || Problem::not_found("there is nothing here; /api/v1/openapi.json tells what there is"))
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not by this method"))

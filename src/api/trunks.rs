@@ -46,8 +46,8 @@ fn health(health: Health) -> &'static str {
     }
 }
 
-fn registration(standing: Standing, flow: Flow) -> Value {
-    let registrar = flow.remote.to_string();
+fn registration(standing: Standing, flow: Option<Flow>) -> Value {
+    let registrar = flow.map(|flow| flow.remote.to_string());
     match standing {
         Standing::Trying => json!({ "state": "trying", "registrar": registrar }),
         Standing::Registered { since_wall_ms, expires_s } => json!({

@@ -121,7 +121,8 @@ impl Crew {
         let now = self.clock.now();
         let more: Vec<NetEvent> = self.events.try_iter().take(BUDGET).collect();
         for event in first.into_iter().chain(more) {
-            let (NetEvent::Message { flow, .. } | NetEvent::Broken { flow }) = &event;
+            // Bots know addresses alone and look nothing up.
+            let (NetEvent::Message { flow, .. } | NetEvent::Broken { flow }) = &event else { continue };
             let flow = *flow;
             // The stream is the carrier's.
             let number = match flow.transport {
@@ -131,7 +132,7 @@ impl Crew {
             let Some(phone) = number.and_then(|number| self.phones.get_mut(number)) else { continue };
             match event {
                 NetEvent::Message { verdict, .. } => phone.handle_verdict(*verdict, flow, now),
-                NetEvent::Broken { .. } => phone.handle_flow_broken(flow, now),
+                NetEvent::Broken { .. } | NetEvent::Resolved { .. } => phone.handle_flow_broken(flow, now),
             }
         }
     }

@@ -121,7 +121,7 @@ impl Phone {
             account,
             aor: Uri { user: Some(self.name.clone()), ..registrar.clone() },
             contact_user: self.name.clone(),
-            ways: vec![(registrar, self.server)],
+            ways: vec![Way { target: registrar, flow: Some(self.server), routes: vec![] }],
             expires_s: EXPIRES_S,
         };
         self.endpoint.register(&self.name, registration, now);
@@ -158,7 +158,7 @@ impl Phone {
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
         let dial = Dial {
-            ways: vec![Way { target, flow, routes: Vec::new() }],
+            ways: vec![Way { target, flow: Some(flow), routes: Vec::new() }],
             patience_ms: 0,
             from: from.to_owned(),
             name: None,
@@ -169,6 +169,7 @@ impl Phone {
             carried: Carried::default(),
             auto_answer: false,
             nat: false,
+            trunk: None,
         };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });

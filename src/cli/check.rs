@@ -1,4 +1,4 @@
-//! `trunkline check`: every error of settings, dialplans and prompts at once.
+//! `trunkline check`: every error of settings, dialplans, prompts and certificates at once.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::Exit;
 use super::floor::{self, FloorError};
 use crate::dialplan::Problem;
 
-/// Check settings, dialplans and prompts; every error as file:line:column
+/// Check settings, dialplans, prompts and certificates; every error as file:line:column
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline check --config config/demo.toml\n\n\
     Exit codes: 0 fine, 1 problems found, 2 usage, 3 a file cannot be read")]
@@ -23,7 +23,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> Exit {
-        match floor::load(&self.config) {
+        let loaded = floor::load(&self.config).and_then(|floor| floor::check_files(&floor.settings).map(|()| floor));
+        match loaded {
             Ok(floor) => {
                 if self.json {
                     println!("{}", serde_json::json!({ "problems": [] }));

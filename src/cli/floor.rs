@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Settings};
 use crate::dialplan::{self, Catalogue, Problem, Program, Source, Surroundings};
+use crate::net::{Tls, TlsError};
 
 /// What the files say.
 pub(super) struct Floor {
@@ -55,6 +56,21 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
             Err(FloorError::Wrong(problems))
         }
     }
+}
+
+/// Opens the files that are opened at the start only: those of `[tls]`.
+pub(super) fn check_files(settings: &Settings) -> Result<(), FloorError> {
+    let Some(tls) = &settings.tls else { return Ok(()) };
+    let pair = tls.pair.as_ref().map(|(certificate, key)| (Path::new(certificate), Path::new(key)));
+    let wrong = Tls::check(pair, tls.client_ca.as_ref().map(Path::new), tls.trust.as_ref().map(Path::new));
+    let problem = |error: TlsError| {
+        let place = tls.places.iter().find(|(setting, _)| Some(*setting) == error.setting());
+        // Every error that there can be names a setting, and what is set stands somewhere.
+        let place = place.or(tls.places.first()).map(|(_, place)| place.clone());
+        place.map(|place| Problem { message: format!("{}{error}", place.message), ..place })
+    };
+    let problems: Vec<Problem> = wrong.into_iter().filter_map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
 }
 
 fn count(problems: usize) -> String {

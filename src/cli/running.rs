@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::floor::Floor;
-use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness};
+use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, WebSockets};
 use crate::id::{AgentId, QueueId};
 use crate::node::{self, CommandPort, Control, Node, State, Watch};
 use crate::store::{FollowSettings, Follower};
@@ -75,6 +75,7 @@ impl Running {
                 follow,
                 readiness: ready(),
                 figures: figures_of(&node),
+                websockets: websockets_of(&node),
                 bans: watched(&node, |figures| figures.bans),
                 trunks: watched(&node, |figures| figures.trunks),
             },
@@ -155,6 +156,12 @@ fn watched<T: 'static>(node: &Node, of: fn(crate::switch::Figures) -> T) -> Box<
     Box::new(move || of(watch.figures()))
 }
 
+fn websockets_of(node: &Node) -> WebSockets {
+    let upgrades = node.upgrades.clone();
+    let carry = Box::new(move |stream, local, remote| upgrades.carry(stream, local, remote));
+    WebSockets { answer: crate::net::answer_upgrade, carry }
+}
+
 fn figures(watch: &Watch) -> Figures {
     let (switch, net) = (watch.figures(), watch.net.figures());
     let mut figures = Figures::default();
@@ -187,8 +194,27 @@ fn figures(watch: &Watch) -> Figures {
         )
         .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
+        .counter("trunkline_dns_questions", "Questions put to DNS servers.", switch.dns_questions)
+        .counter(
+            "trunkline_dns_failures",
+            "Questions that no DNS server answered with sense in time.",
+            switch.dns_failures,
+        )
+        .counter(
+            "trunkline_dns_stale",
+            "Times that records served on after their end for want of an answer.",
+            switch.dns_stale,
+        )
+        .gauge("trunkline_dns_cached", "Answers of DNS that are remembered.", switch.dns_cached as f64)
+        .counter(
+            "trunkline_sip_udp_fallbacks",
+            "Requests too large for a datagram that went back from TCP to UDP.",
+            switch.udp_fallbacks,
+        )
         .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)
-        .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent);
+        .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent)
+        .gauge("trunkline_net_inbound_connections", "Connections that peers have open to SIP.", net.inbound as f64)
+        .counter("trunkline_net_refused", "Connections closed because of a limit, or in their handshake.", net.refused);
     for (status, count) in &switch.responses {
         figures.add(api::Figure {
             name: "trunkline_sip_invite_responses",

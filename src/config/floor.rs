@@ -71,7 +71,7 @@ impl Settings {
             prefix: route.prefix.clone(),
             strip: route.strip,
             to: match &route.to {
-                RouteTo::Address(target) => switch::RouteTo::Address(*target),
+                RouteTo::Target(target) => switch::RouteTo::Target(target.clone()),
                 RouteTo::Trunks(names) => switch::RouteTo::Trunks(ids(names)),
             },
             agents: route.agents,

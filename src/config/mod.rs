@@ -11,6 +11,6 @@ pub use crate::sip::trunk::{Net, Trunk};
 pub use floor::Opening;
 pub use read::{load, load_partly};
 pub use settings::{
-    AccountSettings, AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings,
-    TlsSettings, TrunkSettings,
+    AccountSettings, AgentSettings, DnsSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings,
+    SipSettings, TlsSettings, TrunkSettings,
 };

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::Secret;
 use super::environment::overlay;
 use super::settings::{
-    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TlsSettings, TrunkSettings,
+    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TrunkSettings,
 };
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range, suggest};
@@ -89,6 +89,7 @@ impl Reader<'_> {
             log: self.log(root),
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
             tls: self.tls(root),
+            dns: self.dns(root),
             rtp: self.rtp(root),
             http_listen: self.http(root),
             dscp_sip,
@@ -192,26 +193,6 @@ impl Reader<'_> {
         }
         table.finish(&mut self.report);
         sip
-    }
-
-    fn tls(&mut self, root: &mut Table<'_>) -> Option<TlsSettings> {
-        let mut table = root.table("tls", &mut self.report)?;
-        let self_signed = table.boolean("self_signed", false, &mut self.report);
-        let named = table.has("certificate") || table.has("key");
-        let pair = if named || !self_signed {
-            let certificate = table.required("certificate", &mut self.report);
-            Some((certificate, table.required("key", &mut self.report)))
-        } else {
-            None
-        };
-        let client_ca = table.string("client_ca", &mut self.report).map(|path| path.value);
-        let trust = table.string("trust", &mut self.report).map(|path| path.value);
-        table.finish(&mut self.report);
-        let pair = match pair {
-            None => None,
-            Some((certificate, key)) => Some((certificate?.value, key?.value)),
-        };
-        Some(TlsSettings { pair, client_ca, trust })
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
@@ -377,12 +358,17 @@ impl Reader<'_> {
             }
             return Some(RouteTo::Trunks(names));
         }
-        let target = table.required("target", &mut self.report)?;
-        let target = self.one(target, "an address with port such as \"127.0.0.1:5080\"")?;
-        if own.contains(&target) {
-            self.report.problem(place, "this route leads back to the switch itself", None);
+        let mut target = table.required("target", &mut self.report)?;
+        if target.value.parse::<SocketAddr>().is_ok() {
+            target.value.insert_str(0, "sip:");
         }
-        Some(RouteTo::Address(target))
+        let place = target.place;
+        let uri = self.target_uri(target, own)?;
+        if uri.user.is_some() {
+            let hint = Some("leave out what stands before the @: the called number takes its place".to_owned());
+            self.report.problem(place, "the target of a route has a user", hint);
+        }
+        Some(RouteTo::Target(uri))
     }
 
     fn trunk_names(
@@ -408,6 +394,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
     (first >= 1024 && pair <= last).then_some(first..=last)
 }
 
+mod network;
 mod trunks;
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use crate::dialplan::Problem;
 use crate::sip::digest::{Algorithm, Secret};
 use crate::sip::guard;
+use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Trunk};
 use crate::switch::AudioCodec;
@@ -63,6 +65,25 @@ pub struct TlsSettings {
     pub client_ca: Option<String>,
     /// Who issues certificates of peers that we connect to; the system's roots where not set.
     pub trust: Option<String>,
+    /// Where each file is named, by its setting: a problem that lacks its message.
+    pub places: Vec<(&'static str, Problem)>,
+}
+
+/// `[dns]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Servers in the order in which they are asked; those of /etc/resolv.conf where empty.
+    pub servers: Vec<SocketAddr>,
+    /// How long one try waits for a server, milliseconds.
+    pub timeout_ms: u64,
+    /// Tries.
+    pub attempts: u8,
+}
+
+impl Default for DnsSettings {
+    fn default() -> Self {
+        Self { servers: Vec::new(), timeout_ms: 1_000, attempts: 2 }
+    }
 }
 
 /// `[rtp]`
@@ -129,8 +150,8 @@ pub struct TrunkSettings {
 /// Where the calls of a route go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteTo {
-    /// To a switch at this address, over UDP.
-    Address(SocketAddr),
+    /// To where a SIP URI without a user leads.
+    Target(Uri),
     /// To the first of these trunks that takes the call.
     Trunks(Vec<String>),
 }
@@ -171,6 +192,8 @@ pub struct Settings {
     pub sip: SipSettings,
     /// Certificates, for SIP over TLS and secure WebSockets.
     pub tls: Option<TlsSettings>,
+    /// How names are looked up.
+    pub dns: DnsSettings,
     /// Media.
     pub rtp: RtpSettings,
     /// Where HTTP listens.

@@ -71,16 +71,20 @@ impl Report {
 
     /// Notes a problem.
     pub fn problem(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        let message = message.into();
-        let problem = match place.offset.checked_sub(VARIABLES) {
+        let problem = self.at(place, message.into(), hint);
+        self.problems.push(problem);
+    }
+
+    /// A problem that is not noted: for who finds out later whether there is one.
+    pub fn at(&self, place: Place, message: String, hint: Option<String>) -> Problem {
+        match place.offset.checked_sub(VARIABLES) {
             Some(index) => {
                 let name = self.variables.get(index).map_or("", String::as_str);
                 let message = format!("{name}: {message}");
                 Problem { file: "environment".into(), line: 0, column: 0, message, hint, excerpt: String::new() }
             }
             None => self.in_text(place, message, hint),
-        };
-        self.problems.push(problem);
+        }
     }
 
     /// Every problem in the order of the files; empty where all is well.

@@ -34,8 +34,19 @@ pub(super) enum Carrier {
 
 /// How a connection came to be.
 pub(super) enum Origin {
+    /// A peer connected to a listener of ours.
     Accepted(TcpStream),
-    ToBeOpened,
+    /// A peer connected to HTTP and was let change over to a WebSocket.
+    Upgraded(Box<dyn Stream>),
+    /// We connect, within TLS to the peer of this name or else of the flow's address.
+    ToBeOpened(Option<String>),
+}
+
+impl Origin {
+    /// Whether the peer came to us.
+    pub(super) fn is_inbound(&self) -> bool {
+        !matches!(self, Self::ToBeOpened(_))
+    }
 }
 
 /// What all connections have in common.
@@ -56,7 +67,8 @@ impl Common {
                 let _permit = self.handshake()?;
                 within(self.limits.handshake, self.accept(stream, flow)).await
             }
-            Origin::ToBeOpened => within(self.limits.connect, self.open(flow)).await,
+            Origin::Upgraded(stream) => Ok(Carrier::WebSocket(Box::new(websocket::adopt(stream).await))),
+            Origin::ToBeOpened(peer) => within(self.limits.connect, self.open(flow, peer)).await,
         }
     }
 
@@ -89,7 +101,7 @@ impl Common {
         }
     }
 
-    async fn open(&self, flow: Flow) -> io::Result<Carrier> {
+    async fn open(&self, flow: Flow, peer: Option<String>) -> io::Result<Carrier> {
         let socket = if flow.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         sockets::mark(&SockRef::from(&socket), flow.remote.ip(), self.dscp);
         // From the address that peers know us by.
@@ -99,7 +111,7 @@ impl Common {
             return Ok(self.plain(stream, flow));
         }
         self.prepare(&stream, flow);
-        let stream = self.tls()?.connector().connect(tls::name_of(flow.remote.ip()), stream).await?;
+        let stream = self.tls()?.connector().connect(tls::name_of(peer, flow.remote.ip())?, stream).await?;
         Ok(split(Box::new(stream)))
     }
 

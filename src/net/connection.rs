@@ -41,7 +41,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Runs to the end, and tells it: first the hub, so that what is sent from then on takes a new connection, then the loop.
     pub(super) async fn run(mut self, origin: Origin) {
-        let accepted = matches!(origin, Origin::Accepted(_));
+        let accepted = origin.is_inbound();
         let cut = Arc::clone(&self.cut);
         let carried = tokio::select! {
             carried = self.carry(origin) => carried,
@@ -60,7 +60,7 @@ impl Connection {
 
     /// Carries messages until one side ends; whether the loop knew of the flow.
     async fn carry(&mut self, origin: Origin) -> bool {
-        let accepted = matches!(origin, Origin::Accepted(_));
+        let accepted = origin.is_inbound();
         let mut first = accepted.then(|| Instant::now() + self.common.limits.first_message);
         let common = Arc::clone(&self.common);
         match common.establish(origin, self.flow).await {

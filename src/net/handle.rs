@@ -8,16 +8,19 @@ use std::thread::JoinHandle;
 use crossbeam_channel::Sender;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::carrier::Common;
 use super::counters::{Counters, Figure};
 use super::deliver::Deliver;
+use super::dns::DnsSettings;
 use super::hub::{self, Command, Hub};
 use super::settings::{NetError, NetSettings};
 use super::{NetEvent, sockets, udp};
-use crate::sip::transaction::{Transmit, Transport};
+use crate::sip::locate::{Question, Reply};
+use crate::sip::transaction::{Flow, Transmit, Transport};
 
 /// Messages on the way from the loop to the streams. More are dropped and counted: the loop must not wait.
 const COMMANDS: usize = 16_384;
@@ -50,13 +53,35 @@ pub struct Net {
     counters: Arc<Counters>,
 }
 
+/// Hands WebSockets over to the network from any thread. They are carried like those of its own listeners, under the same limits.
+#[derive(Clone)]
+pub struct Upgrades {
+    commands: Option<mpsc::Sender<Command>>,
+    counters: Arc<Counters>,
+}
+
+impl Upgrades {
+    /// Carries what an HTTP server has answered with 101: `local` is where it listens. Closed at once where too many are open.
+    pub fn carry(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) {
+        let flow = Flow { transport: Transport::Ws, local, remote };
+        if !offer(self.commands.as_ref(), Command::Carry(Box::new(stream), flow)) {
+            self.counters.add(Figure::Refused);
+        }
+    }
+}
+
 impl Net {
     /// Binds everything and starts reading into `deliver`. While that is full, datagrams are dropped and streams wait.
     ///
     /// # Errors
     /// Where an address cannot be listened on, TLS has no certificate, or the system gives no thread.
     pub fn start(settings: NetSettings, deliver: Sender<NetEvent>) -> Result<Self, NetError> {
-        let NetSettings { listen, tls, dscp, limits } = settings;
+        let NetSettings { listen, tls, dscp, dns, limits } = settings;
         if tls.is_none() && listen.iter().any(|(transport, _)| transport.is_secure()) {
             return Err(NetError::NoCertificate);
         }
@@ -90,10 +115,8 @@ impl Net {
         for (_, socket) in net.sockets.clone() {
             net.read(socket)?;
         }
-        if !listeners.is_empty() {
-            let handshakes = Arc::new(Semaphore::new(limits.handshakes));
-            net.serve(listeners, Common { limits, dscp, tls, handshakes })?;
-        }
+        let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+        net.serve(listeners, Common { limits, dscp, tls, handshakes }, dns)?;
         Ok(net)
     }
 
@@ -114,14 +137,26 @@ impl Net {
         match transmit.flow.transport {
             Transport::Udp => self.send_datagram(transmit),
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                let sent = self.commands.as_ref().map(|commands| commands.try_send(Command::Send(transmit.clone())));
-                if !matches!(sent, Some(Ok(()))) {
+                if !offer(self.commands.as_ref(), Command::Send(transmit.clone())) {
                     self.counters.add(Figure::DroppedOut);
                     // Where there is no room even for this, the transaction finds out by its timer.
                     let _ = self.deliver.try_send(NetEvent::Broken { flow: transmit.flow });
                 }
             }
         }
+    }
+
+    /// Looks a name up and never waits: [`NetEvent::Resolved`] comes.
+    pub fn resolve(&self, question: Question) {
+        if !offer(self.commands.as_ref(), Command::Resolve(question.clone())) {
+            // Where there is no room even for this, whoever asked finds out by the deadline.
+            let _ = self.deliver.try_send(NetEvent::Resolved { question, reply: Reply::Failed });
+        }
+    }
+
+    /// Where WebSockets are handed over that others have accepted.
+    pub fn upgrades(&self) -> Upgrades {
+        Upgrades { commands: self.commands.clone(), counters: self.counters() }
     }
 
     /// Writes everything that was sent, as far as peers take it, and ends every thread.
@@ -154,14 +189,14 @@ impl Net {
         self.spawn("sip-udp", move || udp::read(&socket, &stop, &deliver, &counters))
     }
 
-    fn serve(&mut self, listeners: Vec<Bound>, common: Common) -> Result<(), NetError> {
+    fn serve(&mut self, listeners: Vec<Bound>, common: Common, dns: Option<DnsSettings>) -> Result<(), NetError> {
         let failed = |source| NetError::Thread { what: "runtime of streams", source };
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (stopping, watching) = watch::channel(false);
         let deliver = Deliver { loop_end: self.deliver.clone(), counters: self.counters(), stopping: watching };
         let local = self.addresses.listen.clone();
-        let hub = Hub { common: Arc::new(common), deliver, stopping, local };
+        let hub = Hub { common: Arc::new(common), deliver, stopping, local, dns };
         let listeners = adopt(&runtime, listeners)?;
         self.commands = Some(sender);
         self.spawn("sip-streams", move || runtime.block_on(hub.run(listeners, commands)))
@@ -191,6 +226,11 @@ impl Drop for Net {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Gives the hub an order; `false` where there is no room, or no hub any more.
+fn offer(commands: Option<&mpsc::Sender<Command>>, command: Command) -> bool {
+    commands.is_some_and(|commands| commands.try_send(command).is_ok())
 }
 
 fn adopt(runtime: &Runtime, listeners: Vec<Bound>) -> Result<Vec<hub::Listener>, NetError> {

@@ -12,11 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::NetEvent;
-use super::carrier::{Common, Origin};
+use super::carrier::{Common, Origin, Stream};
 use super::connection::Connection;
 use super::counters::Figure;
 use super::deliver::Deliver;
+use super::dns::{Dns, DnsSettings};
 use super::outbox::{Inlet, Refused, outbox};
+use crate::sip::locate::Question;
 use crate::sip::transaction::{Flow, Transmit, Transport};
 
 /// Notes on the way to the hub; whoever has more waits.
@@ -28,6 +30,10 @@ const REST: Duration = Duration::from_millis(50);
 pub(super) enum Command {
     /// Send this.
     Send(Transmit),
+    /// Look this up.
+    Resolve(Question),
+    /// Carry this WebSocket, whose handshake was answered elsewhere.
+    Carry(Box<dyn Stream>, Flow),
     /// Write what is queued and end.
     Stop,
 }
@@ -47,6 +53,9 @@ struct Held {
     inlet: Inlet,
     cut: Arc<Notify>,
     current: Arc<AtomicBool>,
+    /// Whom the certificate had to name, where we connected.
+    peer: Option<String>,
+    ours: bool,
 }
 
 /// A listener, its transport and its address.
@@ -57,10 +66,12 @@ pub(super) struct Hub {
     pub(super) deliver: Deliver,
     pub(super) stopping: watch::Sender<bool>,
     pub(super) local: Vec<(Transport, SocketAddr)>,
+    pub(super) dns: Option<DnsSettings>,
 }
 
 struct State {
     hub: Hub,
+    dns: Arc<Dns>,
     held: BTreeMap<Flow, Held>,
     sources: BTreeMap<IpAddr, usize>,
     inbound: usize,
@@ -79,6 +90,7 @@ impl Hub {
             accepting.spawn(accept(listener, notes.clone()));
         }
         let mut state = State {
+            dns: Arc::new(Dns::new(self.dns.as_ref())),
             hub: self,
             held: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -92,6 +104,8 @@ impl Hub {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Send(transmit)) => state.send(transmit),
+                    Some(Command::Resolve(question)) => state.resolve(question),
+                    Some(Command::Carry(stream, flow)) => state.accepted(Origin::Upgraded(stream), flow),
                     Some(Command::Stop) | None => break,
                 },
                 Some(note) = told.recv() => state.handle_note(note),
@@ -106,8 +120,9 @@ impl Hub {
 
 impl State {
     fn send(&mut self, transmit: Transmit) {
-        let Transmit { flow, mut payload } = transmit;
-        if let Some(held) = self.held.get(&flow) {
+        let Transmit { flow, mut payload, peer } = transmit;
+        // A connection to one name is none to another at the same address.
+        if let Some(held) = self.held.get(&flow).filter(|held| !held.ours || held.peer == peer) {
             match held.inlet.offer(payload) {
                 Ok(()) => return,
                 Err(Refused::Full) => {
@@ -132,7 +147,7 @@ impl State {
         }
         self.outbound += 1;
         self.hub.deliver.counters.add(Figure::Outbound);
-        if self.start(flow, Origin::ToBeOpened).inlet.offer(payload).is_err() {
+        if self.start(flow, Origin::ToBeOpened(peer)).inlet.offer(payload).is_err() {
             self.hub.deliver.counters.add(Figure::DroppedOut);
         }
     }
@@ -142,9 +157,14 @@ impl State {
         ours && flow.transport.can_be_opened() && self.outbound < self.hub.common.limits.connections
     }
 
+    fn resolve(&mut self, question: Question) {
+        let asking = self.dns.ask(question, self.hub.deliver.clone());
+        self.tasks.spawn(asking);
+    }
+
     fn handle_note(&mut self, note: Note) {
         match note {
-            Note::Accepted { stream, flow } => self.accepted(stream, flow),
+            Note::Accepted { stream, flow } => self.accepted(Origin::Accepted(stream), flow),
             Note::Closed { id, flow } => {
                 if self.held.get(&flow).is_some_and(|held| held.id == id) {
                     self.held.remove(&flow);
@@ -167,7 +187,7 @@ impl State {
         }
     }
 
-    fn accepted(&mut self, stream: TcpStream, flow: Flow) {
+    fn accepted(&mut self, origin: Origin, flow: Flow) {
         let (remote, limits) = (flow.remote, &self.hub.common.limits);
         let from_there = self.sources.entry(remote.ip()).or_default();
         if self.inbound >= limits.connections || *from_there >= limits.per_source {
@@ -181,7 +201,7 @@ impl State {
         *from_there += 1;
         self.inbound += 1;
         self.hub.deliver.counters.add(Figure::Inbound);
-        self.start(flow, Origin::Accepted(stream));
+        self.start(flow, origin);
     }
 
     fn start(&mut self, flow: Flow, origin: Origin) -> &Held {
@@ -199,7 +219,11 @@ impl State {
             notes: self.notes.clone(),
             common: Arc::clone(&self.hub.common),
         };
-        let held = Held { id: self.last, inlet, cut, current };
+        let (ours, peer) = match &origin {
+            Origin::ToBeOpened(peer) => (true, peer.clone()),
+            Origin::Accepted(_) | Origin::Upgraded(_) => (false, None),
+        };
+        let held = Held { id: self.last, inlet, cut, current, peer, ours };
         self.tasks.spawn(connection.run(origin));
         if let Some(older) = self.held.remove(&flow) {
             older.current.store(false, Ordering::Release);

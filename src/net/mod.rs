@@ -1,4 +1,4 @@
-//! SIP over UDP, TCP, TLS and WebSockets, for one event loop on a plain thread.
+//! SIP over UDP, TCP, TLS and WebSockets, and DNS, for one event loop on a plain thread.
 //!
 //! What peers send arrives, judged, in one bounded channel; [`Net::send`] never waits. A UDP socket has a reader thread; all
 //! streams share one thread with a small tokio runtime, whose hub knows the connection of every flow.
@@ -7,6 +7,7 @@ mod carrier;
 mod connection;
 mod counters;
 mod deliver;
+mod dns;
 mod handle;
 mod hub;
 mod outbox;
@@ -19,11 +20,14 @@ mod udp;
 mod websocket;
 
 pub use counters::{Counters, Figures};
-pub use handle::{Addresses, Net};
+pub use dns::DnsSettings;
+pub use handle::{Addresses, Net, Upgrades};
 pub use self_signed::self_signed;
 pub use settings::{Limits, NetError, NetSettings};
 pub use tls::{Tls, TlsError, TlsFiles};
+pub use websocket::answer as answer_upgrade;
 
+use crate::sip::locate::{Question, Reply};
 use crate::sip::message::Verdict;
 use crate::sip::transaction::Flow;
 
@@ -43,6 +47,13 @@ pub enum NetEvent {
     Broken {
         /// The way.
         flow: Flow,
+    },
+    /// What came of [`Net::resolve`].
+    Resolved {
+        /// The question.
+        question: Question,
+        /// The answer.
+        reply: Reply,
     },
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dns::DnsSettings;
 use super::tls::Tls;
 use crate::sip::transaction::Transport;
 
@@ -16,6 +17,8 @@ pub struct NetSettings {
     pub tls: Option<Tls>,
     /// DiffServ code point of what is sent, 0–63 (RFC 2474).
     pub dscp: u8,
+    /// How names are looked up; not at all where `None`.
+    pub dns: Option<DnsSettings>,
     /// How much strangers may cost.
     pub limits: Limits,
 }

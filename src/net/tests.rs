@@ -16,7 +16,7 @@ pub(super) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 fn start(limits: Limits, room: usize) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(room);
     let listen = vec![(Transport::Udp, HERE), (Transport::Tcp, HERE)];
-    let settings = NetSettings { listen, tls: None, dscp: 24, limits };
+    let settings = NetSettings { listen, tls: None, dscp: 24, dns: None, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -58,7 +58,7 @@ pub(super) fn message(events: &Receiver<NetEvent>) -> (String, Flow) {
 /// Sends more than both sides' socket buffers can hold, and gives the next event.
 pub(super) fn overfill(net: &Net, events: &Receiver<NetEvent>, flow: Flow) -> NetEvent {
     let told = (0..100_000).find_map(|_| {
-        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024] });
+        net.send(&Transmit { flow, payload: vec![b'x'; 32 * 1024], peer: None });
         events.try_recv().ok()
     });
     told.unwrap_or_else(|| events.recv_timeout(GUARD).unwrap())
@@ -81,7 +81,7 @@ fn datagrams_pass_both_ways_and_keep_alives_stay_out() {
     let (call, flow) = message(&events);
     assert_eq!(call, "one");
     assert_eq!(flow, Flow { transport: Transport::Udp, local: udp(&net), remote: phone.local_addr().unwrap() });
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     let mut buffer = [0; 64];
     let (length, from) = phone.recv_from(&mut buffer).unwrap();
     assert_eq!((&buffer[..length], from), (&b"answer"[..], udp(&net)));
@@ -98,7 +98,7 @@ fn a_peer_that_is_gone_does_no_harm() {
     let gone = UdpSocket::bind(HERE).unwrap().local_addr().unwrap();
     let flow = Flow { transport: Transport::Udp, local: udp(&net), remote: gone };
     for _ in 0..3 {
-        net.send(&Transmit { flow, payload: options("x").into_bytes() });
+        net.send(&Transmit { flow, payload: options("x").into_bytes(), peer: None });
     }
     let phone = UdpSocket::bind(HERE).unwrap();
     phone.send_to(options("still").as_bytes(), udp(&net)).unwrap();
@@ -132,7 +132,7 @@ fn a_stream_is_cut_into_messages_and_answers_go_back_over_it() {
     let (call, flow) = message(&events);
     assert_eq!(call, "two");
     assert_eq!((flow.local, flow.remote), (tcp(&net), phone.local_addr().unwrap()));
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     let mut buffer = [0; 8];
     phone.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"\r\nanswer");
@@ -146,7 +146,7 @@ fn an_answer_reaches_a_peer_that_has_closed_its_half() {
     let mut phone = connect(&net);
     phone.write_all(options("one").as_bytes()).unwrap();
     let (_, flow) = message(&events);
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     phone.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut phone), "answer");
 }
@@ -156,8 +156,8 @@ fn a_connection_is_opened_where_there_is_none_and_keeps_the_listening_address() 
     let (net, events) = start(Limits::default(), 16);
     let peer = TcpListener::bind(HERE).unwrap();
     let flow = Flow { transport: Transport::Tcp, local: tcp(&net), remote: peer.local_addr().unwrap() };
-    net.send(&Transmit { flow, payload: b"first ".to_vec() });
-    net.send(&Transmit { flow, payload: b"second".to_vec() });
+    net.send(&Transmit { flow, payload: b"first ".to_vec(), peer: None });
+    net.send(&Transmit { flow, payload: b"second".to_vec(), peer: None });
     let (mut stream, _) = peer.accept().unwrap();
     stream.set_read_timeout(Some(GUARD)).unwrap();
     let mut buffer = [0; 12];
@@ -173,10 +173,10 @@ fn a_peer_that_cannot_be_reached_breaks_the_flow() {
     let (net, events) = start(Limits::default(), 16);
     let gone = TcpListener::bind(HERE).unwrap().local_addr().unwrap();
     let flow = Flow { transport: Transport::Tcp, local: tcp(&net), remote: gone };
-    net.send(&Transmit { flow, payload: b"lost".to_vec() });
+    net.send(&Transmit { flow, payload: b"lost".to_vec(), peer: None });
     assert_eq!(events.recv_timeout(GUARD).unwrap(), NetEvent::Broken { flow });
     let elsewhere = Flow { local: HERE, ..flow };
-    net.send(&Transmit { flow: elsewhere, payload: b"lost".to_vec() });
+    net.send(&Transmit { flow: elsewhere, payload: b"lost".to_vec(), peer: None });
     assert_eq!(events.recv_timeout(GUARD).unwrap(), NetEvent::Broken { flow: elsewhere });
     assert_eq!(net.counters().figures().dropped_out, 2);
 }
@@ -245,7 +245,7 @@ fn stopping_writes_what_was_sent() {
     phone.write_all(options("one").as_bytes()).unwrap();
     let (_, flow) = message(&events);
     for _ in 0..100 {
-        net.send(&Transmit { flow, payload: b"0123456789".to_vec() });
+        net.send(&Transmit { flow, payload: b"0123456789".to_vec(), peer: None });
     }
     net.stop();
     assert_eq!(read_to_end(&mut phone).len(), 1_000);
@@ -258,7 +258,7 @@ fn a_taken_port_and_a_foreign_address_are_named() {
     let _held = UdpSocket::bind(taken).unwrap();
     let try_on = |address| {
         let listen = vec![(Transport::Udp, address)];
-        let settings = NetSettings { listen, tls: None, dscp: 0, limits: Limits::default() };
+        let settings = NetSettings { listen, tls: None, dscp: 0, dns: None, limits: Limits::default() };
         Net::start(settings, bounded(1).0).err().map(|error: NetError| error.to_string()).unwrap()
     };
     assert!(try_on(taken).contains(&format!("UDP {taken}")));

@@ -1,6 +1,7 @@
 //! TLS 1.2 and 1.3: certificate, key and trust, read from their files at the start and again when asked.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,11 +42,25 @@ pub enum TlsError {
     #[error("peers' certificates cannot be checked by {}: {source}; check tls.client_ca", path.display())]
     Verifier { path: PathBuf, source: VerifierBuilderError },
     #[error("cannot write our own certificate to {}: {source}; check data_dir and its permissions", path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
+    Folder { path: PathBuf, source: io::Error },
     #[error("cannot make a certificate: {0}; name one in tls.certificate and tls.key")]
     Making(rcgen::Error),
     #[error("TLS cannot be set up: {0}; please report this")]
     Provider(rustls::Error),
+}
+
+impl TlsError {
+    /// The setting whose file is to be looked at; `None` where no file is at fault.
+    pub fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreadable { setting, .. } | Self::Empty { setting, .. } | Self::Issuer { setting, .. } => {
+                Some(setting)
+            }
+            Self::Pair { .. } => Some("tls.key"),
+            Self::Verifier { .. } => Some("tls.client_ca"),
+            Self::Folder { .. } | Self::Making(_) | Self::Provider(_) => None,
+        }
+    }
 }
 
 fn what(setting: &str) -> &'static str {
@@ -75,6 +90,24 @@ impl Tls {
         Ok(Self { files: Arc::new(files), current })
     }
 
+    /// What is wrong with files, all of it at once, without a certificate of our own where `pair` is not set.
+    pub fn check(pair: Option<(&Path, &Path)>, client_ca: Option<&Path>, trust: Option<&Path>) -> Vec<TlsError> {
+        let mut wrong = Vec::new();
+        if let Some((certificate, own_key)) = pair {
+            wrong.extend(certificates("tls.certificate", certificate).err());
+            wrong.extend(key(own_key).err());
+        }
+        for (setting, path) in [("tls.client_ca", client_ca), ("tls.trust", trust)] {
+            wrong.extend(path.and_then(|path| issuers(setting, path).err()));
+        }
+        if let (true, Some((certificate, key))) = (wrong.is_empty(), pair) {
+            let (client_ca, trust) = (client_ca.map(Path::to_owned), trust.map(Path::to_owned));
+            let files = TlsFiles { certificate: certificate.to_owned(), key: key.to_owned(), client_ca, trust };
+            wrong.extend(read(&files).err());
+        }
+        wrong
+    }
+
     /// Reads the files again.
     ///
     /// # Errors
@@ -100,9 +133,12 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Whose certificate a peer must show: ways name addresses, so the certificate has to (RFC 5922 §7.1).
-pub(super) fn name_of(peer: IpAddr) -> ServerName<'static> {
-    ServerName::IpAddress(peer.into())
+/// Whose certificate a peer must show: that of the name in the URI that led there, else of the address (RFC 5922 §7.1).
+pub(super) fn name_of(name: Option<String>, address: IpAddr) -> io::Result<ServerName<'static>> {
+    match name {
+        Some(name) => ServerName::try_from(name).map_err(io::Error::other),
+        None => Ok(ServerName::IpAddress(address.into())),
+    }
 }
 
 fn read(files: &TlsFiles) -> Result<Contexts, TlsError> {

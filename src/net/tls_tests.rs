@@ -75,7 +75,7 @@ fn issued(issuer: &Issuer, name: &str) -> (String, String) {
 
 fn start(tls: Tls, limits: Limits) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(16);
-    let settings = NetSettings { listen: vec![(Transport::Tls, HERE)], tls: Some(tls), dscp: 24, limits };
+    let settings = NetSettings { listen: vec![(Transport::Tls, HERE)], tls: Some(tls), dscp: 24, dns: None, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -108,7 +108,7 @@ fn talk(net: &Net, events: &Receiver<NetEvent>, phone: &mut Client, call: &str) 
     phone.write_all(options(call).as_bytes()).unwrap();
     let (heard, flow) = message(events);
     assert_eq!((heard.as_str(), flow.transport), (call, Transport::Tls));
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     let mut buffer = [0; 6];
     phone.read_exact(&mut buffer).unwrap();
     assert_eq!(&buffer, b"answer");
@@ -222,7 +222,7 @@ fn call_out(certificate: &Folder, ours: &Folder) -> (Option<String>, Option<NetE
         local: net.local_addresses().listen[0].1,
         remote: listener.local_addr().unwrap(),
     };
-    net.send(&Transmit { flow, payload: b"called".to_vec() });
+    net.send(&Transmit { flow, payload: b"called".to_vec(), peer: None });
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(GUARD)).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -272,6 +272,7 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
         files.client_ca = Some(folder.path("phones.pem"));
     });
     assert!(issuers.contains("phones.pem") && issuers.contains("tls.client_ca"), "{issuers}");
-    let settings = NetSettings { listen: vec![(Transport::Wss, HERE)], tls: None, dscp: 0, limits: Limits::default() };
+    let settings =
+        NetSettings { listen: vec![(Transport::Wss, HERE)], tls: None, dscp: 0, dns: None, limits: Limits::default() };
     assert!(matches!(Net::start(settings, bounded(1).0), Err(NetError::NoCertificate)));
 }

@@ -6,12 +6,12 @@ use std::io;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response, create_response};
 use tokio_tungstenite::tungstenite::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::http::{self, HeaderMap, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
@@ -26,18 +26,43 @@ pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// The only subprotocol that is spoken here (RFC 7118 §4.1).
 const SUBPROTOCOL: &str = "sip";
+/// What is told to others.
+const REFUSAL: &str = "This is a WebSocket of the subprotocol \"sip\" (RFC 7118).\n";
 /// Bytes asked of the stream at a time.
 const CHUNK: usize = 16 * 1024;
 
 /// Answers a peer's handshake; one that does not offer the subprotocol gets 400.
 pub(super) async fn accept(stream: Box<dyn Stream>) -> io::Result<Socket> {
+    accept_hdr_async_with_config(stream, choose_subprotocol, Some(config())).await.map_err(io::Error::other)
+}
+
+/// Takes a stream whose handshake was answered by [`answer`].
+pub(super) async fn adopt(stream: Box<dyn Stream>) -> Socket {
+    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await
+}
+
+/// The answer to a handshake that came to an HTTP server: 101, or 400 with a line that says why.
+pub fn answer(request: &http::Request<()>) -> http::Response<String> {
+    let answered = create_response(request).and_then(|response| {
+        choose_subprotocol(request, response).map_err(|refusal| Error::Http(Box::new(refusal.map(|_| None))))
+    });
+    match answered {
+        Ok(response) => response.map(|()| String::new()),
+        Err(_) => {
+            let mut refusal = http::Response::new(REFUSAL.to_owned());
+            *refusal.status_mut() = StatusCode::BAD_REQUEST;
+            refusal
+        }
+    }
+}
+
+fn config() -> WebSocketConfig {
     // A frame says its length before it comes, so what is too long is never held.
-    let config = WebSocketConfig::default()
+    WebSocketConfig::default()
         .read_buffer_size(CHUNK)
         .write_buffer_size(0)
         .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    accept_hdr_async_with_config(stream, choose_subprotocol, Some(config)).await.map_err(io::Error::other)
+        .max_frame_size(Some(MAX_MESSAGE))
 }
 
 #[allow(clippy::result_large_err, reason = "the shape of tungstenite's callback")]
@@ -46,8 +71,7 @@ fn choose_subprotocol(request: &Request, mut response: Response) -> Result<Respo
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         return Ok(response);
     }
-    let mut refusal =
-        ErrorResponse::new(Some("This WebSocket speaks the subprotocol \"sip\" (RFC 7118).\n".to_owned()));
+    let mut refusal = ErrorResponse::new(Some(REFUSAL.to_owned()));
     *refusal.status_mut() = StatusCode::BAD_REQUEST;
     Err(refusal)
 }

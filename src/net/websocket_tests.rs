@@ -19,7 +19,7 @@ use crate::sip::transaction::{Flow, Transmit, Transport};
 
 fn start(limits: Limits) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(16);
-    let settings = NetSettings { listen: vec![(Transport::Ws, HERE)], tls: None, dscp: 24, limits };
+    let settings = NetSettings { listen: vec![(Transport::Ws, HERE)], tls: None, dscp: 24, dns: None, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -83,9 +83,9 @@ fn a_frame_is_a_message_and_answers_come_in_frames() {
     assert_eq!(message(&events).0, "text");
     let (call, flow) = message(&events);
     assert_eq!((call.as_str(), flow.transport), ("binary", Transport::Ws));
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     assert_eq!(phone.read().unwrap(), Message::text("answer"));
-    net.send(&Transmit { flow, payload: vec![0xff] });
+    net.send(&Transmit { flow, payload: vec![0xff], peer: None });
     assert_eq!(phone.read().unwrap(), Message::binary(vec![0xff]));
     phone.send(Message::text("\r\n\r\n")).unwrap();
     assert_eq!(phone.read().unwrap(), Message::text("\r\n"));
@@ -179,7 +179,7 @@ fn a_websocket_is_never_opened_by_us() {
     let (net, events) = start(Limits::default());
     let peer = std::net::TcpListener::bind(HERE).unwrap();
     let flow = Flow { transport: Transport::Ws, local: address(&net), remote: peer.local_addr().unwrap() };
-    net.send(&Transmit { flow, payload: b"lost".to_vec() });
+    net.send(&Transmit { flow, payload: b"lost".to_vec(), peer: None });
     assert_eq!(events.recv_timeout(GUARD).unwrap(), NetEvent::Broken { flow });
     peer.set_nonblocking(true).unwrap();
     assert!(peer.accept().is_err(), "nobody connected");
@@ -202,7 +202,7 @@ fn stopping_says_goodbye_behind_what_was_sent() {
         }
     });
     for _ in 0..100 {
-        net.send(&Transmit { flow, payload: b"0123456789".to_vec() });
+        net.send(&Transmit { flow, payload: b"0123456789".to_vec(), peer: None });
     }
     net.stop();
     assert_eq!(hears.join().unwrap(), (100, Some(CloseCode::Away)));
@@ -214,14 +214,14 @@ fn a_secure_websocket_is_one_within_tls() {
     let (deliver, events) = bounded(16);
     let listen = vec![(Transport::Wss, HERE)];
     let tls = Some(Folder::new(&issuer, "127.0.0.1").tls());
-    let net = Net::start(NetSettings { listen, tls, dscp: 24, limits: Limits::default() }, deliver).unwrap();
+    let net = Net::start(NetSettings { listen, tls, dscp: 24, dns: None, limits: Limits::default() }, deliver).unwrap();
     let name = ServerName::IpAddress(HERE.ip().into());
     let connection = ClientConnection::new(tls_tests::client(&issuer, None), name).unwrap();
     let mut phone = shake(StreamOwned::new(connection, dial(&net)), Some("sip")).unwrap();
     phone.send(Message::text(without_length("one"))).unwrap();
     let (call, flow) = message(&events);
     assert_eq!((call.as_str(), flow.transport), ("one", Transport::Wss));
-    net.send(&Transmit { flow, payload: b"answer".to_vec() });
+    net.send(&Transmit { flow, payload: b"answer".to_vec(), peer: None });
     assert_eq!(phone.read().unwrap(), Message::text("answer"));
     drop(phone);
     assert_eq!(events.recv_timeout(GUARD).unwrap(), NetEvent::Broken { flow });

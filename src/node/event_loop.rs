@@ -157,6 +157,7 @@ impl EventLoop {
                     Input::Sip { verdict, flow, waited_ns }
                 }
                 NetEvent::Broken { flow } => Input::FlowBroken { flow },
+                NetEvent::Resolved { question, reply } => Input::Resolved { question, reply },
             });
         }
         for _ in 0..BUDGET {
@@ -206,6 +207,7 @@ impl EventLoop {
             match output {
                 Output::Journal(entry) => self.pending.push(entry),
                 Output::Transmit(transmit) => self.parts.net.send(&transmit),
+                Output::Resolve(question) => self.parts.net.resolve(question),
                 Output::Media(command) => {
                     if let Err(error) = self.parts.engine.send(command) {
                         tracing::error!(%error, "a command for media reached nobody");

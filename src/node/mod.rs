@@ -22,6 +22,8 @@ pub struct Node {
     pub watch: Arc<Watch>,
     /// The certificates, to be read again when their files change; `None` where there are none.
     pub tls: Option<net::Tls>,
+    /// Where WebSockets go that HTTP has accepted.
+    pub upgrades: net::Upgrades,
     control: Sender<Control>,
     thread: JoinHandle<()>,
 }

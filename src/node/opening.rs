@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, PromptError};
 use crate::config::{AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings};
 use crate::engine::{self, Engine, EngineSettings, PortRange};
-use crate::net::{Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
+use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
 
@@ -97,9 +98,15 @@ pub fn open(
     let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
     let tls = tls(settings)?;
     let listen = settings.sip.listen().collect();
-    let net_settings = NetSettings { listen, tls: tls.clone(), dscp: settings.dscp_sip, limits: Limits::default() };
+    let dns = DnsSettings {
+        servers: settings.dns.servers.clone(),
+        timeout: Duration::from_millis(settings.dns.timeout_ms),
+        attempts: settings.dns.attempts.into(),
+    };
+    let net_settings =
+        NetSettings { listen, tls: tls.clone(), dscp: settings.dscp_sip, dns: Some(dns), limits: Limits::default() };
     let net = Net::start(net_settings, deliver)?;
-    let addresses = net.local_addresses().clone();
+    let (addresses, upgrades) = (net.local_addresses().clone(), net.upgrades());
     let restart = restart(&state);
     let (journal, progress) = state.journal.start(Default::default())?;
     let mut feed = Feed::new(data_dir, journal.progress().clone());
@@ -130,7 +137,7 @@ pub fn open(
         .name("switch".into())
         .spawn(move || event_loop.run())
         .map_err(StartError::System)?;
-    Ok(Node { addresses, watch, tls, control, thread })
+    Ok(Node { addresses, watch, tls, upgrades, control, thread })
 }
 
 fn restart(state: &State) -> Restart {

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod endpoint;
 pub mod guard;
 mod invite;
+pub mod locate;
 pub mod message;
 pub mod overload;
 pub mod registrar;

@@ -1,9 +1,9 @@
 //! What a call wants done: answer, dial, bridge, close.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use super::party::{Media, Party, PartyCall, Place, Role};
-use super::{Flow, Switch, Timer};
+use super::{Switch, Timer};
 use crate::acd;
 use crate::call::{CallState, Input, Output as CallOutput};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
@@ -12,12 +12,13 @@ use crate::media::{RecordingSpec, Side, Source};
 use crate::sdp::Negotiator;
 use crate::sip::endpoint::{Dial, TrunkCall, Way, Why};
 use crate::sip::message::Uri;
-use crate::sip::transaction::Transport;
 use crate::sip::trunk::Shown;
 use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
+/// How long one hop of a callee may say nothing before the next is tried, ms: most answer within a round trip, and the caller waits.
+const HOP_PATIENCE_MS: u64 = 4_000;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -95,7 +96,7 @@ impl Switch {
         let Some(flow) = self.endpoint.flow_of(caller) else { return };
         let Some(port) = self.media_of(caller).map(|media| media.lease.rtp_port) else { return };
         let trunk = self.legs.get(&caller).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(port, flow, trunk, None);
+        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&caller) else { return };
         let body = match party.offer.take() {
             None => party.negotiator.offer(&local),
@@ -130,13 +131,14 @@ impl Switch {
         let (way, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), way.flow, nat, None)?;
+        let remote = self.endpoint.remote_of(&way, now);
+        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), remote, nat, None)?;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let (from, domain) = shown_to_phones(cell);
         let carried = cell.carried.clone();
         let dial = Dial {
             ways: vec![way],
-            patience_ms: 0,
+            patience_ms: HOP_PATIENCE_MS,
             from,
             name,
             domain,
@@ -146,6 +148,7 @@ impl Switch {
             carried,
             auto_answer,
             nat,
+            trunk: None,
         };
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -163,7 +166,7 @@ impl Switch {
             let onward = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut());
             let Some(place) = onward.and_then(|onward| onward.left.pop_front()) else { return Err(last) };
             let dialled = match place {
-                Place::Address(address) => self.dial_address(call, leg, address, now),
+                Place::Target(target) => self.dial_uri(call, leg, target, now),
                 Place::Trunk(trunk) => self.dial_trunk(call, leg, trunk, now),
             };
             match dialled {
@@ -173,18 +176,16 @@ impl Switch {
         }
     }
 
-    fn dial_address(&mut self, call: CallId, leg: LegId, address: SocketAddr, now: Now) -> Result<(), Cause> {
-        let flow = self.settings.sip.flow_to(Transport::Udp, address);
-        let flow = flow.ok_or_else(|| Cause::new(503, "no_transport"))?;
-        let body = self.offer_to(call, leg, Role::Target, flow, false, None)?;
+    fn dial_uri(&mut self, call: CallId, leg: LegId, target: Uri, now: Now) -> Result<(), Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let host = address.ip();
-        let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
-        let called = cell.onward.as_ref().map(|onward| onward.called.as_str());
-        let target = Uri::sip(called, &host, Some(address.port()));
+        let called = cell.onward.as_ref().map(|onward| onward.called.clone());
+        let way = Way { target: Uri { user: called, ..target }, flow: None, routes: vec![] };
+        let remote = self.endpoint.remote_of(&way, now);
+        let body = self.offer_to(call, leg, Role::Target, remote, false, None)?;
+        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let dial = Dial {
-            ways: vec![Way { target, flow, routes: Vec::new() }],
-            patience_ms: 0,
+            ways: vec![way],
+            patience_ms: HOP_PATIENCE_MS,
             from: cell.number.clone(),
             name: None,
             domain: None,
@@ -194,6 +195,7 @@ impl Switch {
             carried: cell.carried.clone(),
             auto_answer: false,
             nat: false,
+            trunk: None,
         };
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -206,9 +208,9 @@ impl Switch {
         let caller = Shown { number: cell.number.clone(), name: carried.name.clone(), private: carried.private };
         let because = |why: Why| Cause::new(why.code, &why.text);
         let ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
-        let flow = ways.first().map(|way| way.flow).ok_or_else(|| Cause::new(503, "no_target"))?;
+        let remote = ways.first().and_then(|way| self.endpoint.remote_of(way, now));
         let nat = self.settings.sip.trunks.get(&trunk).is_some_and(|trunk| trunk.nat);
-        let body = self.offer_to(call, leg, Role::Target, flow, nat, Some(trunk.clone()))?;
+        let body = self.offer_to(call, leg, Role::Target, remote, nat, Some(trunk.clone()))?;
         let placed = TrunkCall { ways, called, caller, ours, body, carried };
         self.endpoint.dial_trunk(leg, &trunk, placed, now).map_err(because)?;
         self.journal(Event::TrunkChosen { call, leg, trunk }, now);
@@ -240,7 +242,7 @@ impl Switch {
         call: CallId,
         leg: LegId,
         role: Role,
-        flow: Flow,
+        remote: Option<IpAddr>,
         nat: bool,
         trunk: Option<TrunkId>,
     ) -> Result<String, Cause> {
@@ -255,7 +257,7 @@ impl Switch {
         let kept = kept.map(|media| Media { nat, remote: None, negotiated: None, ..media });
         let fresh = || Some(Media::new(self.stock.take_of(thread?)?, nat));
         let media = kept.or_else(fresh).ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let local = self.local_media(media.lease.rtp_port, flow, trunk.as_ref(), codec);
+        let local = self.local_media(media.lease.rtp_port, remote, trunk.as_ref(), codec);
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
         let media = Some(media);
@@ -270,12 +272,11 @@ impl Switch {
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);
         if let Some(binding) = best {
-            let (target, flow) = (binding.uri.parse().ok()?, binding.flow.parse().ok()?);
+            let (target, flow) = (binding.uri.parse().ok()?, Some(binding.flow.parse().ok()?));
             return Some((Way { target, flow, routes: binding.path.clone() }, nat));
         }
         let target: Uri = self.settings.static_contacts.get(agent)?.parse().ok()?;
-        let flow = self.settings.sip.way_of(&target)?;
-        Some((Way { target, flow, routes: Vec::new() }, nat))
+        Some((Way { target, flow: None, routes: Vec::new() }, nat))
     }
 
     /// The queue in which a call waits: what the agent reads on the phone beside the number.

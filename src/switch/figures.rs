@@ -59,6 +59,16 @@ pub struct Figures {
     pub banned: u64,
     /// Who is ignored now.
     pub bans: Vec<Ban>,
+    /// Questions to DNS.
+    pub dns_questions: u64,
+    /// Those that were not answered with sense, or in time.
+    pub dns_failures: u64,
+    /// Times that records served on after their end.
+    pub dns_stale: u64,
+    /// Answers of DNS that are remembered.
+    pub dns_cached: u64,
+    /// Large requests that went back from TCP to UDP.
+    pub udp_fallbacks: u64,
     /// Trunks as they stand.
     pub trunks: Vec<TrunkStatus>,
     /// The last journal entry.
@@ -69,6 +79,7 @@ impl Switch {
     /// The figures as they stand.
     pub fn figures(&self, now: Now) -> Figures {
         let sip = self.endpoint.counts();
+        let (dns, dns_cached) = self.endpoint.dns_counts();
         let [_, dialogs, _, transactions, _] = self.endpoint.load();
         Figures {
             calls: self.calls.len() as u64,
@@ -93,6 +104,11 @@ impl Switch {
             trunks: self.endpoint.trunks(),
             early_effects: self.outbox.early(),
             stranger_packets: self.counts.strangers,
+            dns_questions: dns.questions,
+            dns_failures: dns.failures,
+            dns_stale: dns.stale,
+            dns_cached: dns_cached as u64,
+            udp_fallbacks: self.endpoint.udp_fallbacks(),
             journal_seq: self.outbox.last_seq(),
         }
     }

@@ -1,7 +1,9 @@
 //! A call comes in: written down first, then routed, sent into its flow, or refused.
 
+use std::net::IpAddr;
+
 use super::party::{Media, Onward, Party, PartyCall, Place, Role};
-use super::{Flow, Route, RouteTo, Switch};
+use super::{Route, RouteTo, Switch};
 use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Cursor};
@@ -94,7 +96,7 @@ impl Switch {
         };
         let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
         let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(lease.rtp_port, invite.flow, trunk, None);
+        let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
         party.media = Some(Media::new(lease, invite.nat));
         if let Some(offer) = offer {
@@ -115,15 +117,16 @@ impl Switch {
         Ok(())
     }
 
-    /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them.
+    /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer
+    /// whose address is not known yet counts as one outside.
     pub(super) fn local_media(
         &self,
         port: u16,
-        flow: Flow,
+        remote: Option<IpAddr>,
         trunk: Option<&TrunkId>,
         first: Option<AudioCodec>,
     ) -> LocalMedia {
-        let near = self.settings.sip.local_nets.iter().any(|net| net.contains(flow.remote.ip()));
+        let near = remote.is_some_and(|ip| self.settings.sip.local_nets.iter().any(|net| net.contains(ip)));
         let addr = self.settings.media_public.filter(|_| !near).unwrap_or(self.settings.media_address);
         let agreed = trunk.and_then(|trunk| self.settings.trunks.get(trunk)).map(|media| media.codecs.clone());
         let mut codecs = agreed.unwrap_or_else(|| vec![AudioCodec::Pcma, AudioCodec::Pcmu]);
@@ -148,7 +151,7 @@ impl Switch {
         let Some(cell) = self.calls.get_mut(&id) else { return };
         let called = cell.called.chars().skip(route.strip).collect();
         let left = match &route.to {
-            RouteTo::Address(address) => [Place::Address(*address)].into(),
+            RouteTo::Target(target) => [Place::Target(target.clone())].into(),
             RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
         };
         cell.onward = Some(Onward { called, left });

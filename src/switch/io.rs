@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::id::{AgentId, CallId};
 use crate::journal::Entry;
 use crate::media::{LegCommand, MediaReport, PortLease};
+use crate::sip::locate::{Question, Reply};
 use crate::sip::message::Verdict;
 use crate::sip::transaction::{Flow, Transmit};
 
@@ -24,6 +25,13 @@ pub enum Input {
     FlowBroken {
         /// The way.
         flow: Flow,
+    },
+    /// What came of [`Output::Resolve`].
+    Resolved {
+        /// The question.
+        question: Question,
+        /// The answer.
+        reply: Reply,
     },
     /// A media thread tells something.
     Media(MediaReport),
@@ -125,6 +133,8 @@ pub enum Output {
     Journal(Entry),
     /// Send these bytes.
     Transmit(Transmit),
+    /// Ask DNS; answer with [`Input::Resolved`]. Where none comes, whoever waits is served after a deadline.
+    Resolve(Question),
     /// Command a media thread.
     Media(LegCommand),
     /// Answer a command; comes once what it changed is synced.

@@ -133,7 +133,7 @@ impl Switch {
             return self.endpoint.refuse_modify(leg, 488, now);
         };
         let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(port, flow, trunk, None);
+        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
         let Some(body) = body else {

@@ -22,6 +22,7 @@ pub use crate::media::{LegCommand, MediaReport, PortLease};
 pub use crate::sdp::AudioCodec;
 pub use crate::sip::endpoint::{Standing, TrunkStatus};
 pub use crate::sip::guard::Ban;
+pub use crate::sip::locate::{Question, Reply};
 pub use crate::sip::message::Verdict;
 pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
@@ -127,6 +128,7 @@ impl Switch {
                 self.endpoint.handle_verdict(*verdict, flow, now);
             }
             Input::FlowBroken { flow } => self.endpoint.handle_flow_broken(flow, now),
+            Input::Resolved { question, reply } => self.endpoint.handle_dns(&question, reply, now),
             Input::Media(report) => self.handle_media(report, now),
             Input::Leased(lease) => self.stock.put(lease),
             Input::Journal(progress) => self.handle_progress(progress, now),
@@ -221,6 +223,9 @@ impl Switch {
             } else {
                 break;
             }
+        }
+        while let Some(question) = self.endpoint.poll_question() {
+            self.outbox.push(Output::Resolve(question), now);
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {
             self.outbox.push(Output::Transmit(transmit), now);

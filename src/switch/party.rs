@@ -9,6 +9,7 @@ use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
 use crate::sdp::{Negotiated, Negotiator};
 use crate::sip::endpoint::Carried;
+use crate::sip::message::Uri;
 use crate::time::TimerId;
 
 /// A call, its place in the dialplan, and what they need of each other.
@@ -41,7 +42,7 @@ pub(super) struct Onward {
 
 /// A place to send a routed call to.
 pub(super) enum Place {
-    Address(SocketAddr),
+    Target(Uri),
     Trunk(TrunkId),
 }
 

@@ -1,7 +1,7 @@
 //! What the switch needs to know, and what a restart gives back to it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::acd;
@@ -11,6 +11,7 @@ use crate::journal::{AgentState, DialogState, Event};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::AudioCodec;
 use crate::sip::endpoint;
+use crate::sip::message::Uri;
 use crate::sip::registrar::Binding;
 
 /// How a [`super::Switch`] behaves.
@@ -51,8 +52,8 @@ pub struct Settings {
 /// Where the calls of a route go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteTo {
-    /// To a switch at this address, over UDP.
-    Address(SocketAddr),
+    /// To where this URI leads: the called number becomes its user.
+    Target(Uri),
     /// To the first of these trunks that takes the call.
     Trunks(Vec<TrunkId>),
 }

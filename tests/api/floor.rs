@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use trunkline::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, Replies};
+use trunkline::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, Replies, WebSockets};
 use trunkline::id::{CallId, LegId};
 use trunkline::journal::{Cause, Direction, Entry, Event, HangupBy, LeaveReason, Personal, RecordingState};
 use trunkline::store::journal::{JournalHandle, Settings};
@@ -53,6 +53,14 @@ impl Floor {
             commands: sender,
             follow: follower.status().clone(),
             readiness: readiness.clone(),
+            websockets: WebSockets {
+                answer: |_| {
+                    let mut refusal = axum::http::Response::new("no phones here".to_owned());
+                    *refusal.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+                    refusal
+                },
+                carry: Box::new(|_, _, _| ()),
+            },
             trunks: Box::new(Vec::new),
             bans: Box::new(|| vec![Ban { address: [192, 0, 2, 7].into(), until_ms: 0 }]),
             figures: Box::new(|| {

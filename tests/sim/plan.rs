@@ -79,7 +79,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         default_music: MusicId(0),
         trunks: BTreeMap::new(),
         routes: vec![
-            route("7", RouteTo::Address(address(TARGET)), false),
+            route("7", RouteTo::Target(format!("sip:{TARGET}").parse().expect("a URI")), false),
             route("8", RouteTo::Trunks(vec![TrunkId::from("onward")]), true),
         ],
         auto_answer: Default::default(),

@@ -162,7 +162,7 @@ fn two_baresips_talk_through_the_hotline() {
 #[test]
 fn a_baresip_within_tls_is_rung_and_talks() {
     let ours = Issuer::new("ours");
-    let (mut daemon, folder) = tls::daemon_with(&ours, |_, _| Vec::new());
+    let (mut daemon, folder) = tls::daemon(&ours, |_, _| Vec::new());
     let host = daemon.host;
     let agent = Baresip::start_with(
         &format!(

@@ -99,6 +99,13 @@ pub fn udp(host: std::net::Ipv4Addr, server: SocketAddr) -> Plug {
     Plug { line, local, via: "UDP", name: local.to_string(), parameter: "" }
 }
 
+/// Messages within a TCP connection that stands; `local` is where its peer called.
+pub fn over_tcp(stream: TcpStream, local: SocketAddr) -> Plug {
+    stream.set_read_timeout(GLANCE).expect("a time-out");
+    let line = Box::new(Stream(RefCell::new((Box::new(stream) as Box<dyn Bytes>, Vec::new()))));
+    Plug { line, local, via: "TCP", name: local.to_string(), parameter: "" }
+}
+
 /// Messages within a TLS connection that stands.
 pub fn over_tls(stream: Box<dyn Bytes>, local: SocketAddr) -> Plug {
     let line = Box::new(Stream(RefCell::new((stream, Vec::new()))));
@@ -129,6 +136,11 @@ pub fn secure(
 
 /// A browser's WebSocket, within TLS where a configuration for it is given.
 pub fn websocket(server: SocketAddr, config: Option<&Arc<ClientConfig>>) -> Plug {
+    websocket_at(server, "/", config)
+}
+
+/// The same by the path of its URL.
+pub fn websocket_at(server: SocketAddr, path: &str, config: Option<&Arc<ClientConfig>>) -> Plug {
     let stream = match config {
         None => Ok(TcpStream::connect(server).expect("a connection")),
         Some(config) => Err(secure(server, config).expect("a handshake").0),
@@ -138,7 +150,7 @@ pub fn websocket(server: SocketAddr, config: Option<&Arc<ClientConfig>>) -> Plug
     socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let stream: Box<dyn Bytes> =
         stream.map_or_else(|secure| Box::new(secure) as Box<dyn Bytes>, |plain| Box::new(plain));
-    let mut request = format!("ws://{server}/").into_client_request().expect("a URI");
+    let mut request = format!("ws://{server}{path}").into_client_request().expect("a URI");
     request.headers_mut().insert("Sec-WebSocket-Protocol", "sip".parse().expect("a value"));
     let (frames, _) = tungstenite::client(request, stream).expect("a WebSocket");
     socket.set_read_timeout(GLANCE).expect("a time-out");

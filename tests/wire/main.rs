@@ -15,6 +15,8 @@ mod hangups;
 mod ivr;
 mod kills;
 mod line;
+mod locate;
+mod nameserver;
 mod overload;
 mod pcap;
 mod phone;

@@ -20,11 +20,18 @@ const CALLER_HZ: f64 = 440.0;
 const AGENT_HZ: f64 = 1_000.0;
 
 /// A daemon that also listens on TLS with a certificate of `ours`, and with what `more` sets.
+pub fn daemon(ours: &Issuer, more: impl FnOnce(&Folder, Ipv4Addr) -> Vec<(&'static str, String)>) -> (Daemon, Folder) {
+    daemon_with(ours, own_address(), |settings| settings, more)
+}
+
+/// The same at an address of the test's, with whatever `set` makes of the demo's settings.
 pub fn daemon_with(
     ours: &Issuer,
+    host: Ipv4Addr,
+    set: impl FnOnce(String) -> String,
     more: impl FnOnce(&Folder, Ipv4Addr) -> Vec<(&'static str, String)>,
 ) -> (Daemon, Folder) {
-    let (host, folder) = (own_address(), Folder::new());
+    let folder = Folder::new();
     folder.renew(ours, &host.to_string());
     folder.write("trust.pem", &ours.pem());
     let mut variables = vec![
@@ -35,7 +42,7 @@ pub fn daemon_with(
     ];
     variables.extend(more(&folder, host));
     let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    (Daemon::start_at(host, without_acw, &variables), folder)
+    (Daemon::start_set(host, set, without_acw, &variables), folder)
 }
 
 fn address(daemon: &Daemon) -> SocketAddr {
@@ -78,7 +85,7 @@ fn until_logged(daemon: &Daemon, text: &str) {
 #[test]
 fn a_phone_within_tls_registers_is_rung_over_its_connection_and_calls() {
     let ours = Issuer::new("ours");
-    let (mut daemon, _folder) = daemon_with(&ours, |_, _| Vec::new());
+    let (mut daemon, _folder) = daemon(&ours, |_, _| Vec::new());
     let mut agent = agent(&daemon, &ours, None);
     converse(&daemon, &mut agent, "TLS", ";transport=tls");
     agent.dial_code("*72", "demo");
@@ -90,7 +97,7 @@ fn a_phone_within_tls_registers_is_rung_over_its_connection_and_calls() {
 #[test]
 fn certificates_are_checked_by_whoever_asks_for_them() {
     let (ours, phones, strangers) = (Issuer::new("ours"), Issuer::new("phones"), Issuer::new("strangers"));
-    let (mut daemon, _folder) = daemon_with(&ours, |folder, _| {
+    let (mut daemon, _folder) = daemon(&ours, |folder, _| {
         let path = folder.write("phones.pem", &phones.pem());
         vec![("TRUNKLINE__TLS__CLIENT_CA", path.display().to_string())]
     });
@@ -115,7 +122,7 @@ fn certificates_are_checked_by_whoever_asks_for_them() {
 #[test]
 fn a_new_certificate_is_shown_after_sighup_and_calls_live_on() {
     let (ours, next) = (Issuer::new("ours"), Issuer::new("next"));
-    let (mut daemon, folder) = daemon_with(&ours, |_, _| Vec::new());
+    let (mut daemon, folder) = daemon(&ours, |_, _| Vec::new());
     let (mut agent, mut caller) = (agent(&daemon, &ours, None), caller(&daemon));
     caller.call("4001");
     let invite = agent.expect_invite();
@@ -137,13 +144,12 @@ fn a_new_certificate_is_shown_after_sighup_and_calls_live_on() {
     daemon.stop();
 }
 
-/// Somebody else's phone, to which the daemon connects: the first connection whose handshake succeeds.
-fn called(listener: &TcpListener, theirs: &Issuer) -> Option<line::Plug> {
+/// Somebody else's phone, to which the daemon connects, with a certificate for `name`; `None` where its handshake fails.
+pub fn called(listener: &TcpListener, theirs: &Issuer, name: &str) -> Option<line::Plug> {
     let (mut stream, _) = listener.accept().expect("the daemon connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     let local = listener.local_addr().expect("bound");
-    let config = theirs.server(&local.ip().to_string());
-    let mut connection = ServerConnection::new(config).expect("a configuration");
+    let mut connection = ServerConnection::new(theirs.server(name)).expect("a configuration");
     while connection.is_handshaking() {
         connection.complete_io(&mut stream).ok()?;
     }
@@ -158,14 +164,15 @@ fn called(listener: &TcpListener, theirs: &Issuer) -> Option<line::Plug> {
 fn a_static_phone_is_called_within_tls_if_its_certificate_is_trusted() {
     let (ours, strangers) = (Issuer::new("ours"), Issuer::new("strangers"));
     let listener = TcpListener::bind((own_address(), 0)).expect("a listener");
-    let contact = format!("sip:{{agent}}@{};transport=tls", listener.local_addr().expect("bound"));
-    let (mut daemon, _folder) = daemon_with(&ours, |_, _| vec![("TRUNKLINE__AGENT__1001-1004__CONTACT", contact)]);
+    let local = listener.local_addr().expect("bound");
+    let (ip, contact) = (local.ip().to_string(), format!("sip:{{agent}}@{local};transport=tls"));
+    let (mut daemon, _folder) = daemon(&ours, |_, _| vec![("TRUNKLINE__AGENT__1001-1004__CONTACT", contact)]);
     let mut waiting = caller(&daemon);
     waiting.call("4001");
-    assert!(called(&listener, &strangers).is_none(), "nothing is said to a stranger");
+    assert!(called(&listener, &strangers, &ip).is_none(), "nothing is said to a stranger");
     until_logged(&daemon, "cannot open a SIP connection");
     // The next agent's phone, at the same address, has the right certificate by now.
-    let plug = called(&listener, &ours).expect("trusted");
+    let plug = called(&listener, &ours, &ip).expect("trusted");
     let mut agent = Phone::over(plug, "1002", address(&daemon), AGENT_HZ);
     let invite = agent.expect_invite();
     assert!(invite.header("Via").starts_with("SIP/2.0/TLS"), "{invite:?}");

@@ -68,7 +68,7 @@ fn a_secure_websocket_is_one_within_tls() {
     let ours = Issuer::new("ours");
     let address = |host| SocketAddr::from((host, 8443));
     let wss = |host| vec![("TRUNKLINE__SIP__WSS", address(host).to_string())];
-    let (mut daemon, _folder) = tls::daemon_with(&ours, |_, host| wss(host));
+    let (mut daemon, _folder) = tls::daemon(&ours, |_, host| wss(host));
     let server = address(daemon.host);
     assert!(line::secure(server, &Issuer::new("strangers").client(None)).is_err(), "the certificate is looked at");
     let mut phone = agent(&daemon, line::websocket(server, Some(&ours.client(None))));
@@ -106,5 +106,69 @@ fn lengths_that_lie_within_frames_are_refused_and_harm_nobody() {
         let first = ask(call_id, lengths);
         assert!(first.starts_with(&format!("SIP/2.0 {status} ")), "{call_id}: {first}");
     }
+    daemon.stop();
+}
+
+#[test]
+fn a_browser_may_come_by_the_http_port_too() {
+    let mut daemon = Daemon::start();
+    let mut phone = agent(&daemon, line::websocket_at(daemon.http, "/ws", None));
+    converse(&daemon, &mut phone, "WS", ";transport=ws");
+    // Closed, it is gone at once, as over a port of its own.
+    drop(phone);
+    until(&daemon, "unreachable");
+    let mut phone = agent(&daemon, line::websocket_at(daemon.http, "/ws", None));
+    until(&daemon, "\"available\"");
+    converse(&daemon, &mut phone, "WS", ";transport=ws");
+    daemon.stop();
+}
+
+/// The status of a handshake at the HTTP port.
+fn handshake(daemon: &Daemon, head: &str) -> (u16, String) {
+    let (status, _, body) = daemon.http("GET /ws", head, "");
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[test]
+fn what_does_not_speak_sip_is_refused_at_the_http_port() {
+    let mut daemon = Daemon::start();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for head in [
+        upgrade.to_owned(),
+        format!("{upgrade}Sec-WebSocket-Protocol: chat\r\n"),
+        "Sec-WebSocket-Protocol: sip\r\n".to_owned(),
+    ] {
+        let (status, body) = handshake(&daemon, &head);
+        assert_eq!(status, 400, "{head}");
+        assert!(body.contains("RFC 7118"), "{body}");
+    }
+    assert_eq!(daemon.http("POST /ws", "", "").0, 405);
+    daemon.stop();
+}
+
+#[test]
+fn one_source_has_so_many_websockets_at_the_http_port_and_no_more() {
+    const PER_SOURCE: usize = 256;
+    let mut daemon = Daemon::start();
+    let open = || line::websocket_at(daemon.http, "/ws", None);
+    let held: Vec<Plug> = (0..PER_SOURCE).map(|_| open()).collect();
+    let since = Instant::now();
+    while daemon.metric("trunkline_net_inbound_connections") < PER_SOURCE as f64 {
+        assert!(since.elapsed() < PATIENCE, "they are not all taken");
+    }
+    let one_more = open();
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        while one_more.line.try_receive().is_none() {
+            assert!(since.elapsed() < PATIENCE * 2);
+        }
+    }));
+    assert!(refused.is_err() && since.elapsed() < PATIENCE, "it is closed at once");
+    drop(held);
+    while daemon.metric("trunkline_net_inbound_connections") > 0.0 {
+        assert!(since.elapsed() < PATIENCE * 2, "they are not let go of");
+    }
+    let mut phone = agent(&daemon, open());
+    converse(&daemon, &mut phone, "WS", ";transport=ws");
     daemon.stop();
 }

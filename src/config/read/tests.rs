@@ -1,5 +1,6 @@
 //! Settings as people write them, right and wrong.
 
+use super::super::settings::DnsSettings;
 use super::*;
 
 fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
@@ -56,7 +57,7 @@ fn what_cannot_be_meant_is_refused() {
         "log = \"=loud=\"\n[sip]\nudp = \"127.0.0.1:5060\"\n[[route]]\nprefix = \"9\"\ntarget = \"127.0.0.1:5060\"\n";
     let told: Vec<_> = read(text, &[]).expect_err("wrong").into_iter().map(|p| (p.line, p.message)).collect();
     assert!(told[0].1.starts_with("\"=loud=\" is no filter of log lines"), "{told:?}");
-    assert_eq!(told[1], (6, "this route leads back to the switch itself".to_owned()));
+    assert_eq!(told[1], (6, "this target is the switch itself".to_owned()));
 }
 
 #[test]
@@ -87,4 +88,45 @@ fn tls_needs_its_files() {
     assert_eq!(words, ["TLS", "TLS", "WS"]);
     let pair = Some(("c.pem".to_owned(), "k.pem".to_owned()));
     assert_eq!(settings.tls.map(|tls| (tls.pair, tls.client_ca)), Some((pair, None)));
+}
+
+#[test]
+fn routes_lead_to_addresses_and_names() {
+    let told = |target: &str| {
+        let text = format!(
+            "[sip]\nudp = \"127.0.0.1:5060\"\ntls = \"127.0.0.1:5061\"\n[tls]\nself_signed = true\n[[route]]\nprefix = \"9\"\n\
+             target = \"{target}\"\n"
+        );
+        read(&text, &[]).map(|settings| settings.routes[0].to.clone())
+    };
+    for (target, uri) in [
+        ("127.0.0.1:5080", "sip:127.0.0.1:5080"),
+        ("[2001:db8::1]:5080", "sip:[2001:db8::1]:5080"),
+        ("sip:sbc.example.com;transport=tls", "sip:sbc.example.com;transport=tls"),
+        ("sips:sbc.example.com", "sips:sbc.example.com"),
+    ] {
+        assert_eq!(told(target).unwrap(), RouteTo::Target(uri.parse().unwrap()), "{target}");
+    }
+    for (target, why) in [
+        ("sbc.example.com", "is not a SIP URI"),
+        ("sip:bob@sbc.example.com", "the target of a route has a user"),
+        ("sip:sbc.example.com;transport=ws", "by no transport that is opened here"),
+        ("127.0.0.1:5060", "the switch itself"),
+    ] {
+        let problems = told(target).unwrap_err();
+        assert!(problems[0].message.contains(why), "{target}: {problems:?}");
+        assert_eq!((problems.len(), problems[0].line, problems[0].column), (1, 8, 10), "{target}");
+    }
+}
+
+#[test]
+fn servers_of_dns_have_the_usual_port_where_none_is_written() {
+    let text = "[dns]\nservers = [\"192.0.2.53\", \"[2001:db8::53]:5353\"]\ntimeout = \"250ms\"\nattempts = 3\n";
+    let dns = read(text, &[]).unwrap().dns;
+    let servers: Vec<String> = dns.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.53:53", "[2001:db8::53]:5353"]);
+    assert_eq!((dns.timeout_ms, dns.attempts), (250, 3));
+    assert_eq!(read("", &[]).unwrap().dns, DnsSettings::default());
+    let problems = read("[dns]\nservers = \"dns.example\"\nattempts = 0\n", &[]).unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:?}");
 }

@@ -91,7 +91,7 @@ impl Reader<'_> {
         targets
     }
 
-    fn target_uri(&mut self, text: At<String>, own: &[SocketAddr]) -> Option<Uri> {
+    pub(super) fn target_uri(&mut self, text: At<String>, own: &[SocketAddr]) -> Option<Uri> {
         let place = text.place;
         let expected = "a SIP URI such as \"sip:192.0.2.7\" or \"sip:sbc.example.com;transport=tls\"";
         let uri: Uri = self.one(text, expected)?;

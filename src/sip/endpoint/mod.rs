@@ -11,12 +11,14 @@ mod registration;
 mod requests;
 mod settings;
 mod trunks;
+mod ways;
 
 pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
 pub use trunks::{TrunkCall, TrunkStatus};
+pub(in crate::sip) use ways::{Flows, NextHop, Pending, why_not};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,10 +28,11 @@ use rand_core::Rng;
 use super::digest::Authenticator;
 use super::guard::{Guard, Offence};
 use super::invite::Session;
+use super::locate::Locator;
 use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
-use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit};
+use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit, Transport};
 use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
@@ -115,6 +118,8 @@ pub struct Endpoint {
     pub(in crate::sip) events: VecDeque<Event>,
     pub(in crate::sip) counts: Counts,
     registrations: registration::Registrations,
+    pub(in crate::sip) locator: Locator,
+    pub(in crate::sip) ways: ways::Ways,
     trunks: BTreeMap<TrunkId, trunks::State>,
     /// Calls that each user's phones have placed.
     user_calls: BTreeMap<String, u32>,
@@ -133,7 +138,12 @@ impl Endpoint {
         rng.fill_bytes(&mut key);
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
+        let mut lots = [0; 32];
+        rng.fill_bytes(&mut lots);
+        let locator = Locator::new(&settings.listen, rand_core::SeedableRng::from_seed(lots));
+        let mut transactions = Transactions::new(rand_core::SeedableRng::from_seed(seed));
+        let tcp = settings.listen.iter().filter(|(transport, _)| *transport == Transport::Tcp);
+        transactions.set_streams(tcp.map(|(_, own)| *own).collect());
         Self {
             transactions,
             registrar: Registrar::new(settings.registrar.clone()),
@@ -147,6 +157,8 @@ impl Endpoint {
             events: VecDeque::new(),
             counts: Counts::default(),
             registrations: Default::default(),
+            locator,
+            ways: Default::default(),
             trunks: settings.trunks.iter().map(|(id, trunk)| (id.clone(), trunks::State::of(trunk))).collect(),
             user_calls: BTreeMap::new(),
             settings,
@@ -202,7 +214,7 @@ impl Endpoint {
 
     /// A way to a peer is broken.
     pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
-        self.transactions.handle_transport_error(flow);
+        self.transactions.handle_transport_error(flow, now);
         self.drain_transactions(now);
         let (gone, opened) = (flow.to_string(), flow.transport.can_be_opened());
         // A browser, and a phone that says so by Outbound, is reached over the connection that it opened, and by no other.
@@ -214,6 +226,8 @@ impl Endpoint {
     pub fn handle_timeout(&mut self, now: Now) {
         self.transactions.handle_timeout(now);
         self.drain_transactions(now);
+        self.locator.handle_timeout(now);
+        self.drain_located(now);
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
@@ -230,8 +244,12 @@ impl Endpoint {
 
     /// When to call [`Self::handle_timeout`] (monotonic nanoseconds, seen from `now`).
     pub fn poll_timeout(&self, now: Now) -> Option<u64> {
-        let deadlines =
-            [self.transactions.poll_timeout(), self.timers.next_deadline(), self.registrar.poll_timeout(now)];
+        let deadlines = [
+            self.transactions.poll_timeout(),
+            self.timers.next_deadline(),
+            self.registrar.poll_timeout(now),
+            self.locator.poll_timeout(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -242,7 +260,8 @@ impl Endpoint {
 
     /// The next bytes to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transactions.poll_transmit()
+        let transmit = self.transactions.poll_transmit()?;
+        Some(Transmit { peer: self.ways.name_of(transmit.flow), ..transmit })
     }
 
     /// The registrar, to look up contacts.
@@ -268,7 +287,13 @@ impl Endpoint {
     pub fn load(&self) -> [usize; 5] {
         let open = |purpose: &&Purpose| matches!(purpose, Purpose::Offered(_) | Purpose::Dialled(_));
         let invites = self.purposes.values().filter(open).count();
-        [self.sessions.len(), self.dialogs.len(), invites, self.transactions.len(), self.timers.len()]
+        [
+            self.sessions.len() + self.ways.dials(),
+            self.dialogs.len(),
+            invites,
+            self.transactions.len(),
+            self.timers.len(),
+        ]
     }
 
     /// Figures since the start.
@@ -303,6 +328,9 @@ impl Endpoint {
 
     fn handle_response(&mut self, key: &TransactionKey, msg: &Message, flow: Flow, now: Now) {
         let code = msg.code().unwrap_or_default();
+        if self.send_on(key, code, now) {
+            return;
+        }
         let purpose = if code < 200 { self.purposes.get(key).cloned() } else { self.purposes.remove(key) };
         let Some(purpose) = purpose else {
             // A 2xx comes again while its ACK is on the way, and from each phone behind a forking proxy.
@@ -327,6 +355,9 @@ impl Endpoint {
 
     /// No answer came, or none can come any more.
     fn handle_silence(&mut self, key: &TransactionKey, why: Why, now: Now) {
+        if self.send_on(key, why.code, now) {
+            return;
+        }
         match self.purposes.remove(key) {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why, now),
@@ -375,3 +406,6 @@ pub fn user_of(aor: &str) -> &str {
     let bare = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     bare.rsplit_once('@').map_or(bare, |(user, _)| user)
 }
+
+#[cfg(test)]
+mod ways_tests;

@@ -1,10 +1,11 @@
 //! Our own registrations with other registrars: a phone's side (RFC 3261 §10.2), for each account its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Endpoint, Event, Purpose, Timer};
+use super::{Endpoint, Event, Flows, Pending, Purpose, Timer, Way};
 use crate::sip::digest::Account;
+use crate::sip::locate::NoWay;
 use crate::sip::message::{Contacts, Message, Method, Uri};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::{Now, TimerId};
@@ -29,8 +30,8 @@ pub struct Registration {
     pub aor: Uri,
     /// The user in our Contact: what calls for the registration are sent to.
     pub contact_user: String,
-    /// Ways to registrars: the next is tried where one does not answer.
-    pub ways: Vec<(Uri, Flow)>,
+    /// Ways to registrars, the target of each being what is registered with: the next is tried where one does not answer.
+    pub ways: Vec<Way>,
     /// Seconds asked for.
     pub expires_s: u32,
 }
@@ -64,6 +65,10 @@ struct Held {
     cseq: u32,
     /// The way that is used now.
     way: usize,
+    /// Where that leads, what is used now first; empty where it has to be looked for (again).
+    hops: VecDeque<Flow>,
+    /// What was used last.
+    flow: Option<Flow>,
     expires_s: u32,
     sent: Option<(TransactionKey, Message)>,
     answers: u32,
@@ -86,6 +91,8 @@ impl Endpoint {
             tag,
             cseq: 0,
             way: 0,
+            hops: VecDeque::new(),
+            flow: None,
             expires_s,
             sent: None,
             answers: 0,
@@ -113,27 +120,56 @@ impl Endpoint {
         names.iter().for_each(|name| self.unregister(name, now));
     }
 
-    /// Where each registration stands, with the way that it uses.
-    pub fn registrations(&self) -> impl Iterator<Item = (&str, Standing, Flow)> {
-        self.registrations.0.iter().filter_map(|(name, held)| {
-            let (_, flow) = held.registration.ways.get(held.way)?;
-            Some((name.as_str(), held.standing, *flow))
-        })
+    /// Where each registration stands, with the flow that it used last.
+    pub fn registrations(&self) -> impl Iterator<Item = (&str, Standing, Option<Flow>)> {
+        self.registrations.0.iter().map(|(name, held)| (name.as_str(), held.standing, held.flow))
     }
 
     /// Whether a registration stands at that address.
     pub(super) fn is_registered_at(&self, name: &str, address: std::net::IpAddr) -> bool {
         let Some(held) = self.registrations.0.get(name) else { return false };
-        let way = held.registration.ways.get(held.way);
-        matches!(held.standing, Standing::Registered { .. }) && way.is_some_and(|(_, flow)| flow.remote.ip() == address)
+        matches!(held.standing, Standing::Registered { .. })
+            && held.flow.is_some_and(|flow| flow.remote.ip() == address)
     }
 
     /// It is time to register, for the first time or again.
     pub(super) fn send_register(&mut self, name: &str, now: Now) {
         let Some(held) = self.registrations.0.get_mut(name) else { return };
+        if !held.hops.is_empty() {
+            return self.send_register_by_hop(name, now);
+        }
+        let Some(Way { target, flow, .. }) = held.registration.ways.get(held.way).cloned() else { return };
+        match self.flows_of(&target, flow, now) {
+            Ok(Flows::Known(flows)) => self.handle_registrar_located(name, Ok(flows), now),
+            Ok(Flows::Pending(id)) => {
+                self.ways.pending.insert(id, Pending::Register(name.to_owned()));
+            }
+            Err(no_way) => self.handle_registrar_located(name, Err(no_way), now),
+        }
+    }
+
+    /// It is known where the registrar is.
+    pub(super) fn handle_registrar_located(&mut self, name: &str, flows: Result<VecDeque<Flow>, NoWay>, now: Now) {
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
+        match flows {
+            Ok(flows) => {
+                held.hops = flows;
+                self.send_register_by_hop(name, now);
+            }
+            Err(no_way) => {
+                tracing::warn!(trunk = name, %no_way, "a registrar is not to be found");
+                self.fail_registration(name, 503, now);
+            }
+        }
+    }
+
+    fn send_register_by_hop(&mut self, name: &str, now: Now) {
+        let Some(held) = self.registrations.0.get_mut(name) else { return };
         held.answers = 0;
         let Registration { aor, contact_user, ways, .. } = &held.registration;
-        let Some((registrar, flow)) = ways.get(held.way).cloned() else { return };
+        let Some(registrar) = ways.get(held.way).map(|way| way.target.clone()) else { return };
+        let Some(flow) = held.hops.front().copied() else { return };
+        held.flow = Some(flow);
         let own = format!("<{aor}>");
         let contact_user = contact_user.clone();
         let mut request = Message::request(Method::Register, registrar.clone())
@@ -173,7 +209,7 @@ impl Endpoint {
         let Some(held) = self.registrations.0.get_mut(name) else { return };
         let code = msg.code().unwrap_or_default();
         let Some((_, mut request)) = held.sent.take() else { return };
-        let flow = held.registration.ways.get(held.way).map(|(_, flow)| *flow);
+        let flow = held.flow;
         match (code, flow) {
             (200..=299, _) => self.settle_registration(name, &request, msg, now),
             (401 | 407, Some(flow)) if held.answers < ANSWERS => {
@@ -219,6 +255,7 @@ impl Endpoint {
     fn settle_registration(&mut self, name: &str, request: &Message, response: &Message, now: Now) {
         let Some(held) = self.registrations.0.get_mut(name) else { return };
         held.failures = 0;
+        held.hops.clear();
         if held.expires_s == 0 {
             held.standing = Standing::Gone;
         } else {
@@ -234,16 +271,23 @@ impl Endpoint {
         self.tell_registration(name, 200);
     }
 
-    /// The next way is tried at once, and after all of them the first one again after a while that grows.
+    /// The next hop or way is tried at once, and after all of them the first one again after a while that grows.
     fn fail_registration(&mut self, name: &str, code: u16, now: Now) {
         let chance = self.draw_u128() as u64;
         let Some(held) = self.registrations.0.get_mut(name) else { return };
         held.sent = None;
+        match held.hops.pop_front() {
+            Some(failed) if matches!(code, 408 | 503) => {
+                self.locator.note_failure(failed.transport, failed.remote, now);
+            }
+            // It was answered, and the others of its domain know no better.
+            _ => held.hops.clear(),
+        }
         if held.expires_s == 0 {
             held.standing = Standing::Gone;
             return self.tell_registration(name, code);
         }
-        held.way += 1;
+        held.way += usize::from(held.hops.is_empty());
         let wait_ms = if held.way < held.registration.ways.len() {
             held.standing = Standing::Trying;
             0

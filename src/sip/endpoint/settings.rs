@@ -84,6 +84,14 @@ impl Settings {
         Some(Flow { transport, local, remote })
     }
 
+    /// The address that a peer is told which we reach there, or of which nothing is known yet.
+    pub fn told_at(&self, remote: Option<IpAddr>) -> Option<IpAddr> {
+        let near = remote.is_some_and(|ip| self.local_nets.iter().any(|net| net.contains(ip)));
+        let family = |own: &&(Transport, SocketAddr)| remote.is_none_or(|ip| ip.is_ipv4() == own.1.is_ipv4());
+        let own = self.listen.iter().find(family).map(|(_, own)| own.ip());
+        self.public_address.filter(|_| !near).or(own)
+    }
+
     /// The way that a URI names; `None` where its host is no address, or where no way of its transport starts here.
     pub fn way_of(&self, uri: &Uri) -> Option<Flow> {
         let transport = Transport::of_uri(uri)?;

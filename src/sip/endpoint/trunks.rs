@@ -1,11 +1,12 @@
 //! Trunks at work: calls there, whether targets answer, registrations, and what each carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use super::{Dial, Endpoint, Purpose, Registration, Standing, Timer, Way, Why};
+use super::{Dial, Endpoint, Flows, Pending, Purpose, Registration, Standing, Timer, Way, Why};
 use crate::id::{LegId, TrunkId};
 use crate::sip::invite::Counted;
+use crate::sip::locate::NoWay;
 use crate::sip::message::{Message, Method, Uri};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::{Health, Limits, Load, Refused, Shown, TargetState, Targets, Trunk};
@@ -48,8 +49,8 @@ pub struct TrunkStatus {
     pub limits: Limits,
     /// Where calls go.
     pub targets: Vec<TargetState>,
-    /// Our registration there, and the way that it uses.
-    pub registration: Option<(Standing, Flow)>,
+    /// Our registration there, and the flow that it used last.
+    pub registration: Option<(Standing, Option<Flow>)>,
 }
 
 /// How a target is asked.
@@ -85,10 +86,10 @@ impl Endpoint {
                 (0..trunk.targets.len()).for_each(|target| self.probe(&id, target, now));
             }
             let (Some(register), Some(account)) = (trunk.register, trunk.account) else { continue };
-            let way = |uri: &Uri| Some((uri.clone(), self.settings.way_of(uri)?));
+            let way = |uri: &Uri| Way { target: uri.clone(), flow: None, routes: vec![] };
             let registration = Registration {
                 account,
-                ways: register.registrars.iter().filter_map(way).collect(),
+                ways: register.registrars.iter().map(way).collect(),
                 aor: register.aor,
                 contact_user: register.contact,
                 expires_s: register.expires_s,
@@ -99,7 +100,7 @@ impl Endpoint {
 
     /// Every trunk as it stands.
     pub fn trunks(&self) -> Vec<TrunkStatus> {
-        let mut registrations: BTreeMap<&str, (Standing, Flow)> =
+        let mut registrations: BTreeMap<&str, (Standing, Option<Flow>)> =
             self.registrations().map(|(name, standing, flow)| (name, (standing, flow))).collect();
         let mut status = |(id, state): (&TrunkId, &State)| TrunkStatus {
             id: id.clone(),
@@ -116,7 +117,7 @@ impl Endpoint {
     /// Where a call to `called` by this trunk may go, one after the other.
     ///
     /// # Errors
-    /// Where there is no such trunk, or no target that can be reached from here.
+    /// Where there is no such trunk, or it has no target.
     pub fn trunk_ways(&mut self, id: &TrunkId, called: &str) -> Result<Vec<Way>, Why> {
         let Some(trunk) = self.settings.trunks.get(id) else { return Err(Why::new(404, "no_trunk")) };
         let number = trunk.numbering.called_out(called);
@@ -124,11 +125,10 @@ impl Endpoint {
         let rng = &mut self.rng;
         let order = state.targets.order(|| rand_core::Rng::next_u64(rng));
         let way = |uri: Uri| {
-            let flow = self.settings.way_of(&uri)?;
             let target = Uri { user: Some(number.clone()), ..uri };
-            Some(Way { target, flow, routes: Vec::new() })
+            Way { target, flow: None, routes: Vec::new() }
         };
-        let ways: Vec<Way> = order.into_iter().filter_map(way).collect();
+        let ways: Vec<Way> = order.into_iter().map(way).collect();
         if ways.is_empty() { Err(Why::new(503, "no_target")) } else { Ok(ways) }
     }
 
@@ -138,11 +138,12 @@ impl Endpoint {
     /// Where the trunk carries as much as it may.
     pub fn dial_trunk(&mut self, leg: LegId, id: &TrunkId, call: TrunkCall, now: Now) -> Result<(), Why> {
         let TrunkCall { ways, called, mut caller, ours, body, carried } = call;
+        let remote = ways.first().and_then(|way| self.remote_of(way, now));
         let Some(trunk) = self.settings.trunks.get(id) else { return Err(Why::new(404, "no_trunk")) };
         if let Some(number) = trunk.caller.clone().filter(|_| ours) {
             caller.number = number;
         }
-        let host = ways.first().map(|way| self.settings.advertised(way.flow).ip().to_string()).unwrap_or_default();
+        let host = self.settings.told_at(remote).map(|own| own.to_string()).unwrap_or_default();
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let told = trunk.told(&caller, &carried.diverted, &called, &host);
         let (account, patience_ms, nat) = (trunk.account.clone(), trunk.patience_ms, trunk.nat);
@@ -162,9 +163,9 @@ impl Endpoint {
             carried,
             auto_answer: false,
             nat,
+            trunk: Some(id.clone()),
         };
         self.dial(leg, dial, now);
-        self.count(leg, Counted::Trunk(id.clone(), true));
         Ok(())
     }
 
@@ -252,7 +253,26 @@ impl Endpoint {
             self.transactions.forget(&key);
             return self.settle_probe(id, target, None, now);
         }
-        let Some(flow) = self.settings.way_of(&uri) else { return self.settle_probe(id, target, None, now) };
+        match self.flows_of(&uri, None, now) {
+            Ok(Flows::Known(flows)) => self.handle_target_located(id, target, Ok(flows), now),
+            Ok(Flows::Pending(lookup)) => {
+                self.ways.pending.insert(lookup, Pending::Probe(id.clone(), target));
+            }
+            Err(_) => self.settle_probe(id, target, None, now),
+        }
+    }
+
+    /// It is known where a target is: its first hop is asked.
+    pub(super) fn handle_target_located(
+        &mut self,
+        id: &TrunkId,
+        target: usize,
+        flows: Result<VecDeque<Flow>, NoWay>,
+        now: Now,
+    ) {
+        let uri = self.trunks.get(id).and_then(|state| state.targets.uri(target)).cloned();
+        let flow = flows.ok().and_then(|mut flows| flows.pop_front());
+        let (Some(uri), Some(flow)) = (uri, flow) else { return self.settle_probe(id, target, None, now) };
         let own = format!("<sip:{}>", self.settings.advertised(flow));
         let (tag, call_id) = (self.draw(), self.draw());
         let request = Message::request(Method::Options, uri.clone())

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::{Session, State};
 use crate::id::LegId;
 use crate::sip::digest::Account;
-use crate::sip::endpoint::{Endpoint, Purpose, Timer};
-use crate::sip::message::{Message, Uri};
+use crate::sip::endpoint::{Endpoint, Flows, Pending, Purpose, Timer, why_not};
+use crate::sip::locate::{LookupId, NoWay};
+use crate::sip::message::{Message, Scheme, Uri};
 use crate::sip::transaction::Flow;
 use crate::time::{Now, TimerId};
 
@@ -20,17 +21,21 @@ const ANSWERS: u32 = 2;
 pub struct Way {
     /// The Request-URI there.
     pub target: Uri,
-    /// How to get there.
-    pub flow: Flow,
-    /// The proxies before it, nearest to us first.
+    /// How to get there; by where its URI leads where `None` (RFC 3263).
+    pub flow: Option<Flow>,
+    /// The proxies before it, nearest to us first; only with a flow.
     pub routes: Vec<String>,
 }
 
 /// What else can be tried for an INVITE.
 #[derive(Clone, Debug)]
 pub(super) struct Tries {
+    /// Where else the present way leads.
+    hops: VecDeque<Flow>,
     /// Where else to call.
     ways: VecDeque<Way>,
+    /// Asks where the next way leads.
+    pub(super) lookup: Option<LookupId>,
     patience_ms: u64,
     /// Runs while the present way has said nothing and another one is left.
     pub(super) patience: Option<TimerId>,
@@ -40,8 +45,13 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn new(ways: VecDeque<Way>, patience_ms: u64, account: Option<Arc<Account>>) -> Self {
-        Self { ways, patience_ms, patience: None, account, answers: 0, prolonged: false }
+    pub(super) fn new(
+        hops: VecDeque<Flow>,
+        ways: VecDeque<Way>,
+        patience_ms: u64,
+        account: Option<Arc<Account>>,
+    ) -> Self {
+        Self { hops, ways, lookup: None, patience_ms, patience: None, account, answers: 0, prolonged: false }
     }
 }
 
@@ -74,7 +84,7 @@ impl Endpoint {
         calling.request.remove("Authorization");
         calling.request.remove("Proxy-Authorization");
         calling.request.push(name, answer);
-        self.send_again(leg, now)
+        self.send_again(leg, 1, now)
     }
 
     fn try_with_interval(&mut self, leg: LegId, refusal: &Message, now: Now) -> bool {
@@ -87,28 +97,65 @@ impl Endpoint {
         }
         calling.request.set("Session-Expires", least);
         calling.request.set("Min-SE", least);
-        self.send_again(leg, now)
+        self.send_again(leg, 1, now)
     }
 
-    /// Calls by the next way, as another call: an answer by the old one is late, and is thanked and hung up.
+    /// Goes on by the next hop of the present way, or by the next way.
     pub(super) fn try_next_way(&mut self, leg: LegId, now: Now) -> bool {
-        let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
+        let Some(flow) = self.flow_of(leg) else { return false };
+        self.locator.note_failure(flow.transport, flow.remote, now);
         let Some(calling) = self.calling(leg).filter(|calling| !calling.cancelling) else { return false };
-        let Some(Way { target, flow, routes }) = calling.tries.ways.pop_front() else { return false };
+        if let Some(flow) = calling.tries.hops.pop_front() {
+            return self.try_next_hop(leg, flow, now);
+        }
+        while let Some(way) = self.calling(leg).and_then(|calling| calling.tries.ways.pop_front()) {
+            match self.flows_of(&way.target, way.flow, now) {
+                Ok(Flows::Known(flows)) => return self.go_by(leg, way, flows, now),
+                Ok(Flows::Pending(id)) => return self.await_lookup(leg, way, id),
+                // The way leads nowhere, and the next one may.
+                Err(no_way) => tracing::info!(%leg, target = %way.target, %no_way, "a way of a call is passed by"),
+            }
+        }
+        false
+    }
+
+    /// The same request by another hop, with another branch alone (RFC 3263 §4.3).
+    fn try_next_hop(&mut self, leg: LegId, flow: Flow, now: Now) -> bool {
+        let Some(calling) = self.calling(leg) else { return false };
+        let (key, ids) = (calling.key.clone(), calling.ids.clone());
+        calling.tries.answers = 0;
+        self.let_go(&key, ids);
+        self.go_over(leg, flow);
+        self.send_again(leg, 0, now) && self.await_way(leg, now)
+    }
+
+    /// Calls by another way, as another call: an answer by the old one is late, and is thanked and hung up.
+    fn go_by(&mut self, leg: LegId, way: Way, mut flows: VecDeque<Flow>, now: Now) -> bool {
+        let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());
+        let (Some(calling), Some(flow)) = (self.calling(leg), flows.pop_front()) else { return false };
         let Ok(mut from) = calling.request.from() else { return false };
         from.params.set("tag", Some(&ids.1));
+        calling.tries.hops = flows;
         calling.tries.answers = 0;
         calling.request.remove("Authorization");
         calling.request.remove("Proxy-Authorization");
         calling.request.remove("Route");
-        routes.iter().for_each(|route| calling.request.push("Route", route));
-        calling.request.set_uri(target.clone());
+        way.routes.iter().for_each(|route| calling.request.push("Route", route));
+        calling.request.set_uri(way.target);
         calling.request.set("From", from);
         calling.request.set("Call-ID", ids.0.clone());
         let (key, old) = (calling.key.clone(), std::mem::replace(&mut calling.ids, ids));
-        let user = calling.request.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
         self.let_go(&key, old);
-        let contact = self.contact(&user, flow, &target.scheme);
+        self.go_over(leg, flow);
+        self.send_again(leg, 1, now) && self.await_way(leg, now)
+    }
+
+    /// The leg's INVITE leaves by this flow from now on.
+    fn go_over(&mut self, leg: LegId, flow: Flow) {
+        let Some(calling) = self.calling(leg) else { return };
+        let user = calling.request.from().ok().and_then(|from| from.uri.plain_user()).unwrap_or_default();
+        let scheme = calling.request.uri().map_or(Scheme::Sip, |uri| uri.scheme.clone());
+        let contact = self.contact(&user, flow, &scheme);
         if let Some(session) = self.sessions.get_mut(&leg) {
             session.flow = flow;
             session.contact.clone_from(&contact);
@@ -116,17 +163,45 @@ impl Endpoint {
         if let Some(calling) = self.calling(leg) {
             calling.request.set("Contact", contact);
         }
-        self.send_again(leg, now) && self.await_way(leg, now)
     }
 
-    fn send_again(&mut self, leg: LegId, now: Now) -> bool {
+    /// Waits until it is known where the next way leads; the present one is over.
+    fn await_lookup(&mut self, leg: LegId, way: Way, id: LookupId) -> bool {
+        let Some(calling) = self.calling(leg) else { return false };
+        let (key, ids, patience) = (calling.key.clone(), calling.ids.clone(), calling.tries.patience.take());
+        calling.tries.lookup = Some(id);
+        calling.tries.ways.push_front(way);
+        if let Some(patience) = patience {
+            self.timers.disarm(patience);
+        }
+        self.let_go(&key, ids);
+        self.ways.pending.insert(id, Pending::NextWay(leg));
+        true
+    }
+
+    /// It is known where the next way leads.
+    pub(in crate::sip) fn handle_way_located(&mut self, leg: LegId, flows: Result<VecDeque<Flow>, NoWay>, now: Now) {
+        let Some(calling) = self.calling(leg) else { return };
+        calling.tries.lookup = None;
+        let Some(way) = calling.tries.ways.pop_front() else { return };
+        let gone_on = match flows {
+            Ok(flows) => self.go_by(leg, way, flows, now),
+            Err(_) => self.try_next_way(leg, now),
+        };
+        if !gone_on {
+            self.fail(leg, why_not(NoWay::Address));
+        }
+    }
+
+    /// `step`: by how much its number grows; 0 where it is the same request.
+    fn send_again(&mut self, leg: LegId, step: u32, now: Now) -> bool {
         let Some(Session { state: State::Calling(calling), flow, .. }) = self.sessions.get_mut(&leg) else {
             return false;
         };
         if calling.cancelling {
             return false;
         }
-        let number = calling.request.cseq().map_or(1, |cseq| cseq.number + 1);
+        let number = calling.request.cseq().map_or(1, |cseq| cseq.number + step);
         calling.request.set("CSeq", format!("{number} INVITE"));
         calling.progressed = false;
         let (request, flow) = (calling.request.clone(), *flow);
@@ -142,7 +217,8 @@ impl Endpoint {
     pub(super) fn await_way(&mut self, leg: LegId, now: Now) -> bool {
         let Some(calling) = self.calling(leg) else { return true };
         let old = calling.tries.patience.take();
-        let due = (!calling.tries.ways.is_empty()).then(|| now.in_ms(calling.tries.patience_ms));
+        let others = !calling.tries.ways.is_empty() || !calling.tries.hops.is_empty();
+        let due = others.then(|| now.in_ms(calling.tries.patience_ms));
         if let Some(old) = old {
             self.timers.disarm(old);
         }
@@ -173,7 +249,8 @@ mod tests {
 
     fn way(port: u16) -> Way {
         let address = format!("127.0.0.1:{port}");
-        Way { target: format!("sip:10086@{address}").parse().unwrap(), flow: flow(OWN, &address), routes: vec![] }
+        let (target, flow) = (format!("sip:10086@{address}").parse().unwrap(), Some(flow(OWN, &address)));
+        Way { target, flow, routes: vec![] }
     }
 
     /// What an endpoint sends, requests and their ports.

@@ -21,7 +21,7 @@ impl Endpoint {
     /// Ends a session without waiting for its peer: what is owed is sent once. Its end comes as `Gone`, or as `Failed` where it
     /// was never answered.
     pub fn abandon(&mut self, leg: LegId, why: Why, now: Now) {
-        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let Some(session) = self.sessions.get_mut(&leg) else { return self.cancel_lookup(leg) };
         match session.state {
             State::Up => {
                 let why = session.bye.take().unwrap_or(why);
@@ -39,7 +39,7 @@ impl Endpoint {
         if !matches!(session.state, State::Up) {
             return;
         }
-        let hop = session.next_hop();
+        let next = session.next_hop();
         let Some(dialog) = &mut session.dialog else { return };
         let protocol = if why.code < 200 { "Q.850" } else { "SIP" };
         let bye = Self::next_request(dialog, Method::Bye)
@@ -49,8 +49,7 @@ impl Endpoint {
         if let Some((key, request)) = modify {
             self.refuse_within(&key, &request, 487, now);
         }
-        let key = self.send(bye, hop, now);
-        self.purposes.insert(key, Purpose::Closing(leg));
+        self.send_within(bye, Some(Purpose::Closing(leg)), next, now);
     }
 
     /// The peer's BYE: answered at once, with whatever of its own is still open.

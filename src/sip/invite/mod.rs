@@ -8,17 +8,17 @@ mod modify;
 mod outgoing;
 mod refresh;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 
 pub use again::Way;
 pub use outgoing::Dial;
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::dialog::{Dialog, Role};
-use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, SUPPORTED, Why};
+use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
 use super::message::{Message, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
-use std::net::IpAddr;
-
 use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
 
@@ -112,23 +112,26 @@ impl Session {
         }
     }
 
-    /// Where requests within the dialog go: the first route, else the peer's Contact where it names an address; streams stay on
-    /// their connection (RFC 3261 §12.2.1.1).
-    fn next_hop(&self) -> Flow {
+    /// Where requests within the dialog go: to the first route, else to the peer's Contact; streams stay on their connection
+    /// (RFC 3261 §12.2.1.1), and what is behind NAT is reached where it comes from.
+    fn next_hop(&self) -> NextHop {
         let moves = self.flow.transport == Transport::Udp && !self.behind_nat;
         let Some(dialog) = self.dialog.as_ref().filter(|_| moves) else {
-            return self.flow;
+            return NextHop::Flow(self.flow);
         };
         let first = dialog.route_set().first().map(String::as_str);
         let uri = match first {
             Some(route) => route.trim().trim_start_matches('<').split('>').next().unwrap_or_default(),
             None => dialog.remote_target(),
         };
-        let address = uri.parse::<Uri>().ok().and_then(|uri| {
-            let ip = uri.host.trim_matches(['[', ']']).parse().ok()?;
-            Some(std::net::SocketAddr::new(ip, uri.port.unwrap_or(5060)))
-        });
-        Flow { remote: address.unwrap_or(self.flow.remote), ..self.flow }
+        let Ok(uri) = uri.parse::<Uri>() else { return NextHop::Flow(self.flow) };
+        match uri.host.trim_matches(['[', ']']).parse() {
+            Ok(ip) => {
+                let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+                NextHop::Flow(Flow { remote, ..self.flow })
+            }
+            Err(_) => NextHop::Uri { uri, otherwise: self.flow },
+        }
     }
 
     fn facts(&self) -> Option<DialogFacts> {

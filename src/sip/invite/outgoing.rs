@@ -1,13 +1,15 @@
 //! A call that we place: INVITE, its responses, CANCEL (RFC 3261 §13.2, §9.1).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::again::{Tries, Way};
-use super::{Calling, Session, State, describe, is_behind_nat};
-use crate::id::LegId;
+use super::{Calling, Counted, Session, State, describe, is_behind_nat};
+use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
 use crate::sip::digest::Account;
-use crate::sip::endpoint::{Carried, Endpoint, Event, Purpose, Timer, Why};
+use crate::sip::endpoint::{Carried, Endpoint, Event, Flows, Pending, Purpose, Timer, Why, why_not};
+use crate::sip::locate::LookupId;
 use crate::sip::message::{Message, Method, NameAddr, Uri};
 use crate::sip::transaction::timers::GIVE_UP;
 use crate::sip::transaction::{Flow, TransactionKey};
@@ -41,15 +43,48 @@ pub struct Dial {
     pub auto_answer: bool,
     /// Whether the peer is behind NAT, by its settings.
     pub nat: bool,
+    /// The trunk that carries the call and counts it already.
+    pub trunk: Option<TrunkId>,
 }
 
 impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
     pub fn dial(&mut self, leg: LegId, dial: Dial, now: Now) {
-        let mut ways = std::collections::VecDeque::from(dial.ways);
-        let Some(Way { target, flow, routes }) = ways.pop_front() else {
-            return self.events.push_back(Event::Failed { leg, why: Why::new(503, "no_way") });
-        };
+        self.dial_by_first(leg, dial, Why::new(503, "no_way"), now);
+    }
+
+    /// Dials by the first way that leads anywhere; `why` it fails where there is none.
+    pub(in crate::sip) fn dial_by_first(&mut self, leg: LegId, mut dial: Dial, mut why: Why, now: Now) {
+        while let Some(Way { target, flow, .. }) = dial.ways.first() {
+            let (target, flow) = (target.clone(), *flow);
+            match self.flows_of(&target, flow, now) {
+                Ok(Flows::Known(flows)) => return self.place(leg, dial, flows, now),
+                Ok(Flows::Pending(id)) => {
+                    self.ways.pending.insert(id, Pending::Dial(leg, Box::new(dial)));
+                    return;
+                }
+                Err(no_way) => {
+                    tracing::info!(%leg, %target, %no_way, "a way of a call is passed by");
+                    why = why_not(no_way);
+                    dial.ways.remove(0);
+                }
+            }
+        }
+        self.fail_before_session(leg, dial.trunk, why);
+    }
+
+    /// A call has come to nothing before there was anything to send.
+    fn fail_before_session(&mut self, leg: LegId, trunk: Option<TrunkId>, why: Why) {
+        if let Some(trunk) = trunk {
+            self.leave(&Counted::Trunk(trunk, true));
+        }
+        self.events.push_back(Event::Failed { leg, why });
+    }
+
+    /// Sends the first INVITE of a call, by the first hop of its first way.
+    pub(in crate::sip) fn place(&mut self, leg: LegId, dial: Dial, mut hops: VecDeque<Flow>, now: Now) {
+        let mut ways = VecDeque::from(dial.ways);
+        let (Some(Way { target, routes, .. }), Some(flow)) = (ways.pop_front(), hops.pop_front()) else { return };
         let contact = self.contact(&dial.from, flow, &target.scheme);
         let user = Some(dial.from.as_str()).filter(|user| !user.is_empty());
         let host = self.settings.advertised(flow).ip();
@@ -81,23 +116,44 @@ impl Endpoint {
         }
         let key = self.send(request.clone(), flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        let tries = Tries::new(ways, dial.patience_ms, dial.account);
+        let tries = Tries::new(hops, ways, dial.patience_ms, dial.account);
         let calling = Calling { key, ids, request, progressed: false, cancelling: false, tries };
         let state = State::Calling(Box::new(calling));
-        let session = Session { described: dial.body, behind_nat: dial.nat, ..Session::new(state, flow, contact) };
+        let counted = dial.trunk.map(|trunk| Counted::Trunk(trunk, true));
+        let session =
+            Session { described: dial.body, behind_nat: dial.nat, counted, ..Session::new(state, flow, contact) };
         self.sessions.insert(leg, session);
         self.await_way(leg, now);
     }
 
     /// Gives up on a call that was not answered. Its end comes as `Failed`, or as `Answered` where the 200 was quicker.
     pub fn cancel(&mut self, leg: LegId, now: Now) {
-        let Some(calling) = self.calling(leg) else { return };
+        let Some(calling) = self.calling(leg) else { return self.cancel_lookup(leg) };
+        if let Some(id) = calling.tries.lookup.take() {
+            self.forget_lookup(id);
+            return self.fail(leg, Why::new(487, "cancelled"));
+        }
         let was = std::mem::replace(&mut calling.cancelling, true);
         let (ready, key) = (calling.progressed, calling.key.clone());
         // Before a provisional response a CANCEL might overtake its INVITE (§9.1).
         if ready && !was {
             self.send_cancel(leg, &key, now);
         }
+    }
+
+    /// Gives up on a call whose first way is still looked for.
+    pub(super) fn cancel_lookup(&mut self, leg: LegId) {
+        let waits = |pending: &Pending| matches!(pending, Pending::Dial(own, _) if *own == leg);
+        let found = self.ways.pending.iter().find(|(_, pending)| waits(pending)).map(|(id, _)| *id);
+        let Some(id) = found else { return };
+        if let Some(Pending::Dial(_, dial)) = self.forget_lookup(id) {
+            self.fail_before_session(leg, dial.trunk, Why::new(487, "cancelled"));
+        }
+    }
+
+    fn forget_lookup(&mut self, id: LookupId) -> Option<Pending> {
+        self.locator.forget(id);
+        self.ways.pending.remove(&id)
     }
 
     fn send_cancel(&mut self, leg: LegId, key: &TransactionKey, now: Now) {
@@ -143,6 +199,9 @@ impl Endpoint {
         source: Flow,
         now: Now,
     ) {
+        if let Some(flow) = self.flow_of(leg).filter(|_| msg.code() != Some(503)) {
+            self.locator.note_success(flow.transport, flow.remote);
+        }
         match msg.code().unwrap_or_default() {
             code @ 100..=199 => self.handle_progress(leg, key, code, now),
             200..=299 => self.handle_success(leg, msg, source, now),
@@ -194,13 +253,13 @@ impl Endpoint {
                 session.state = State::Up;
                 session.behind_nat = is_behind_nat(msg, flow, session.behind_nat);
                 self.set_dialog(leg, dialog);
-                self.send_ack(leg);
+                self.send_ack(leg, now);
                 self.take_timer(leg, msg, now);
                 let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.
-            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg),
+            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, now),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
             _ => self.acknowledge_gone(msg, flow, now),
         }
@@ -218,30 +277,29 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn send_ack(&mut self, leg: LegId) {
+    pub(super) fn send_ack(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
-        let (flow, frame) = (session.next_hop(), dialog.ack());
-        let ack = framed(Method::Ack, frame);
-        self.send_without_transaction(ack, flow);
+        let (next, ack) = (session.next_hop(), framed(Method::Ack, dialog.ack()));
+        self.send_within(ack, None, next, now);
     }
 
-    fn send_without_transaction(&mut self, mut request: Message, flow: Flow) {
+    pub(in crate::sip) fn send_without_transaction(&mut self, mut request: Message, flow: Flow, now: Now) {
         self.push_public_via(&mut request, flow);
-        self.transactions.send_alone(request, flow);
+        self.transactions.send_alone(request, flow, now);
     }
 
     /// Acknowledges a 200 that nobody wants any more, and ends its dialog.
     fn acknowledge_gone(&mut self, msg: &Message, flow: Flow, now: Now) {
         let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
-        let hop = Session { dialog: Some(dialog.clone()), ..Session::new(State::Up, flow, String::new()) }.next_hop();
+        let next = Session { dialog: Some(dialog.clone()), ..Session::new(State::Up, flow, String::new()) }.next_hop();
         let ack = framed(Method::Ack, dialog.ack());
-        self.send_without_transaction(ack, hop);
+        self.send_within(ack, None, next.clone(), now);
         let bye = framed(Method::Bye, dialog.next_request());
-        self.send(bye, hop, now);
+        self.send_within(bye, None, next, now);
     }
 
-    fn fail(&mut self, leg: LegId, why: Why) {
+    pub(super) fn fail(&mut self, leg: LegId, why: Why) {
         if self.forget_session(leg).is_some() {
             self.events.push_back(Event::Failed { leg, why });
         }
@@ -340,7 +398,7 @@ mod tests {
         let told = |transport, target: &str| {
             let mut phone = endpoint(Admission::Open, 1);
             let leg = phone.next_leg();
-            let flow = Flow { transport, ..flow(PHONE, SWITCH) };
+            let flow = Some(Flow { transport, ..flow(PHONE, SWITCH) });
             let target = target.parse().unwrap();
             let dial = Dial {
                 ways: vec![Way { target, flow, routes: vec![] }],

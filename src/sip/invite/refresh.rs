@@ -163,7 +163,7 @@ impl Endpoint {
 
     fn send_refresh(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let hop = session.next_hop();
+        let next = session.next_hop();
         let (Some(dialog), Some(Refresh { agreed, .. })) = (&mut session.dialog, &session.refresh) else { return };
         let by_invite = !session.peer_updates;
         let interval_s = agreed.interval_s;
@@ -173,8 +173,7 @@ impl Endpoint {
             super::describe(Self::next_request(dialog, Method::Update), &session.contact, None)
         };
         let request = request.with("Session-Expires", format!("{interval_s};refresher=uac")).with("Min-SE", MIN_SE);
-        let key = self.send(request, hop, now);
-        self.purposes.insert(key, Purpose::Refresh(leg));
+        self.send_within(request, Some(Purpose::Refresh(leg)), next, now);
         // What is left of the interval, less what the BYE needs.
         let left_ms = Agreed { interval_s, ours: false }.due_ms().saturating_sub(u64::from(interval_s) * 500);
         self.rearm(leg, left_ms, Some(by_invite), now);
@@ -188,7 +187,7 @@ impl Endpoint {
             ..=199 => {}
             200..=299 => {
                 if by_invite {
-                    self.send_ack(leg);
+                    self.send_ack(leg, now);
                 }
                 self.start_timer(leg, Agreed::of_response(msg), now);
             }

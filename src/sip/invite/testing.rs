@@ -9,7 +9,7 @@ use crate::time::Now;
 pub(super) const PHONE: &str = "127.0.0.1:6000";
 pub(super) const SWITCH: &str = "127.0.0.1:5060";
 
-pub(super) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
+pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
     let user = User { password: Secret::new("right"), nat: false };
     let settings = Settings {
         admission,
@@ -21,7 +21,7 @@ pub(super) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         max_calls_per_user: 10,
         guard: Default::default(),
         registrar: Default::default(),
-        listen: Vec::new(),
+        listen: vec![(Transport::Udp, PHONE.parse().unwrap()), (Transport::Tls, "127.0.0.1:6001".parse().unwrap())],
         public_address: None,
         local_nets: Vec::new(),
         product: "test".into(),
@@ -50,9 +50,9 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
 }
 
 /// A call of the phone's to the switch.
-pub(super) fn dial_to(target: &str) -> Dial {
+pub(in crate::sip) fn dial_to(target: &str) -> Dial {
     Dial {
-        ways: vec![Way { target: target.parse().unwrap(), flow: flow(PHONE, SWITCH), routes: vec![] }],
+        ways: vec![Way { target: target.parse().unwrap(), flow: Some(flow(PHONE, SWITCH)), routes: vec![] }],
         patience_ms: 4_000,
         from: "1001".into(),
         name: None,
@@ -63,5 +63,6 @@ pub(super) fn dial_to(target: &str) -> Dial {
         carried: Carried::default(),
         auto_answer: false,
         nat: false,
+        trunk: None,
     }
 }

@@ -142,6 +142,8 @@ pub struct Transmit {
     pub flow: Flow,
     /// One whole message.
     pub payload: Vec<u8>,
+    /// The name that the peer's certificate must have, where a connection within TLS is opened for this; its address where `None`.
+    pub peer: Option<String>,
 }
 
 /// What the layer tells its user.

@@ -10,6 +10,7 @@ use super::client_invite::ClientInvite;
 use super::client_non_invite::ClientNonInvite;
 use super::flow::{Flow, TransactionEvent, Transmit, reply_flow};
 use super::key::{MergeKey, TransactionKey};
+use super::large::{Datagram, Streams};
 use super::requests::cancel_for;
 use super::server_invite::ServerInvite;
 use super::server_non_invite::ServerNonInvite;
@@ -26,7 +27,7 @@ pub const MAX_TRANSACTIONS: usize = 65_536;
 pub struct NoTransaction(pub TransactionKey);
 
 #[derive(Debug)]
-enum Machine {
+pub(super) enum Machine {
     ClientInvite(ClientInvite),
     ClientOther(ClientNonInvite),
     ServerInvite(ServerInvite),
@@ -34,22 +35,38 @@ enum Machine {
 }
 
 #[derive(Debug)]
-struct Entry {
-    machine: Machine,
-    flow: Flow,
+pub(super) struct Entry {
+    pub(super) machine: Machine,
+    pub(super) flow: Flow,
     merge: Option<MergeKey>,
     to_tag: Option<String>,
-    armed: BTreeMap<Timer, TimerId>,
+    pub(super) armed: BTreeMap<Timer, TimerId>,
+    /// A large request of ours as it would leave by UDP, while nothing has come back over TCP.
+    pub(super) datagram: Option<Box<Datagram>>,
+}
+
+impl Machine {
+    /// Starts the machine of a request of ours.
+    pub(super) fn start_client(request: Message, reliable: bool) -> (Self, Vec<Effect>) {
+        if request.method() == Some(&Method::Invite) {
+            let (machine, effects) = ClientInvite::start(request, reliable);
+            (Self::ClientInvite(machine), effects)
+        } else {
+            let (machine, effects) = ClientNonInvite::start(&request, reliable);
+            (Self::ClientOther(machine), effects)
+        }
+    }
 }
 
 /// All transactions of one endpoint. After each call drain [`Self::poll_transmit`] and [`Self::poll_event`]; both are
 /// bounded by what one call or one deadline can cause.
 #[derive(Debug)]
 pub struct Transactions {
-    entries: BTreeMap<TransactionKey, Entry>,
+    pub(super) entries: BTreeMap<TransactionKey, Entry>,
     merges: BTreeMap<MergeKey, TransactionKey>,
-    timers: Timers<(TransactionKey, Timer)>,
-    transmits: VecDeque<Transmit>,
+    pub(super) timers: Timers<(TransactionKey, Timer)>,
+    pub(super) transmits: VecDeque<Transmit>,
+    pub(super) streams: Streams,
     events: VecDeque<TransactionEvent>,
     rng: ChaCha12Rng,
     sheds: bool,
@@ -64,6 +81,7 @@ impl Transactions {
             merges: BTreeMap::new(),
             timers: Timers::default(),
             transmits: VecDeque::new(),
+            streams: Streams::default(),
             events: VecDeque::new(),
             rng,
             sheds: false,
@@ -140,8 +158,9 @@ impl Transactions {
         }
     }
 
-    /// The way `flow` is broken: every transaction on it ends.
-    pub fn handle_transport_error(&mut self, flow: Flow) {
+    /// The way `flow` is broken: every transaction on it ends, but large requests without a response that may go over UDP yet.
+    pub fn handle_transport_error(&mut self, flow: Flow, now: Now) {
+        self.fall_back_from(flow, now);
         let broken: Vec<_> = self.entries.iter().filter(|(_, e)| e.flow == flow).map(|(key, _)| key.clone()).collect();
         for key in broken {
             self.forget(&key);
@@ -152,6 +171,10 @@ impl Transactions {
     /// Fires what is due at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some((key, timer)) = self.timers.pop_due(now) {
+            if timer == Timer::Stream {
+                self.fall_back(&key, now);
+                continue;
+            }
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
@@ -175,24 +198,23 @@ impl Transactions {
         };
         let key = TransactionKey::Client { branch, method: msg.method().cloned().unwrap_or(Method::Options) };
         self.forget(&key);
-        let (machine, effects) = if msg.method() == Some(&Method::Invite) {
-            let (machine, effects) = ClientInvite::start(msg, dest.is_reliable());
-            (Machine::ClientInvite(machine), effects)
-        } else {
-            let (machine, effects) = ClientNonInvite::start(&msg, dest.is_reliable());
-            (Machine::ClientOther(machine), effects)
-        };
+        let (dest, datagram) = self.choose_way(&mut msg, dest, now);
+        let (machine, mut effects) = Machine::start_client(msg, dest.is_reliable());
         self.open(key.clone(), machine, dest, None);
+        if let Some(entry) = self.entries.get_mut(&key).filter(|_| datagram.is_some()) {
+            entry.datagram = datagram.map(Box::new);
+            effects.push(Self::patience());
+        }
         self.apply(&key, effects, None, now);
         key
     }
 
     /// Sends a message outside any transaction: the ACK of a 2xx. A Via is put on top of a request that has none.
-    pub fn send_alone(&mut self, mut msg: Message, dest: Flow) {
+    pub fn send_alone(&mut self, mut msg: Message, dest: Flow, now: Now) {
         if msg.method().is_some() && msg.header("Via").is_none() {
             self.push_via(&mut msg, dest);
         }
-        self.transmits.push_back(Transmit { flow: dest, payload: msg.to_bytes() });
+        self.send_unconfirmed(msg, dest, now);
     }
 
     /// Cancels an INVITE of ours that has no final response; wait for a provisional one first (RFC 3261 §9.1). Returns
@@ -254,6 +276,7 @@ impl Transactions {
         let Some(key) = TransactionKey::of_ours(&msg) else {
             return;
         };
+        self.settle_way(&key, flow, now);
         let effects = match self.entries.get_mut(&key).map(|entry| &mut entry.machine) {
             Some(Machine::ClientInvite(machine)) => machine.handle_response(&msg),
             Some(Machine::ClientOther(machine)) => machine.handle_response(&msg),
@@ -325,22 +348,28 @@ impl Transactions {
         if let Some(merge) = &merge {
             self.merges.insert(merge.clone(), key.clone());
         }
-        self.entries.insert(key, Entry { machine, flow, merge, to_tag: None, armed: BTreeMap::new() });
+        self.entries.insert(key, Entry { machine, flow, merge, to_tag: None, armed: BTreeMap::new(), datagram: None });
     }
 
     fn refuse(&mut self, request: &Message, code: u16, reason: &str, source: Flow) {
         let tag = self.draw();
         let payload = response_to(request, code, reason, Some(&tag)).to_bytes();
-        self.transmits.push_back(Transmit { flow: reply_flow(request, source), payload });
+        self.transmits.push_back(Transmit { flow: reply_flow(request, source), payload, peer: None });
     }
 
-    fn apply(&mut self, key: &TransactionKey, effects: Vec<Effect>, mut event: Option<TransactionEvent>, now: Now) {
+    pub(super) fn apply(
+        &mut self,
+        key: &TransactionKey,
+        effects: Vec<Effect>,
+        mut event: Option<TransactionEvent>,
+        now: Now,
+    ) {
         for effect in effects {
             let Some(entry) = self.entries.get_mut(key) else {
                 return;
             };
             match effect {
-                Effect::Send(payload) => self.transmits.push_back(Transmit { flow: entry.flow, payload }),
+                Effect::Send(payload) => self.transmits.push_back(Transmit { flow: entry.flow, payload, peer: None }),
                 Effect::Pass => self.events.extend(event.take()),
                 Effect::Arm(timer, after_ms) => {
                     let id = self.timers.arm(now.in_ms(after_ms), (key.clone(), timer));

@@ -170,9 +170,9 @@ fn success_after_the_transaction_goes_up_as_a_stray() {
 fn a_broken_way_ends_its_transactions() {
     let mut layer = layer();
     let key = layer.send_request(request(Method::Invite, VIA), flow(Transport::Tcp), START);
-    layer.handle_transport_error(flow(Transport::Udp));
+    layer.handle_transport_error(flow(Transport::Udp), START);
     assert_eq!(layer.poll_event(), None);
-    layer.handle_transport_error(flow(Transport::Tcp));
+    layer.handle_transport_error(flow(Transport::Tcp), START);
     assert_eq!(layer.poll_event(), Some(TransactionEvent::TransportError { key }));
     assert_eq!((layer.len(), layer.poll_timeout()), (0, None));
 }

@@ -4,6 +4,7 @@ pub mod client_invite;
 pub mod client_non_invite;
 mod flow;
 mod key;
+mod large;
 mod layer;
 mod requests;
 pub mod server_invite;
@@ -15,6 +16,8 @@ pub use key::TransactionKey;
 pub use layer::{MAX_TRANSACTIONS, NoTransaction, Transactions};
 pub use requests::{ack_for_refusal, cancel_for};
 
+#[cfg(test)]
+mod large_tests;
 #[cfg(test)]
 mod layer_tests;
 #[cfg(test)]

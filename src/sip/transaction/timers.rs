@@ -42,6 +42,8 @@ pub enum Timer {
     M,
     /// When to answer an INVITE with 100 in its user's place: 200 ms.
     Trying,
+    /// When to send a large request over UDP, because nothing has come back over TCP: 500 ms (RFC 3261 §18.1.1).
+    Stream,
 }
 
 /// What a transaction machine wants done.
