@@ -73,8 +73,10 @@ impl Bots {
         let (deliver, events) = crossbeam_channel::bounded(BACKLOG);
         let udp = std::iter::repeat_n((Transport::Udp, own), settings.agents.len() + 1);
         let listen = udp.chain(settings.tcp.map(|_| (Transport::Tcp, own))).collect();
-        let net =
-            Net::start(NetSettings { listen, tls: None, dscp: 0, dns: None, limits: Limits::default() }, deliver)?;
+        let net = Net::start(
+            NetSettings { listen, tls: None, dscp: 0, dns: None, capture: None, limits: Limits::default() },
+            deliver,
+        )?;
         let (leave, orders) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()
             .name("bots".into())

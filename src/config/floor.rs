@@ -87,6 +87,7 @@ impl Settings {
             acd: self.acd(&program),
             sip: self.endpoint(&opening),
             program,
+            trace: self.trace.is_some(),
             media_address: self.media_address(),
             media_public: self.rtp.public_address,
             media_threads: opening.media_threads,

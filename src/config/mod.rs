@@ -12,5 +12,5 @@ pub use floor::Opening;
 pub use read::{load, load_partly};
 pub use settings::{
     AccountSettings, AgentSettings, DnsSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings,
-    SipSettings, TlsSettings, TrunkSettings,
+    SipSettings, TlsSettings, TraceSettings, TrunkSettings,
 };

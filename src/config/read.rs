@@ -8,7 +8,8 @@ use std::str::FromStr;
 use super::Secret;
 use super::environment::overlay;
 use super::settings::{
-    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TrunkSettings,
+    AgentSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings, SipSettings, TraceSettings,
+    TrunkSettings,
 };
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range, suggest};
@@ -90,6 +91,7 @@ impl Reader<'_> {
             local_nets: self.list(root, "local_nets", "a network such as \"10.0.0.0/8\""),
             tls: self.tls(root),
             dns: self.dns(root),
+            trace: self.trace(root),
             rtp: self.rtp(root),
             http_listen: self.http(root),
             dscp_sip,
@@ -193,6 +195,16 @@ impl Reader<'_> {
         }
         table.finish(&mut self.report);
         sip
+    }
+
+    fn trace(&mut self, root: &mut Table<'_>) -> Option<TraceSettings> {
+        let mut table = root.table("trace", &mut self.report)?;
+        let megabytes = table.integer("keep_mb", 1..1_048_577, 64, &mut self.report);
+        let hep = table.string("hep", &mut self.report);
+        let hep = hep.and_then(|text| self.one(text, "an address with port such as \"192.0.2.9:9060\""));
+        let hep_id = table.integer("hep_id", 0..4_294_967_296, 1, &mut self.report) as u32;
+        table.finish(&mut self.report);
+        Some(TraceSettings { keep_bytes: megabytes.unsigned_abs() << 20, hep, hep_id })
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {

@@ -86,6 +86,17 @@ impl Default for DnsSettings {
     }
 }
 
+/// `[trace]`: what passes is kept for `trunkline trace`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// Bytes that the ring may take on the disk.
+    pub keep_bytes: u64,
+    /// Homer's collector, which gets a copy of every message (HEPv3 over UDP).
+    pub hep: Option<SocketAddr>,
+    /// Who we are there.
+    pub hep_id: u32,
+}
+
 /// `[rtp]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpSettings {
@@ -194,6 +205,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// How names are looked up.
     pub dns: DnsSettings,
+    /// Traced messages; none are kept where `None`.
+    pub trace: Option<TraceSettings>,
     /// Media.
     pub rtp: RtpSettings,
     /// Where HTTP listens.

@@ -13,6 +13,7 @@ pub struct Counters {
     refused: AtomicU64,
     inbound: AtomicU64,
     outbound: AtomicU64,
+    trace_dropped: AtomicU64,
 }
 
 /// The figures at one instant.
@@ -34,6 +35,8 @@ pub struct Figures {
     pub inbound: u64,
     /// Connections now that we opened.
     pub outbound: u64,
+    /// Copies for the trace that its writer was too slow for.
+    pub trace_dropped: u64,
 }
 
 /// One figure.
@@ -47,6 +50,7 @@ pub(super) enum Figure {
     Refused,
     Inbound,
     Outbound,
+    TraceDropped,
 }
 
 impl Counters {
@@ -62,6 +66,7 @@ impl Counters {
             refused: read(Figure::Refused),
             inbound: read(Figure::Inbound),
             outbound: read(Figure::Outbound),
+            trace_dropped: read(Figure::TraceDropped),
         }
     }
 
@@ -83,6 +88,7 @@ impl Counters {
             Figure::Refused => &self.refused,
             Figure::Inbound => &self.inbound,
             Figure::Outbound => &self.outbound,
+            Figure::TraceDropped => &self.trace_dropped,
         }
     }
 }

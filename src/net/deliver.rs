@@ -7,6 +7,7 @@ use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::watch;
 
 use super::NetEvent;
+use super::capture::Capture;
 use super::counters::{Counters, Figure};
 
 /// How soon a full channel is tried again.
@@ -17,6 +18,7 @@ pub(super) struct Deliver {
     pub(super) loop_end: Sender<NetEvent>,
     pub(super) counters: Arc<Counters>,
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) capture: Capture,
 }
 
 impl Deliver {
@@ -28,6 +30,9 @@ impl Deliver {
     /// Hands an event over, waiting for room; false where the loop is gone or stops.
     pub(super) async fn hand_over(&mut self, mut event: NetEvent) -> bool {
         let message = matches!(event, NetEvent::Message { .. });
+        if let NetEvent::Message { verdict, flow, .. } = &event {
+            self.capture.read(*flow, verdict);
+        }
         loop {
             event = match self.loop_end.try_send(event) {
                 Ok(()) => {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::capture::Capture;
 use super::carrier::Common;
 use super::counters::{Counters, Figure};
 use super::deliver::Deliver;
@@ -51,6 +52,7 @@ pub struct Net {
     stop: Arc<OwnedFd>,
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
+    capture: Capture,
 }
 
 /// Hands WebSockets over to the network from any thread. They are carried like those of its own listeners, under the same limits.
@@ -81,7 +83,7 @@ impl Net {
     /// # Errors
     /// Where an address cannot be listened on, TLS has no certificate, or the system gives no thread.
     pub fn start(settings: NetSettings, deliver: Sender<NetEvent>) -> Result<Self, NetError> {
-        let NetSettings { listen, tls, dscp, dns, limits } = settings;
+        let NetSettings { listen, tls, dscp, dns, capture, limits } = settings;
         if tls.is_none() && listen.iter().any(|(transport, _)| transport.is_secure()) {
             return Err(NetError::NoCertificate);
         }
@@ -103,14 +105,16 @@ impl Net {
         }
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let stop = stop.map_err(|error| NetError::Thread { what: "eventfd", source: error.into() })?;
+        let counters = Arc::default();
         let mut net = Self {
+            capture: Capture::new(capture, &counters),
             addresses: Addresses { listen: addresses },
             sockets,
             commands: None,
             deliver,
             stop: Arc::new(stop),
             threads: Vec::new(),
-            counters: Arc::default(),
+            counters,
         };
         for (_, socket) in net.sockets.clone() {
             net.read(socket)?;
@@ -134,6 +138,7 @@ impl Net {
     /// transaction sends it again. Over TCP and TLS the connection of the flow is opened where there is none; where it cannot be,
     /// or the peer does not read, [`NetEvent::Broken`] comes. WebSockets are never opened.
     pub fn send(&self, transmit: &Transmit) {
+        self.capture.sent(transmit.flow, &transmit.payload);
         match transmit.flow.transport {
             Transport::Udp => self.send_datagram(transmit),
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
@@ -186,7 +191,8 @@ impl Net {
 
     fn read(&mut self, socket: Arc<UdpSocket>) -> Result<(), NetError> {
         let (stop, deliver, counters) = (Arc::clone(&self.stop), self.deliver.clone(), self.counters());
-        self.spawn("sip-udp", move || udp::read(&socket, &stop, &deliver, &counters))
+        let capture = self.capture.clone();
+        self.spawn("sip-udp", move || udp::read(&socket, &stop, &udp::Sink { deliver, counters, capture }))
     }
 
     fn serve(&mut self, listeners: Vec<Bound>, common: Common, dns: Option<DnsSettings>) -> Result<(), NetError> {
@@ -194,7 +200,8 @@ impl Net {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (stopping, watching) = watch::channel(false);
-        let deliver = Deliver { loop_end: self.deliver.clone(), counters: self.counters(), stopping: watching };
+        let (loop_end, counters, capture) = (self.deliver.clone(), self.counters(), self.capture.clone());
+        let deliver = Deliver { loop_end, counters, stopping: watching, capture };
         let local = self.addresses.listen.clone();
         let hub = Hub { common: Arc::new(common), deliver, stopping, local, dns };
         let listeners = adopt(&runtime, listeners)?;

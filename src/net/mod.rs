@@ -3,12 +3,14 @@
 //! What peers send arrives, judged, in one bounded channel; [`Net::send`] never waits. A UDP socket has a reader thread; all
 //! streams share one thread with a small tokio runtime, whose hub knows the connection of every flow.
 
+mod capture;
 mod carrier;
 mod connection;
 mod counters;
 mod deliver;
 mod dns;
 mod handle;
+mod hep;
 mod hub;
 mod outbox;
 mod self_signed;
@@ -19,9 +21,12 @@ mod tls;
 mod udp;
 mod websocket;
 
+pub use crate::sip::message::mask;
+pub use capture::Captured;
 pub use counters::{Counters, Figures};
 pub use dns::DnsSettings;
 pub use handle::{Addresses, Net, Upgrades};
+pub use hep::hep;
 pub use self_signed::self_signed;
 pub use settings::{Limits, NetError, NetSettings};
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -19,6 +19,8 @@ pub struct NetSettings {
     pub dscp: u8,
     /// How names are looked up; not at all where `None`.
     pub dns: Option<DnsSettings>,
+    /// Where copies of messages go, if anywhere.
+    pub capture: Option<crossbeam_channel::Sender<super::Captured>>,
     /// How much strangers may cost.
     pub limits: Limits,
 }

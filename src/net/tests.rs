@@ -16,7 +16,7 @@ pub(super) const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHO
 fn start(limits: Limits, room: usize) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(room);
     let listen = vec![(Transport::Udp, HERE), (Transport::Tcp, HERE)];
-    let settings = NetSettings { listen, tls: None, dscp: 24, dns: None, limits };
+    let settings = NetSettings { listen, tls: None, dscp: 24, dns: None, capture: None, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -258,7 +258,7 @@ fn a_taken_port_and_a_foreign_address_are_named() {
     let _held = UdpSocket::bind(taken).unwrap();
     let try_on = |address| {
         let listen = vec![(Transport::Udp, address)];
-        let settings = NetSettings { listen, tls: None, dscp: 0, dns: None, limits: Limits::default() };
+        let settings = NetSettings { listen, tls: None, dscp: 0, dns: None, capture: None, limits: Limits::default() };
         Net::start(settings, bounded(1).0).err().map(|error: NetError| error.to_string()).unwrap()
     };
     assert!(try_on(taken).contains(&format!("UDP {taken}")));

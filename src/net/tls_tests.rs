@@ -75,7 +75,14 @@ fn issued(issuer: &Issuer, name: &str) -> (String, String) {
 
 fn start(tls: Tls, limits: Limits) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(16);
-    let settings = NetSettings { listen: vec![(Transport::Tls, HERE)], tls: Some(tls), dscp: 24, dns: None, limits };
+    let settings = NetSettings {
+        listen: vec![(Transport::Tls, HERE)],
+        tls: Some(tls),
+        dscp: 24,
+        dns: None,
+        capture: None,
+        limits,
+    };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -272,7 +279,13 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
         files.client_ca = Some(folder.path("phones.pem"));
     });
     assert!(issuers.contains("phones.pem") && issuers.contains("tls.client_ca"), "{issuers}");
-    let settings =
-        NetSettings { listen: vec![(Transport::Wss, HERE)], tls: None, dscp: 0, dns: None, limits: Limits::default() };
+    let settings = NetSettings {
+        listen: vec![(Transport::Wss, HERE)],
+        tls: None,
+        dscp: 0,
+        dns: None,
+        capture: None,
+        limits: Limits::default(),
+    };
     assert!(matches!(Net::start(settings, bounded(1).0), Err(NetError::NoCertificate)));
 }

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 
 use super::NetEvent;
+use super::capture::Capture;
 use super::counters::{Counters, Figure};
 use super::stun::is_stun;
 use crate::sip::message::{Framing, Verdict, judge};
@@ -19,8 +20,15 @@ use crossbeam_channel::{Sender, TrySendError};
 /// The largest datagram.
 const DATAGRAM: usize = 64 * 1024;
 
+/// Where datagrams go.
+pub(super) struct Sink {
+    pub(super) deliver: Sender<NetEvent>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) capture: Capture,
+}
+
 /// Reads until `stop` is readable. A loop that does not keep up costs datagrams, never memory; peers send again.
-pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, deliver: &Sender<NetEvent>, counters: &Counters) {
+pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink) {
     let Ok(local) = socket.local_addr() else { return };
     let mut buffer = vec![0; DATAGRAM];
     loop {
@@ -55,7 +63,7 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, deliver: &Sende
                 continue;
             }
             let flow = Flow { transport: Transport::Udp, local, remote };
-            if !take(&buffer[..length], flow, deliver, counters) {
+            if !take(&buffer[..length], flow, sink) {
                 return;
             }
         }
@@ -63,11 +71,13 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, deliver: &Sende
 }
 
 /// Judges one datagram and hands it on; false where nobody listens any more.
-fn take(bytes: &[u8], flow: Flow, deliver: &Sender<NetEvent>, counters: &Counters) -> bool {
+fn take(bytes: &[u8], flow: Flow, sink: &Sink) -> bool {
+    let Sink { deliver, counters, capture } = sink;
     // Keep-alives over UDP: blank lines, or zeros of some phones. Nobody waits for an answer.
     if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return true;
     }
+    capture.received(flow, bytes);
     let verdict = judge(bytes, Framing::Datagram);
     if let Verdict::Drop(why) = verdict {
         tracing::debug!(remote = %flow.remote, why, "datagram dropped");

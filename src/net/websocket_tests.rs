@@ -19,7 +19,8 @@ use crate::sip::transaction::{Flow, Transmit, Transport};
 
 fn start(limits: Limits) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(16);
-    let settings = NetSettings { listen: vec![(Transport::Ws, HERE)], tls: None, dscp: 24, dns: None, limits };
+    let settings =
+        NetSettings { listen: vec![(Transport::Ws, HERE)], tls: None, dscp: 24, dns: None, capture: None, limits };
     (Net::start(settings, deliver).unwrap(), events)
 }
 
@@ -214,7 +215,9 @@ fn a_secure_websocket_is_one_within_tls() {
     let (deliver, events) = bounded(16);
     let listen = vec![(Transport::Wss, HERE)];
     let tls = Some(Folder::new(&issuer, "127.0.0.1").tls());
-    let net = Net::start(NetSettings { listen, tls, dscp: 24, dns: None, limits: Limits::default() }, deliver).unwrap();
+    let net =
+        Net::start(NetSettings { listen, tls, dscp: 24, dns: None, capture: None, limits: Limits::default() }, deliver)
+            .unwrap();
     let name = ServerName::IpAddress(HERE.ip().into());
     let connection = ClientConnection::new(tls_tests::client(&issuer, None), name).unwrap();
     let mut phone = shake(StreamOwned::new(connection, dial(&net)), Some("sip")).unwrap();

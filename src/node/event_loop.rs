@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, TryRecvError};
 
+use super::tracer::Tracer;
 use crate::engine::{self, Engine};
 use crate::net::{self, Net, NetEvent};
 use crate::store::Feed;
@@ -69,6 +70,7 @@ pub(super) struct Parts {
     pub(super) events: Receiver<NetEvent>,
     pub(super) orders: Receiver<Control>,
     pub(super) commands: CommandPort,
+    pub(super) tracer: Option<Tracer>,
 }
 
 pub(super) struct EventLoop {
@@ -95,11 +97,14 @@ impl EventLoop {
             self.wait();
             self.turn();
         }
-        let Parts { engine, net, journal, reports, mut switch, feed, .. } = self.parts;
+        let Parts { engine, net, journal, reports, mut switch, feed, tracer, .. } = self.parts;
         for wrong in switch.check() {
             tracing::error!(wrong, "something was left behind at the stop; please report this");
         }
         net.stop();
+        if let Some(tracer) = tracer {
+            tracer.join();
+        }
         // The media threads say their last words, which belong into the journal, while they end.
         drop(engine);
         let mut last = std::mem::take(&mut self.pending);
@@ -208,6 +213,12 @@ impl EventLoop {
                 Output::Journal(entry) => self.pending.push(entry),
                 Output::Transmit(transmit) => self.parts.net.send(&transmit),
                 Output::Resolve(question) => self.parts.net.resolve(question),
+                Output::Traced { call, sip } => {
+                    if let Some(tracer) = &self.parts.tracer {
+                        // A label that is lost costs a look by number.
+                        let _ = tracer.labels.try_send((call.to_string(), sip));
+                    }
+                }
                 Output::Media(command) => {
                     if let Err(error) = self.parts.engine.send(command) {
                         tracing::error!(%error, "a command for media reached nobody");

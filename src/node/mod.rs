@@ -3,6 +3,7 @@
 mod event_loop;
 mod opening;
 mod prompts;
+mod tracer;
 
 pub use event_loop::{CommandPort, Control, Watch};
 pub use opening::{StartError, State, open};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, PromptError};
+use super::tracer::Tracer;
 use crate::config::{AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings};
 use crate::engine::{self, Engine, EngineSettings, PortRange};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
@@ -26,6 +27,8 @@ pub enum StartError {
     DataDir { path: PathBuf, source: std::io::Error },
     #[error("cannot read the password of {whose} from {path}: {source}; check password_file and its permissions")]
     Password { whose: String, path: String, source: std::io::Error },
+    #[error("cannot keep a trace in {}: {source}; check data_dir, its permissions and the space left, and trace.hep", path.display())]
+    Trace { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -96,6 +99,8 @@ pub fn open(
         seed: random()?,
     })?;
     let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
+    let refused = |source| StartError::Trace { path: crate::store::trace::trace_dir(data_dir), source };
+    let tracer = settings.trace.as_ref().map(|trace| Tracer::start(data_dir, trace)).transpose().map_err(refused)?;
     let tls = tls(settings)?;
     let listen = settings.sip.listen().collect();
     let dns = DnsSettings {
@@ -103,8 +108,15 @@ pub fn open(
         timeout: Duration::from_millis(settings.dns.timeout_ms),
         attempts: settings.dns.attempts.into(),
     };
-    let net_settings =
-        NetSettings { listen, tls: tls.clone(), dscp: settings.dscp_sip, dns: Some(dns), limits: Limits::default() };
+    let capture = tracer.as_ref().map(|tracer| tracer.messages.clone());
+    let net_settings = NetSettings {
+        listen,
+        tls: tls.clone(),
+        dscp: settings.dscp_sip,
+        dns: Some(dns),
+        capture,
+        limits: Limits::default(),
+    };
     let net = Net::start(net_settings, deliver)?;
     let (addresses, upgrades) = (net.local_addresses().clone(), net.upgrades());
     let restart = restart(&state);
@@ -131,7 +143,7 @@ pub fn open(
     let switch = switch.map_err(|error| StartError::Settings(error.to_string()))?;
     let watch = Arc::new(Watch::new(journal.progress().clone(), net.counters()));
     let (control, orders) = crossbeam_channel::bounded(16);
-    let parts = Parts { switch, engine, net, journal, feed, reports, progress, events, orders, commands };
+    let parts = Parts { tracer, switch, engine, net, journal, feed, reports, progress, events, orders, commands };
     let event_loop = EventLoop::new(parts, Arc::clone(&watch));
     let thread = std::thread::Builder::new()
         .name("switch".into())

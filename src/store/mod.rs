@@ -12,6 +12,7 @@ mod recordings;
 mod restore;
 mod sampling;
 mod snapshot;
+pub mod trace;
 
 pub use crate::records::Binding as FoldedBinding;
 pub use database::{Cursor, DatabaseError, Order, Page, RecordQuery, Records};

@@ -135,6 +135,13 @@ pub enum Output {
     Transmit(Transmit),
     /// Ask DNS; answer with [`Input::Resolved`]. Where none comes, whoever waits is served after a deadline.
     Resolve(Question),
+    /// For a trace: this Call-ID belongs to the call.
+    Traced {
+        /// The call.
+        call: CallId,
+        /// The SIP Call-ID of one of its legs.
+        sip: String,
+    },
     /// Command a media thread.
     Media(LegCommand),
     /// Answer a command; comes once what it changed is synced.

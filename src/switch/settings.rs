@@ -27,6 +27,8 @@ pub struct Settings {
     pub acd: acd::Settings,
     /// What to do with calls.
     pub program: Arc<Program>,
+    /// Whether calls and the Call-IDs of their legs are told, for a trace.
+    pub trace: bool,
     /// Where media is received.
     pub media_address: IpAddr,
     /// What peers outside the local networks are told instead.

@@ -299,6 +299,7 @@ impl Floor {
         }
         self.wrong.extend(self.gate.judge(&output, self.disk.progress.written, self.now.mono_ns));
         match output {
+            Output::Traced { .. } => {}
             Output::Journal(entry) => {
                 self.gate.note(&entry, self.now.mono_ns);
                 self.supervise(&entry.event);

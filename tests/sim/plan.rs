@@ -71,6 +71,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         sip,
         acd: acd_settings(program),
         program: Arc::clone(program),
+        trace: false,
         media_address: address(LISTEN).ip(),
         media_public: None,
         media_threads: THREADS,
