@@ -48,6 +48,7 @@ impl Settings {
             prefix: route.prefix.clone(),
             target: route.target,
             record: route.record,
+            early_media: true,
         });
         let contact = |(agent, settings): (&String, &super::AgentSettings)| {
             Some((AgentId::from(agent.as_str()), settings.contact.clone()?))

@@ -163,6 +163,12 @@ impl Dialog {
         uri.clone_into(&mut self.remote_target);
     }
 
+    /// Takes over the numbers of the early dialog that this one was before its 2xx (RFC 3261 §13.2.2.4).
+    pub fn go_on_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// The frame of our next request; counts CSeq up (§12.2.1.1).
     pub fn next_request(&mut self) -> RequestFrame {
         // RFC 3261 §8.1.1.5 keeps CSeq below 2^31.

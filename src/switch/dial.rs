@@ -11,10 +11,14 @@ use crate::sdp::Negotiator;
 use crate::sip::endpoint::{Dial, Way, Why};
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
+use crate::sip::trunk::Net;
 use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
+
+/// Targets that one routed call may be redirected to, one after the other.
+const REDIRECTS: u8 = 5;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -34,13 +38,19 @@ impl Switch {
             }
             CallOutput::DialAgent { leg, agent } => {
                 if let Err(cause) = self.dial_agent(call, leg, &agent, now) {
+                    if cause == not_secure() {
+                        // The caller's wish is no fault of the agent's, who stays available: the call ends.
+                        self.tell(call, Input::Hangup { cause: cause.clone(), as_designed: false });
+                        return self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Switch, cause });
+                    }
                     tracing::warn!(%call, %agent, code = cause.code, why = cause.text, "an agent cannot be dialled");
                     self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Unreachable, cause });
                 }
             }
-            CallOutput::CancelLeg { leg } => {
+            CallOutput::BridgeEarly { leg } => self.bridge_early(call, leg, now),
+            CallOutput::CancelLeg { leg, cause } => {
                 self.release_media(leg, now);
-                self.endpoint.cancel(leg, now);
+                self.endpoint.cancel(leg, Why::new(cause.code, &cause.text), now);
             }
             CallOutput::ByeLeg { leg, cause } => {
                 self.release_media(leg, now);
@@ -90,19 +100,8 @@ impl Switch {
         let Some(port) = self.media_of(caller).map(|media| media.lease.rtp_port) else { return };
         let local = self.local_media(port, flow, None);
         let Some(party) = self.legs.get_mut(&caller) else { return };
-        let body = match party.offer.take() {
-            None => party.negotiator.offer(&local),
-            Some(offer) => match party.negotiator.answer(&offer, &local) {
-                Ok((body, negotiated)) => {
-                    if let Some(media) = &mut party.media {
-                        media.settle(negotiated);
-                    }
-                    body
-                }
-                // The same offer was accepted on trial; without a body the peer hangs up and says why.
-                Err(_) => String::new(),
-            },
-        };
+        // What was said before the answer stands.
+        let body = party.described.take().unwrap_or_else(|| party.describe(&local));
         self.endpoint.answer(caller, body, now);
         self.command_media(caller, now);
         self.advance(call, crate::dialplan::CursorInput::Answered, now);
@@ -111,7 +110,8 @@ impl Switch {
     fn refuse_caller(&mut self, call: CallId, cause: &Cause, now: Now) {
         let Some(caller) = self.calls.get(&call).map(|cell| cell.caller) else { return };
         let code = match cause.code {
-            300..=699 => cause.code,
+            // Where a call was sent elsewhere is not the caller's to follow.
+            400..=699 => cause.code,
             17 => 486,
             _ => 480,
         };
@@ -123,7 +123,13 @@ impl Switch {
         let (target, flow, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        self.dial(call, leg, Role::Agent(agent.clone()), Callee { target, flow, nat, name, auto_answer }, now)
+        self.dial(
+            call,
+            leg,
+            Role::Agent(agent.clone()),
+            Callee { target, flow, nat, name, auto_answer, redirect_nets: Vec::new() },
+            now,
+        )
     }
 
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
@@ -132,9 +138,16 @@ impl Switch {
         let host = address.ip();
         let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
         let target = Uri::sip(Some(&cell.called), &host, Some(address.port()));
+        let redirect_nets = address.ip().to_string().parse().into_iter().collect();
         let flow = self.settings.sip.flow_to(Transport::Udp, address);
         let flow = flow.ok_or_else(|| Cause::new(503, "no_transport"))?;
-        self.dial(call, leg, Role::Target, Callee { target, flow, nat: false, name: None, auto_answer: false }, now)?;
+        self.dial(
+            call,
+            leg,
+            Role::Target,
+            Callee { target, flow, nat: false, name: None, auto_answer: false, redirect_nets },
+            now,
+        )?;
         self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
         Ok(())
     }
@@ -149,8 +162,12 @@ impl Switch {
     }
 
     fn dial(&mut self, call: CallId, leg: LegId, role: Role, callee: Callee, now: Now) -> Result<(), Cause> {
-        let Callee { target, flow, nat, name, auto_answer } = callee;
+        let Callee { target, flow, nat, name, auto_answer, redirect_nets } = callee;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        if cell.secure && !flow.transport.is_secure() {
+            tracing::warn!(%call, %target, "a call by sips is not placed on by a way that can be overheard");
+            return Err(not_secure());
+        }
         let (caller, from, carried) = (cell.caller, cell.number.clone(), cell.carried.clone());
         let caller_media = self.legs.get(&caller).and_then(|party| party.media.as_ref());
         let thread = caller_media.map(|media| media.lease.thread);
@@ -163,7 +180,10 @@ impl Switch {
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
         let media = Some(Media::new(lease, nat));
-        self.legs.insert(leg, Party { call, role, negotiator, media, offer: None, strangers: 0, dialog_gone: false });
+        self.legs.insert(
+            leg,
+            Party { call, role, negotiator, media, offer: None, described: None, strangers: 0, dialog_gone: false },
+        );
         let dial = Dial {
             ways: vec![Way { target, flow }],
             patience_ms: 0,
@@ -175,6 +195,8 @@ impl Switch {
             body,
             carried,
             auto_answer,
+            redirects: if redirect_nets.is_empty() { 0 } else { REDIRECTS },
+            redirect_nets,
         };
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -242,6 +264,11 @@ impl Switch {
     }
 }
 
+/// A call that must not be overheard has no way that keeps it so.
+fn not_secure() -> Cause {
+    Cause::new(480, "not_secure")
+}
+
 /// Whom to dial and how.
 struct Callee {
     target: Uri,
@@ -250,4 +277,6 @@ struct Callee {
     /// What the phone shows beside the number.
     name: Option<String>,
     auto_answer: bool,
+    /// Where it may send the call on to (3xx): nowhere for a phone, which must not spend the switch's money.
+    redirect_nets: Vec<Net>,
 }

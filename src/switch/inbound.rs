@@ -37,6 +37,7 @@ impl Switch {
             negotiator,
             media: None,
             offer: None,
+            described: None,
             strangers: 0,
             dialog_gone: false,
         };
@@ -55,6 +56,8 @@ impl Switch {
                 flow_timer: None,
                 music: self.settings.default_music,
                 target: None,
+                early_media: false,
+                secure: invite.secure,
             },
         );
         match self.prepare_media(leg, &invite) {
@@ -121,7 +124,7 @@ impl Switch {
     fn begin(&mut self, id: CallId, trunk: Option<crate::id::TrunkId>, now: Now) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
         if let Some(route) = self.settings.routes.iter().find(|route| cell.called.starts_with(&route.prefix)) {
-            cell.target = Some(route.target);
+            (cell.target, cell.early_media) = (Some(route.target), route.early_media);
             let record = route.record;
             let leg = self.endpoint.next_leg();
             return self.tell(id, Input::Route { leg, record });

@@ -54,6 +54,8 @@ pub struct Route {
     pub target: SocketAddr,
     /// Whether both sides are recorded.
     pub record: bool,
+    /// Whether callers hear what the target says before it answers, rather than that it rings.
+    pub early_media: bool,
 }
 
 /// What the journal says at a start.
