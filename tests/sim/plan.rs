@@ -68,7 +68,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         default_music: MusicId(0),
         routes: vec![
             Route { prefix: "7".to_owned(), target: address(TARGET), record: false, early_media: true },
-            Route { prefix: "8".to_owned(), target: address(TARGET), record: true, early_media: true },
+            Route { prefix: "8".to_owned(), target: address(TARGET), record: true, early_media: false },
         ],
         auto_answer: Default::default(),
         static_contacts: BTreeMap::new(),

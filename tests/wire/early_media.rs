@@ -110,6 +110,69 @@ fn of_two_phones_behind_a_proxy_the_last_to_speak_is_heard_and_the_first_to_answ
 }
 
 #[test]
+fn a_caller_that_offers_nothing_gets_our_offer_early_where_it_is_heard_for_certain() {
+    let (mut daemon, mut target) = routed();
+    let mut caller = caller(&daemon);
+    caller.invite_late("9001", "Supported: 100rel\r\n");
+    let invite = target.expect_invite();
+    target.progress(&invite, "");
+    let offer = expect_progress(&caller);
+    caller.join(&offer);
+    let answer = caller.sdp("");
+    assert!(caller.prack_with(&offer, &answer).is("200"));
+    assert!(tone::share(&caller.ear.hear(80)[8_000..], TARGET_HZ) > 0.9);
+    target.answer(&invite);
+    let accepted = caller.expect("200", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    assert!(!accepted.0.contains("m=audio"), "{accepted:?}");
+    caller.ack();
+    assert!(tone::share(&target.ear.hear(60)[4_800..], 440.0) > 0.9);
+    caller.hang_up();
+    target.expect_bye();
+    // Without that it hears that the phone rings, and no more.
+    caller.invite_late("9001", "");
+    let invite = target.expect_invite();
+    target.progress(&invite, "");
+    let ringing = caller.expect("180", |text| text.is("18"));
+    assert!(ringing.is("180") && !ringing.0.contains("m=audio"), "{ringing:?}");
+    target.reply_tagged(&invite, "486 Busy Here", "");
+    let refused = caller.expect("486", |text| text.is("486"));
+    caller.ack_refusal(&refused);
+    assert_eq!(daemon.stop().len(), 2);
+}
+
+#[test]
+fn both_sides_may_move_their_sound_before_the_answer() {
+    let (mut daemon, mut target) = routed();
+    let mut caller = caller(&daemon);
+    caller.invite_with("9001", "Supported: 100rel\r\n");
+    let invite = target.expect_invite();
+    target.progress(&invite, "Require: 100rel\r\nRSeq: 1\r\n");
+    let prack = target.expect("PRACK", |text| text.is("PRACK"));
+    target.reply(&prack, "200 OK", "");
+    let progress = expect_progress(&caller);
+    caller.join(&progress);
+    assert!(caller.prack(&progress).is("200"));
+    let studio = Phone::new("studio", daemon.host, daemon.sip, 2_500.0);
+    studio.ear.speak_to(invite.rtp());
+    let moved = studio.sdp("");
+    let answer = target.within("UPDATE", "", &moved);
+    assert!(answer.is("200") && answer.0.contains("m=audio"), "{answer:?}");
+    while tone::share(&caller.ear.hear(50)[4_000..], 2_500.0) < 0.9 {}
+    let same = caller.sdp("");
+    assert!(caller.within("UPDATE", "", &same).is("200"));
+    // The 200 says nothing new: the session stands as it was moved.
+    target.reply_tagged(&invite, "200 OK", "");
+    target.expect("ACK", |text| text.is("ACK"));
+    caller.expect("200", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    caller.ack();
+    assert!(tone::share(&caller.ear.hear(60)[4_800..], 2_500.0) > 0.9);
+    assert!(tone::share(&studio.ear.hear(60)[4_800..], 440.0) > 0.9);
+    caller.hang_up();
+    target.expect_bye();
+    assert_eq!(daemon.stop()[0].disposition, Disposition::Answered);
+}
+
+#[test]
 fn a_call_that_only_spoke_and_was_refused_is_not_answered() {
     let (mut daemon, mut target) = routed();
     let mut caller = caller(&daemon);

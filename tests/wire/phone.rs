@@ -235,8 +235,13 @@ impl Phone {
 
     /// Acknowledges a reliable provisional response; gives the answer to that.
     pub fn prack(&mut self, progress: &Text) -> Text {
+        self.prack_with(progress, "")
+    }
+
+    /// The same with a session description.
+    pub fn prack_with(&mut self, progress: &Text, body: &str) -> Text {
         let rack = format!("RAck: {} {} INVITE\r\n", progress.header("RSeq"), self.invited);
-        self.within("PRACK", &rack, "")
+        self.within("PRACK", &rack, body)
     }
 
     /// Acknowledges a 200 and starts to speak.
@@ -297,12 +302,17 @@ impl Phone {
         answer
     }
 
-    /// Calls a number without an offer: ours comes with the ACK.
-    pub fn call_late(&mut self, number: &str) -> Text {
+    /// Sends an INVITE without an offer.
+    pub fn invite_late(&mut self, number: &str, extra: &str) {
         self.begin(number);
         let target = self.target.clone();
-        let invite = self.request("INVITE", &target, "", "");
+        let invite = self.request("INVITE", &target, extra, "");
         self.send(&invite);
+    }
+
+    /// Calls a number without an offer: ours comes with the ACK.
+    pub fn call_late(&mut self, number: &str) -> Text {
+        self.invite_late(number, "");
         let offer = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
         self.join(&offer);
         let body = self.sdp("");

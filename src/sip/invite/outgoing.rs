@@ -182,7 +182,8 @@ impl Endpoint {
 
     /// No response at all, or the way is broken. An answered call whose transaction ends lives on in its dialog.
     pub(in crate::sip) fn handle_dial_silence(&mut self, leg: LegId, why: Why, now: Now) {
-        if self.calling(leg).is_some() && !self.try_next_way(leg, now) {
+        let tried = |endpoint: &mut Self| endpoint.try_next_target(leg, now) || endpoint.try_next_way(leg, now);
+        if self.calling(leg).is_some() && !tried(self) {
             self.fail(leg, why);
         }
     }
