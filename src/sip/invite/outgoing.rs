@@ -225,13 +225,13 @@ impl Endpoint {
                 session.state = State::Up;
                 self.dialling.remove(&ids);
                 self.set_dialog(leg, dialog);
-                self.send_ack(leg);
+                self.send_ack(leg, msg);
                 self.take_timer(leg, msg, now);
                 let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec).or(described);
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.
-            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg),
+            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, msg),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
             _ => self.acknowledge_gone(msg, &Why::new(200, "answered_elsewhere"), flow, now),
         }
@@ -251,10 +251,11 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn send_ack(&mut self, leg: LegId) {
+    /// Acknowledges a 2xx within its dialog, with its own INVITE's number: an older one may come again.
+    pub(super) fn send_ack(&mut self, leg: LegId, success: &Message) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
-        let (flow, frame) = (session.next_hop(), dialog.ack());
+        let (flow, frame) = (session.next_hop(), dialog.ack(number_of(success)));
         let ack = framed(Method::Ack, frame);
         self.send_without_transaction(ack, flow);
     }
@@ -268,7 +269,7 @@ impl Endpoint {
     fn acknowledge_gone(&mut self, msg: &Message, why: &Why, flow: Flow, now: Now) {
         let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
         let hop = next_hop(&dialog, flow);
-        let ack = framed(Method::Ack, dialog.ack());
+        let ack = framed(Method::Ack, dialog.ack(number_of(msg)));
         self.send_without_transaction(ack, hop);
         let bye = framed(Method::Bye, dialog.next_request()).with("Reason", reason_value(why));
         self.send(bye, hop, now);
@@ -280,13 +281,13 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn next_invite(dialog: &mut Dialog) -> Message {
-        framed(Method::Invite, dialog.next_invite())
-    }
-
     pub(super) fn next_request(dialog: &mut Dialog, method: Method) -> Message {
         framed(method, dialog.next_request())
     }
+}
+
+fn number_of(msg: &Message) -> u32 {
+    msg.cseq().map_or(0, |cseq| cseq.number)
 }
 
 /// A request within a dialog.

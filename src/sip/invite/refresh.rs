@@ -175,7 +175,11 @@ impl Endpoint {
         let by_invite = !session.peer_updates;
         let interval_s = agreed.interval_s;
         let request = if by_invite {
-            super::describe(Self::next_invite(dialog), &session.contact, Some(session.described.clone()))
+            super::describe(
+                Self::next_request(dialog, Method::Invite),
+                &session.contact,
+                Some(session.described.clone()),
+            )
         } else {
             super::describe(Self::next_request(dialog, Method::Update), &session.contact, None)
         };

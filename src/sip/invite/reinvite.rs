@@ -5,7 +5,7 @@ use super::within::Open;
 use super::{Act, State, describe};
 use crate::id::LegId;
 use crate::sip::endpoint::{Endpoint, Event, Timer, Why};
-use crate::sip::message::{Contacts, Message};
+use crate::sip::message::{Contacts, Message, Method};
 use crate::time::{Now, TimerId};
 
 /// How often an offer may meet the peer's own before it counts as refused.
@@ -41,7 +41,7 @@ impl Endpoint {
             return self.offer_later(leg, body, glares, now);
         }
         let Some(dialog) = &mut session.dialog else { return };
-        let mut request = describe(Self::next_invite(dialog), &session.contact, Some(body.clone()));
+        let mut request = describe(Self::next_request(dialog, Method::Invite), &session.contact, Some(body.clone()));
         if let Some(refresh) = &session.refresh {
             refresh.put_into(&mut request);
         }
@@ -106,7 +106,6 @@ mod tests {
     use super::*;
     use crate::sip::digest::{Account, Secret};
     use crate::sip::endpoint::{Admission, Dial};
-    use crate::sip::message::Method;
 
     const A: &str = "<sip:a@127.0.0.1:5071>";
 
@@ -147,6 +146,18 @@ mod tests {
             assert_eq!(outcome, expected, "{code}");
             let last = words(&mut endpoint).pop();
             assert_eq!(last.as_deref(), Some(if expected == "gone" { "BYE" } else { "ACK" }));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_again_is_acknowledged_with_its_own_number() {
+        let now = Now::default();
+        let (mut endpoint, leg, invite) = call();
+        endpoint.modify(leg, "v=1".into(), now);
+        let offer = first(&mut endpoint, &Method::Invite);
+        for (request, number) in [((5071, invite), 1), (offer, 2)] {
+            respond(&mut endpoint, &request, 200, "a", &[("Contact", A)], "v=2", now);
+            assert_eq!(first(&mut endpoint, &Method::Ack).1.cseq().unwrap().number, number);
         }
     }
 

@@ -69,7 +69,7 @@ impl Endpoint {
         }
         let is_invite = msg.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         if is_invite && (200..300).contains(&code) {
-            self.send_ack(leg);
+            self.send_ack(leg, msg);
         }
         match act {
             Act::Bye => self.handle_closed(leg),
@@ -92,7 +92,7 @@ impl Endpoint {
         let method = request.method().cloned().unwrap_or(Method::Bye);
         let flow = session.flow;
         let Some(dialog) = session.dialog_with(&tag) else { return false };
-        let frame = if method == Method::Invite { dialog.next_invite() } else { dialog.next_request() };
+        let frame = dialog.next_request();
         let hop = next_hop(dialog, flow);
         request.set("CSeq", format!("{} {method}", frame.cseq));
         request.push(name, value);
