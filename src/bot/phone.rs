@@ -170,6 +170,8 @@ impl Phone {
             auto_answer: false,
             nat: false,
             trunk: None,
+            redirects: 0,
+            redirect_nets: Vec::new(),
         };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });
@@ -183,7 +185,7 @@ impl Phone {
                 line.leaving = true;
             }
             // Whichever fits the state of the call; the other one does nothing.
-            self.endpoint.cancel(leg, now);
+            self.endpoint.cancel(leg, Why::new(16, "normal_clearing"), now);
             self.endpoint.hang_up(leg, Why::new(16, "normal_clearing"), now);
         }
     }
@@ -268,7 +270,7 @@ impl Phone {
         while let Some(event) = self.endpoint.poll_event() {
             match event {
                 Event::Invited { leg, invite } => self.handle_invited(leg, *invite, tools, now),
-                Event::Cancelled { leg } => self.endpoint.refuse(leg, 487, now),
+                Event::Cancelled { leg, .. } => self.endpoint.refuse(leg, 487, now),
                 Event::Answered { leg, body } => self.handle_answered(leg, body, tools, now),
                 Event::Failed { leg, why } => self.handle_failed(leg, &why, tools),
                 Event::Gone { leg } => self.handle_gone(leg, tools, now),

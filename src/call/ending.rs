@@ -21,7 +21,7 @@ impl Call {
                 let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
                 self.journal(Event::SegmentEnded { call: self.id, agent, end });
                 self.push(Output::CallerLeft);
-                self.cancel_agent(leg);
+                self.cancel_agent(leg, cause.clone());
             }
             CallState::Waiting { .. } => self.push(Output::CallerLeft),
             CallState::Bridged { agent, leg, .. } => {
@@ -36,7 +36,7 @@ impl Call {
                 }
                 self.bye_agent(leg, cause.clone());
             }
-            CallState::Routed { leg, .. } => self.cancel_agent(leg),
+            CallState::Routed { leg, .. } => self.cancel_agent(leg, cause.clone()),
             CallState::Offered | CallState::InFlow | CallState::Ended => {}
         }
         self.journal(Event::CallEnded { call: self.id, by, cause: cause.clone(), disposition: disposition.to_owned() });
@@ -78,12 +78,12 @@ impl Call {
         }
     }
 
-    pub(super) fn cancel_agent(&mut self, leg: LegId) {
+    pub(super) fn cancel_agent(&mut self, leg: LegId, cause: Cause) {
         if let Some(agent) = self.agent_leg(leg)
             && agent.state == LegState::Inviting
         {
             agent.state = LegState::Cancelling;
-            self.push(Output::CancelLeg { leg });
+            self.push(Output::CancelLeg { leg, cause });
         }
     }
 

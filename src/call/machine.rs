@@ -122,6 +122,7 @@ impl Call {
             Input::AgentFailed { leg, end, cause } => self.handle_agent_failed(leg, end, cause),
             Input::Route { leg, record } => self.handle_route(leg, record),
             Input::TargetRinging { leg } => self.handle_target_ringing(leg),
+            Input::TargetHeard { leg } => self.handle_target_heard(leg),
             Input::TargetAnswered { leg, codec_in, codec_out } => self.handle_target_answered(leg, codec_in, codec_out),
             Input::TargetFailed { leg, cause } => self.handle_target_failed(leg, cause),
             Input::Held { on } => self.handle_held(on),
@@ -187,7 +188,11 @@ impl Call {
         if let CallState::Presented { agent, leg, record } = self.state.clone() {
             self.state = CallState::Waiting { record };
             self.journal(Event::SegmentEnded { call: self.id, agent, end });
-            self.cancel_agent(leg);
+            let cause = match end {
+                SegmentEnd::NoAnswer => Cause::new(19, "no_answer"),
+                _ => Cause::new(31, "withdrawn"),
+            };
+            self.cancel_agent(leg, cause);
         }
     }
 

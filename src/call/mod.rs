@@ -81,6 +81,11 @@ pub enum Input {
         /// The leg.
         leg: LegId,
     },
+    /// The called side lets its caller hear something before it answers.
+    TargetHeard {
+        /// The leg.
+        leg: LegId,
+    },
     /// The called phone sent its 200.
     TargetAnswered {
         /// The leg.
@@ -135,6 +140,11 @@ pub enum Output {
     },
     /// Tell the caller that the called phone rings.
     RingCaller,
+    /// Let the caller hear what the called side says before it answers; nothing is recorded.
+    BridgeEarly {
+        /// The called phone's leg.
+        leg: LegId,
+    },
     /// Invite the phone that the call was routed to.
     DialTarget {
         /// The leg.
@@ -151,6 +161,8 @@ pub enum Output {
     CancelLeg {
         /// The leg.
         leg: LegId,
+        /// For the Reason header.
+        cause: Cause,
     },
     /// Send the leg a BYE.
     ByeLeg {

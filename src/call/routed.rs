@@ -19,6 +19,12 @@ impl Call {
         }
     }
 
+    pub(super) fn handle_target_heard(&mut self, heard: LegId) {
+        if matches!(self.state, CallState::Routed { leg, .. } if leg == heard) {
+            self.push(Output::BridgeEarly { leg: heard });
+        }
+    }
+
     /// The caller is answered by the same event: who pays for a call never pays for its ringing.
     pub(super) fn handle_target_answered(&mut self, answered: LegId, codec_in: String, codec_out: String) {
         match self.agent_leg(answered) {

@@ -76,7 +76,7 @@ fn abandon_while_ringing_cancels_and_a_crossing_200_gets_a_bye() {
     drain(&mut call);
     call.handle(Input::HungUp { leg: CALLER, cause: Cause::normal() });
     let outputs = drain(&mut call);
-    assert!(outputs.contains(&Output::CancelLeg { leg: LegId(2) }));
+    assert!(outputs.contains(&Output::CancelLeg { leg: LegId(2), cause: Cause::normal() }));
     assert_eq!(ended(&outputs), [(HangupBy::Caller, "abandoned".to_owned())]);
     answer(&mut call, LegId(2));
     let crossing = drain(&mut call);
@@ -124,11 +124,16 @@ impl World {
     fn take(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::CancelLeg { leg } => assert!(self.cancelled.insert(leg), "leg {leg} cancelled twice"),
+                Output::CancelLeg { leg, .. } => assert!(self.cancelled.insert(leg), "leg {leg} cancelled twice"),
                 Output::ByeLeg { leg, .. } => assert!(self.closed.insert(leg), "leg {leg} closed twice"),
                 Output::Bridge { .. } => self.talking += 1,
                 Output::ConversationEnded { .. } => self.talking -= 1,
-                Output::Journal(event) => self.ends += usize::from(matches!(*event, Event::CallEnded { .. })),
+                Output::Journal(event) => match *event {
+                    Event::CallEnded { .. } => self.ends += 1,
+                    // A routed conversation has no agent whose own would end.
+                    Event::PeerAnswered { .. } => self.talking -= 1,
+                    _ => {}
+                },
                 Output::Finished => self.finished += 1,
                 _ => {}
             }
@@ -145,7 +150,7 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
         let mut next_leg = 2;
         for _ in 0..random.next_u32() % 24 {
             let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
-            let input = match random.next_u32() % 12 {
+            let input = match random.next_u32() % 15 {
                 0 | 1 => Input::Answer,
                 2 | 3 => Input::Enqueued { record: true },
                 4 | 5 => {
@@ -158,6 +163,12 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                 8 => Input::Withdraw { end: SegmentEnd::NoAnswer },
                 9 => Input::Held { on: random.next_u32() % 2 == 0 },
                 10 => Input::Dequeued,
+                11 => {
+                    next_leg += 1;
+                    Input::Route { leg: LegId(next_leg - 1), record: false }
+                }
+                12 => Input::TargetHeard { leg: some_leg },
+                13 => Input::TargetAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
                 _ => Input::HungUp { leg: some_leg, cause: Cause::normal() },
             };
             call.handle(input);

@@ -71,6 +71,13 @@ impl Negotiator {
 
     /// What the peer's answer to our last offer settles.
     pub fn accept_answer(&mut self, answer: &Description) -> Result<Negotiated, Refused> {
+        let settled = self.read_answer(answer)?;
+        self.offered = None;
+        Ok(settled)
+    }
+
+    /// The same of an answer that another may follow: from a phone that has not answered the call yet (RFC 3261 §13.2.2.4).
+    pub fn read_answer(&self, answer: &Description) -> Result<Negotiated, Refused> {
         let local = self.offered.as_ref().ok_or(Refused::Mismatch)?;
         let voice = self.lines.iter().position(|line| matches!(line, Line::Voice { .. })).ok_or(Refused::Mismatch)?;
         if answer.media.len() != self.lines.len() {
@@ -79,13 +86,11 @@ impl Negotiator {
         let line = answer.media.get(voice).filter(|line| is_voice(line)).ok_or(Refused::NoAudio)?;
         let negotiated = negotiate(line, local)?;
         // Each side receives under the numbers that it wrote itself (RFC 3264 §5.1).
-        let settled = Negotiated {
+        Ok(Negotiated {
             pt_receive: negotiated.codec.payload_type(),
             dtmf_receive: local.dtmf.then_some(self.dtmf),
             ..negotiated
-        };
-        self.offered = None;
-        Ok(settled)
+        })
     }
 
     /// Whether an offer of ours waits for its answer; another one must then be refused with 491.

@@ -74,7 +74,6 @@ pub struct Dialog {
     route_set: Vec<String>,
     local_cseq: u32,
     remote_cseq: Option<u32>,
-    invite_cseq: u32,
 }
 
 impl Dialog {
@@ -98,7 +97,6 @@ impl Dialog {
             route_set,
             local_cseq,
             remote_cseq,
-            invite_cseq: origin.cseq,
         }
     }
 
@@ -112,7 +110,6 @@ impl Dialog {
             route_set: origin.record_route,
             local_cseq,
             remote_cseq,
-            invite_cseq: origin.cseq,
         }
     }
 
@@ -163,6 +160,12 @@ impl Dialog {
         uri.clone_into(&mut self.remote_target);
     }
 
+    /// Takes over the numbers of the early dialog that this one was before its 2xx (RFC 3261 §13.2.2.4).
+    pub fn go_on_from(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// The frame of our next request; counts CSeq up (§12.2.1.1).
     pub fn next_request(&mut self) -> RequestFrame {
         // RFC 3261 §8.1.1.5 keeps CSeq below 2^31.
@@ -170,16 +173,9 @@ impl Dialog {
         self.frame(self.local_cseq)
     }
 
-    /// The frame of our next INVITE within the dialog; its ACK takes the same number.
-    pub fn next_invite(&mut self) -> RequestFrame {
-        let frame = self.next_request();
-        self.invite_cseq = frame.cseq;
-        frame
-    }
-
-    /// The frame of the ACK for a 2xx to our last INVITE (§13.2.2.4).
-    pub fn ack(&self) -> RequestFrame {
-        self.frame(self.invite_cseq)
+    /// The frame of the ACK for a 2xx to our INVITE of this number (§13.2.2.4).
+    pub fn ack(&self, cseq: u32) -> RequestFrame {
+        self.frame(cseq)
     }
 
     fn frame(&self, cseq: u32) -> RequestFrame {
@@ -281,12 +277,11 @@ mod tests {
     #[test]
     fn an_ack_takes_its_invites_number_whatever_was_sent_since() {
         let mut dialog = Dialog::new(Role::Uac, origin(&[]), 0);
-        assert_eq!(dialog.ack().cseq, 314);
-        let invite = dialog.next_invite();
+        let invite = dialog.next_request();
         dialog.next_request();
-        assert_eq!((invite.cseq, dialog.ack().cseq), (315, 315));
+        assert_eq!((invite.cseq, dialog.ack(314).cseq, dialog.ack(315).cseq), (315, 314, 315));
         dialog.set_remote_target("sip:bob@192.0.2.9");
-        assert_eq!(dialog.ack().uri, "sip:bob@192.0.2.9");
+        assert_eq!(dialog.ack(315).uri, "sip:bob@192.0.2.9");
     }
 
     #[test]

@@ -10,15 +10,19 @@ use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::{RecordingSpec, Side, Source};
 use crate::sdp::Negotiator;
-use crate::sip::endpoint::{Dial, TrunkCall, Way, Why};
+use crate::sip::endpoint::{Carried, Dial, TrunkCall, Way, Why};
 use crate::sip::message::Uri;
-use crate::sip::trunk::Shown;
+use crate::sip::transaction::Transport;
+use crate::sip::trunk::{Net, Shown};
 use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
 /// How long one hop of a callee may say nothing before the next is tried, ms: most answer within a round trip, and the caller waits.
 const HOP_PATIENCE_MS: u64 = 4_000;
+
+/// Targets that one routed call may be redirected to, one after the other.
+const REDIRECTS: u8 = 5;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -41,13 +45,19 @@ impl Switch {
             }
             CallOutput::DialAgent { leg, agent } => {
                 if let Err(cause) = self.dial_agent(call, leg, &agent, now) {
+                    if cause == not_secure() {
+                        // The caller's wish is no fault of the agent's, who stays available: the call ends.
+                        self.tell(call, Input::Hangup { cause: cause.clone(), as_designed: false });
+                        return self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Switch, cause });
+                    }
                     tracing::warn!(%call, %agent, code = cause.code, why = cause.text, "an agent cannot be dialled");
                     self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Unreachable, cause });
                 }
             }
-            CallOutput::CancelLeg { leg } => {
+            CallOutput::BridgeEarly { leg } => self.bridge_early(call, leg, now),
+            CallOutput::CancelLeg { leg, cause } => {
                 self.release_media(leg, now);
-                self.endpoint.cancel(leg, now);
+                self.endpoint.cancel(leg, Why::new(cause.code, &cause.text), now);
             }
             CallOutput::ByeLeg { leg, cause } => {
                 self.release_media(leg, now);
@@ -98,19 +108,8 @@ impl Switch {
         let trunk = self.legs.get(&caller).and_then(|party| party.trunk.as_ref());
         let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&caller) else { return };
-        let body = match party.offer.take() {
-            None => party.negotiator.offer(&local),
-            Some(offer) => match party.negotiator.answer(&offer, &local) {
-                Ok((body, negotiated)) => {
-                    if let Some(media) = &mut party.media {
-                        media.settle(negotiated);
-                    }
-                    body
-                }
-                // The same offer was accepted on trial; without a body the peer hangs up and says why.
-                Err(_) => String::new(),
-            },
-        };
+        // What was said before the answer stands.
+        let body = party.described.take().unwrap_or_else(|| party.describe(&local));
         self.endpoint.answer(caller, body, now);
         self.command_media(caller, now);
         self.advance(call, crate::dialplan::CursorInput::Answered, now);
@@ -119,7 +118,8 @@ impl Switch {
     fn refuse_caller(&mut self, call: CallId, cause: &Cause, now: Now) {
         let Some(caller) = self.calls.get(&call).map(|cell| cell.caller) else { return };
         let code = match cause.code {
-            300..=699 => cause.code,
+            // Where a call was sent elsewhere is not the caller's to follow.
+            400..=699 => cause.code,
             17 => 486,
             _ => 480,
         };
@@ -131,25 +131,13 @@ impl Switch {
         let (way, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        let remote = self.endpoint.remote_of(&way, now);
-        let body = self.offer_to(call, leg, Role::Agent(agent.clone()), remote, nat, None)?;
+        let callee = Callee { role: Role::Agent(agent.clone()), nat, trunk: None };
+        let body = self.offer_to(call, leg, &way, callee, now)?;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let (from, domain) = shown_to_phones(cell);
         let carried = cell.carried.clone();
-        let dial = Dial {
-            ways: vec![way],
-            patience_ms: HOP_PATIENCE_MS,
-            from,
-            name,
-            domain,
-            account: None,
-            headers: Vec::new(),
-            body,
-            carried,
-            auto_answer,
-            nat,
-            trunk: None,
-        };
+        // A phone redirects nobody: it must not spend the switch's money.
+        let dial = Dial { name, domain, auto_answer, nat, ..plain_dial(way, from, body, carried) };
         self.endpoint.dial(leg, dial, now);
         Ok(())
     }
@@ -179,24 +167,16 @@ impl Switch {
     fn dial_uri(&mut self, call: CallId, leg: LegId, target: Uri, now: Now) -> Result<(), Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let called = cell.onward.as_ref().map(|onward| onward.called.clone());
+        // It may send the call on within its own address (3xx).
+        let own: Option<IpAddr> = target.host.trim_matches(['[', ']']).parse().ok();
+        let redirect_nets = own.map(Net::of).into_iter().collect();
         let way = Way { target: Uri { user: called, ..target }, flow: None, routes: vec![] };
-        let remote = self.endpoint.remote_of(&way, now);
-        let body = self.offer_to(call, leg, Role::Target, remote, false, None)?;
-        let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
-        let dial = Dial {
-            ways: vec![way],
-            patience_ms: HOP_PATIENCE_MS,
-            from: cell.number.clone(),
-            name: None,
-            domain: None,
-            account: None,
-            headers: Vec::new(),
-            body,
-            carried: cell.carried.clone(),
-            auto_answer: false,
-            nat: false,
-            trunk: None,
-        };
+        let callee = Callee { role: Role::Target, nat: false, trunk: None };
+        let body = self.offer_to(call, leg, &way, callee, now)?;
+        let cell = self.calls.get_mut(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        cell.early_media = true;
+        let (from, carried) = (cell.number.clone(), cell.carried.clone());
+        let dial = Dial { redirects: REDIRECTS, redirect_nets, ..plain_dial(way, from, body, carried) };
         self.endpoint.dial(leg, dial, now);
         Ok(())
     }
@@ -207,10 +187,17 @@ impl Switch {
         let (ours, carried) = (cell.from_agent.is_some(), cell.carried.clone());
         let caller = Shown { number: cell.number.clone(), name: carried.name.clone(), private: carried.private };
         let because = |why: Why| Cause::new(why.code, &why.text);
-        let ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
-        let remote = ways.first().and_then(|way| self.endpoint.remote_of(way, now));
+        let secure = cell.secure;
+        let mut ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
+        ways.retain(|way| !secure || is_secure(way));
+        let first = ways.first().cloned().ok_or_else(not_secure)?;
         let nat = self.settings.sip.trunks.get(&trunk).is_some_and(|trunk| trunk.nat);
-        let body = self.offer_to(call, leg, Role::Target, remote, nat, Some(trunk.clone()))?;
+        let callee = Callee { role: Role::Target, nat, trunk: Some(trunk.clone()) };
+        let body = self.offer_to(call, leg, &first, callee, now)?;
+        let heard = self.settings.trunks.get(&trunk).is_none_or(|agreed| agreed.early_media);
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.early_media = heard;
+        }
         let placed = TrunkCall { ways, called, caller, ours, body, carried };
         self.endpoint.dial_trunk(leg, &trunk, placed, now).map_err(because)?;
         self.journal(Event::TrunkChosen { call, leg, trunk }, now);
@@ -237,16 +224,14 @@ impl Switch {
     }
 
     /// Ports and an offer for a party that is about to be called; a leg that calls its next place keeps its ports.
-    fn offer_to(
-        &mut self,
-        call: CallId,
-        leg: LegId,
-        role: Role,
-        remote: Option<IpAddr>,
-        nat: bool,
-        trunk: Option<TrunkId>,
-    ) -> Result<String, Cause> {
+    fn offer_to(&mut self, call: CallId, leg: LegId, way: &Way, callee: Callee, now: Now) -> Result<String, Cause> {
+        let Callee { role, nat, trunk } = callee;
+        let remote = self.endpoint.remote_of(way, now);
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
+        if cell.secure && !is_secure(way) {
+            tracing::warn!(%call, target = %way.target, "a call by sips is not placed on by a way that can be overheard");
+            return Err(not_secure());
+        }
         let caller_party = self.legs.get(&cell.caller);
         let caller_media = caller_party.and_then(|party| party.media.as_ref());
         let offered = caller_party.and_then(|party| party.offer.as_ref());
@@ -261,7 +246,17 @@ impl Switch {
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
         let media = Some(media);
-        let party = Party { call, role, negotiator, media, trunk, offer: None, strangers: 0, dialog_gone: false };
+        let party = Party {
+            call,
+            role,
+            negotiator,
+            media,
+            trunk,
+            offer: None,
+            described: None,
+            strangers: 0,
+            dialog_gone: false,
+        };
         self.legs.insert(leg, party);
         Ok(body)
     }
@@ -328,6 +323,13 @@ impl Switch {
     }
 }
 
+/// What is known of a party that is about to be called.
+struct Callee {
+    role: Role,
+    nat: bool,
+    trunk: Option<TrunkId>,
+}
+
 /// Whether a status says that the way, and not the called party, is what failed.
 fn is_about_the_way(code: u16) -> bool {
     matches!(code, 408 | 500 | 502 | 503 | 504)
@@ -340,4 +342,35 @@ fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
         return ("anonymous".to_owned(), Some("anonymous.invalid".to_owned()));
     }
     (cell.number.clone(), None)
+}
+
+/// A call by one way, with nothing agreed.
+fn plain_dial(way: Way, from: String, body: String, carried: Carried) -> Dial {
+    Dial {
+        ways: vec![way],
+        patience_ms: HOP_PATIENCE_MS,
+        from,
+        name: None,
+        domain: None,
+        account: None,
+        headers: Vec::new(),
+        body,
+        carried,
+        auto_answer: false,
+        nat: false,
+        trunk: None,
+        redirects: 0,
+        redirect_nets: Vec::new(),
+    }
+}
+
+/// Whether nobody on a way reads along, whatever it is found to be.
+fn is_secure(way: &Way) -> bool {
+    let transport = way.flow.map(|flow| flow.transport).or_else(|| Transport::of_uri(&way.target));
+    transport.is_some_and(Transport::is_secure)
+}
+
+/// A call that must not be overheard has no way that keeps it so.
+fn not_secure() -> Cause {
+    Cause::new(480, "not_secure")
 }

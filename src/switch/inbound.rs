@@ -44,6 +44,7 @@ impl Switch {
             media: None,
             trunk: trunk.clone(),
             offer: None,
+            described: None,
             strangers: 0,
             dialog_gone: false,
         };
@@ -62,6 +63,8 @@ impl Switch {
                 flow_timer: None,
                 music: self.settings.default_music,
                 onward: None,
+                early_media: false,
+                secure: invite.secure,
             },
         );
         match self.prepare_media(leg, invite) {

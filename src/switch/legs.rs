@@ -11,7 +11,7 @@ use crate::sip::endpoint::{DialogFacts, Why};
 use crate::time::Now;
 
 impl Switch {
-    pub(super) fn handle_progressed(&mut self, leg: LegId, code: u16, now: Now) {
+    pub(super) fn handle_progressed(&mut self, leg: LegId, code: u16, body: Option<&[u8]>, now: Now) {
         let Some(party) = self.legs.get(&leg) else { return };
         let call = party.call;
         match party.role.clone() {
@@ -20,7 +20,13 @@ impl Switch {
                 self.tell(call, Input::AgentRinging { leg });
                 self.acd.handle(acd::Input::PhoneRinging { agent, call }, now);
             }
-            Role::Target if code == 180 => self.tell(call, Input::TargetRinging { leg }),
+            Role::Target if body.is_some_and(|body| self.take_early_answer(leg, body, now)) => {
+                self.tell(call, Input::TargetHeard { leg });
+            }
+            Role::Target if code == 180 || (code == 183 && body.is_some()) => {
+                self.tell(call, Input::TargetRinging { leg });
+            }
+            // An agent is not heard before the answer: the caller hears music.
             _ => {}
         }
     }
@@ -28,8 +34,13 @@ impl Switch {
     pub(super) fn handle_answered(&mut self, leg: LegId, body: Option<&[u8]>, now: Now) {
         let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
-        let settled = body.and_then(|body| Description::parse(body).ok());
-        let settled = settled.and_then(|answer| party.negotiator.accept_answer(&answer).ok());
+        let settled = if party.negotiator.has_offered() {
+            let answer = body.and_then(|body| Description::parse(body).ok());
+            answer.and_then(|answer| party.negotiator.accept_answer(&answer).ok())
+        } else {
+            // The phone has changed the session since it answered our offer.
+            party.media.as_ref().and_then(|media| media.negotiated.clone())
+        };
         let is_agent = matches!(party.role, Role::Agent(_));
         let settled = settled.filter(|negotiated| !self.is_own_port(negotiated.remote_rtp));
         let Some(negotiated) = settled else { return self.refuse_answer(leg, now) };
@@ -123,6 +134,14 @@ impl Switch {
                 let cause = Cause::new(488, "no_answer_in_ack");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
+        }
+    }
+
+    /// The peer refused an offer of ours; the session goes on as it was.
+    pub(super) fn handle_offer_refused(&mut self, leg: LegId, code: u16) {
+        tracing::info!(%leg, code, "another session was refused");
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.negotiator.withdraw_offer();
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod commands;
 mod dial;
+mod early;
 mod figures;
 mod flow;
 mod inbound;
@@ -236,13 +237,17 @@ impl Switch {
         use endpoint::Event as Sip;
         match event {
             Sip::Invited { leg, invite } => self.handle_invited(leg, &invite, now),
-            Sip::Cancelled { leg } => self.handle_hung_up(leg, Cause::new(487, "cancelled"), now),
-            Sip::HungUp { leg, why } => self.handle_hung_up(leg, Cause::new(why.code, &why.text), now),
-            Sip::Acked { leg, body } => self.handle_acked(leg, body.as_deref(), now),
-            Sip::Progressed { leg, code } => self.handle_progressed(leg, code, now),
+            Sip::Cancelled { leg, why } | Sip::HungUp { leg, why } => {
+                self.handle_hung_up(leg, Cause::new(why.code, &why.text), now)
+            }
+            Sip::Acked { leg, body } | Sip::ModifyAnswered { leg, body } => {
+                self.handle_acked(leg, body.as_deref(), now)
+            }
+            Sip::Progressed { leg, code, body } => self.handle_progressed(leg, code, body.as_deref(), now),
             Sip::Answered { leg, body } => self.handle_answered(leg, body.as_deref(), now),
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
+            Sip::ModifyFailed { leg, why } => self.handle_offer_refused(leg, why.code),
             Sip::Digit { leg, digit } => self.handle_digit(leg, digit, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),

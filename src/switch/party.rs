@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::dialplan::Cursor;
 use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
-use crate::sdp::{Negotiated, Negotiator};
+use crate::sdp::{LocalMedia, Negotiated, Negotiator};
 use crate::sip::endpoint::Carried;
 use crate::sip::message::Uri;
 use crate::time::TimerId;
@@ -31,6 +31,10 @@ pub(super) struct PartyCall {
     pub(super) music: MusicId,
     /// Where a routed call goes.
     pub(super) onward: Option<Onward>,
+    /// Whether its caller hears what is said there before the answer.
+    pub(super) early_media: bool,
+    /// Whether it may go by ways only that cannot be overheard.
+    pub(super) secure: bool,
 }
 
 /// Where a routed call goes: the places that are left to try.
@@ -65,10 +69,29 @@ pub(super) struct Party {
     pub(super) trunk: Option<TrunkId>,
     /// The peer's first offer, kept until the caller is answered.
     pub(super) offer: Option<crate::sdp::Description>,
+    /// What the caller was told of our side before the answer, which says the same.
+    pub(super) described: Option<String>,
     /// Packets from strangers that its media thread has told of.
     pub(super) strangers: u64,
     /// The dialog is closed on both sides, or never was.
     pub(super) dialog_gone: bool,
+}
+
+impl Party {
+    /// Our side for the caller: the answer to its offer, or an offer where it made none.
+    pub(super) fn describe(&mut self, local: &LocalMedia) -> String {
+        let Some(offer) = self.offer.take() else { return self.negotiator.offer(local) };
+        match self.negotiator.answer(&offer, local) {
+            Ok((body, negotiated)) => {
+                if let Some(media) = &mut self.media {
+                    media.settle(negotiated);
+                }
+                body
+            }
+            // The same offer was accepted on trial; without a body the peer hangs up and says why.
+            Err(_) => String::new(),
+        }
+    }
 }
 
 /// A leg's media as the switch wants it.

@@ -14,7 +14,7 @@ use trunkline::sip::endpoint::{self, Admission, User};
 use trunkline::sip::registrar::{self, Binding, QualifySettings};
 use trunkline::sip::transaction::Transport;
 use trunkline::sip::trunk::{Target, Trunk};
-use trunkline::switch::{Route, RouteTo, Settings};
+use trunkline::switch::{AudioCodec, Route, RouteTo, Settings, TrunkMedia};
 
 use crate::media::THREADS;
 
@@ -49,6 +49,8 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         patience_ms: 700,
         ..Trunk::from_addresses(Vec::new(), Vec::new())
     };
+    // Its callers hear the ringing of the switch and no announcements.
+    let agreed = TrunkMedia { codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu], early_media: false };
     let qualify = Some(QualifySettings { interval_ms: 300_000, failures: 2 });
     let sip = endpoint::Settings {
         admission: Admission::Guarded,
@@ -78,7 +80,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         prompts: prompts(),
         music: BTreeMap::new(),
         default_music: MusicId(0),
-        trunks: BTreeMap::new(),
+        trunks: BTreeMap::from([(TrunkId::from("onward"), agreed)]),
         routes: vec![
             route("7", RouteTo::Target(format!("sip:{TARGET}").parse().expect("a URI")), false),
             route("8", RouteTo::Trunks(vec![TrunkId::from("onward")]), true),

@@ -46,10 +46,14 @@ pub struct Phone {
     pub contact: &'static str,
     /// The Max-Forwards of its requests.
     pub hops: u32,
+    /// The scheme of what it calls.
+    pub scheme: &'static str,
     pub ear: Ear,
     plug: Plug,
     server: SocketAddr,
     cseq: u32,
+    /// The number of its last INVITE.
+    invited: u32,
     call_id: String,
     from: String,
     to: String,
@@ -70,10 +74,12 @@ impl Phone {
             user: user.to_owned(),
             contact: "",
             hops: 70,
+            scheme: "sip",
             ear: Ear::open(host, hz),
             plug,
             server,
             cseq: 0,
+            invited: 0,
             call_id: none(),
             from: none(),
             to: none(),
@@ -124,6 +130,9 @@ impl Phone {
 
     fn request(&mut self, method: &str, uri: &str, extra: &str, body: &str) -> String {
         self.cseq += 1;
+        if method == "INVITE" {
+            self.invited = self.cseq;
+        }
         self.numbered(method, uri, self.cseq, &branch(), extra, body)
     }
 
@@ -152,7 +161,7 @@ impl Phone {
         self.call_id = format!("{number}-{}", self.plug.local);
         self.from = format!("<sip:{}@{}>;tag=f{number}", self.user, self.plug.local.ip());
         self.to = format!("<sip:{to}@{}>", self.server.ip());
-        self.target = format!("sip:{to}@{}", self.server);
+        self.target = format!("{}:{to}@{}", self.scheme, self.server);
     }
 
     /// Registers with the password, for `expires` seconds; gives the last response.
@@ -256,16 +265,32 @@ impl Phone {
         answer
     }
 
+    /// Takes part in the call that a response made, early or not, and speaks to where it says.
+    pub fn join(&mut self, response: &Text) {
+        self.to = response.header("To").to_owned();
+        self.target = inside(response.header("Contact"));
+        self.ear.speak_to(response.rtp());
+    }
+
+    /// Acknowledges a reliable provisional response; gives the answer to that.
+    pub fn prack(&mut self, progress: &Text) -> Text {
+        self.prack_with(progress, "")
+    }
+
+    /// The same with a session description.
+    pub fn prack_with(&mut self, progress: &Text, body: &str) -> Text {
+        let rack = format!("RAck: {} {} INVITE\r\n", progress.header("RSeq"), self.invited);
+        self.within("PRACK", &rack, body)
+    }
+
     /// Acknowledges a 200 and starts to speak.
     pub fn confirm(&mut self, answer: &Text) {
-        self.to = answer.header("To").to_owned();
-        self.target = inside(answer.header("Contact"));
-        self.ear.speak_to(answer.rtp());
+        self.join(answer);
         self.ack();
     }
 
     pub fn ack(&self) {
-        self.send(&self.numbered("ACK", &self.target, self.cseq, &branch(), "", ""));
+        self.send(&self.numbered("ACK", &self.target, self.invited, &branch(), "", ""));
     }
 
     /// Acknowledges a refusal with its INVITE's branch.
@@ -273,14 +298,19 @@ impl Phone {
         let via = refusal.header("Via");
         let branch = via.split("branch=").nth(1).and_then(|rest| rest.split(';').next()).expect("a branch");
         let to = refusal.header("To");
-        let ack = self.numbered("ACK", &self.target, self.cseq, branch, "", "");
+        let ack = self.numbered("ACK", &self.target, self.invited, branch, "", "");
         self.send(&ack.replacen(&format!("To: {}", self.to), &format!("To: {to}"), 1));
     }
 
     /// CANCEL for the INVITE just sent.
     pub fn cancel(&self, invite: &str) {
+        self.cancel_with(invite, "");
+    }
+
+    /// The same with further header lines.
+    pub fn cancel_with(&self, invite: &str, extra: &str) {
         let branch = invite.split("branch=").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("a branch");
-        self.send(&self.numbered("CANCEL", &self.target, self.cseq, branch, "", ""));
+        self.send(&self.numbered("CANCEL", &self.target, self.invited, branch, extra, ""));
     }
 
     /// Another session within the call; gives the final response, acknowledged.
@@ -311,16 +341,19 @@ impl Phone {
         answer
     }
 
-    /// Calls a number without an offer: ours comes with the ACK.
-    pub fn call_late(&mut self, number: &str) -> Text {
+    /// Sends an INVITE without an offer.
+    pub fn invite_late(&mut self, number: &str, extra: &str) {
         self.begin(number);
         let target = self.target.clone();
-        let invite = self.request("INVITE", &target, "", "");
+        let invite = self.request("INVITE", &target, extra, "");
         self.send(&invite);
+    }
+
+    /// Calls a number without an offer: ours comes with the ACK.
+    pub fn call_late(&mut self, number: &str) -> Text {
+        self.invite_late(number, "");
         let offer = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
-        self.to = offer.header("To").to_owned();
-        self.target = inside(offer.header("Contact"));
-        self.ear.speak_to(offer.rtp());
+        self.join(&offer);
         let body = self.sdp("");
         self.send(&self.numbered("ACK", &self.target, self.cseq, &branch(), "", &body));
         offer
@@ -400,7 +433,14 @@ impl Phone {
         self.reply(&Text(tagged), format!("{status}\r\n{extra}").trim_end(), "");
     }
 
-    /// A response with our tag.
+    /// Lets the caller hear something before the answer, with header lines of the test's own.
+    pub fn progress(&mut self, invite: &Text, extra: &str) {
+        let body = self.sdp("");
+        self.reply_tagged(invite, format!("183 Session Progress\r\n{extra}").trim_end(), &body);
+        self.ear.speak_to(invite.rtp());
+    }
+
+    /// A response with our tag; `status` may go on with header lines.
     pub fn reply_tagged(&self, request: &Text, status: &str, body: &str) {
         let tagged = request.0.replacen(&format!("To: {}", request.header("To")), &format!("To: {}", self.from), 1);
         self.reply(&Text(tagged), status, body);

@@ -57,7 +57,7 @@ fn every_kind_of_request_gets_its_status() {
         ("REFER", "4000", "", "", "405"),
         ("DANCE", "4000", "", "", "501"),
         ("BYE", "4000", "", "", "481"),
-        ("INVITE", "4000", "Require: 100rel\r\n", "", "420"),
+        ("INVITE", "4000", "Require: precondition\r\n", "", "420"),
         ("INVITE", "4000", "Content-Type: text/plain\r\n", "hello", "415"),
         ("INVITE", "4000", sdp, no_codec, "488"),
         ("INVITE", "%34000", sdp, no_codec, "488"),
@@ -76,7 +76,7 @@ fn every_kind_of_request_gets_its_status() {
         match status {
             "405" => assert!(answer.header("Allow").contains("INVITE"), "{answer:?}"),
             "415" => assert!(answer.header("Accept").contains("application/sdp"), "{answer:?}"),
-            "420" => assert_eq!(answer.header("Unsupported"), "100rel"),
+            "420" => assert_eq!(answer.header("Unsupported"), "precondition"),
             "401" => {
                 assert!(answer.0.contains("algorithm=SHA-256") && answer.0.contains("algorithm=MD5"), "{answer:?}")
             }

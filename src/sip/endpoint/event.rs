@@ -47,6 +47,8 @@ pub struct Invite {
     pub body: Option<Vec<u8>>,
     /// The way it came.
     pub flow: Flow,
+    /// Whether it asks for `sips`, so that it must not be placed on by a way that can be overheard (RFC 5630 §3.1).
+    pub secure: bool,
     /// Whether the peer's media may come from elsewhere than it says.
     pub nat: bool,
     /// What goes on with the call.
@@ -114,12 +116,14 @@ pub enum Event {
         /// What is known of it.
         invite: Box<Invite>,
     },
-    /// The caller gave up before our final response: `refuse` it with 487.
+    /// The caller gave up before our final response: `refuse` it.
     Cancelled {
         /// Its leg.
         leg: LegId,
+        /// What it said (RFC 3326).
+        why: Why,
     },
-    /// Our 200 was acknowledged; `body` answers the offer that it carried.
+    /// Our 200, or a reliable provisional response with our offer, was acknowledged; `body` answers the offer that it carried.
     Acked {
         /// Its leg.
         leg: LegId,
@@ -132,12 +136,14 @@ pub enum Event {
         leg: LegId,
         /// 101–199.
         code: u16,
+        /// Its answer to our offer, where it is to be heard already. Another phone's may follow.
+        body: Option<Vec<u8>>,
     },
     /// The called party answered; acknowledged already.
     Answered {
         /// Its leg.
         leg: LegId,
-        /// Its answer to our offer.
+        /// Its answer to our offer, now or in a provisional response; `None` where the session has changed since, and stands.
         body: Option<Vec<u8>>,
     },
     /// Our INVITE came to nothing; the leg is gone.
@@ -153,6 +159,20 @@ pub enum Event {
         leg: LegId,
         /// Its offer; `None` where we are to offer.
         body: Option<Vec<u8>>,
+    },
+    /// The peer answered our re-INVITE; acknowledged already.
+    ModifyAnswered {
+        /// Its leg.
+        leg: LegId,
+        /// Its answer to our offer.
+        body: Option<Vec<u8>>,
+    },
+    /// The peer refused our re-INVITE; the session goes on as it was.
+    ModifyFailed {
+        /// Its leg.
+        leg: LegId,
+        /// The final status; 491 where the peer offered first.
+        why: Why,
     },
     /// The peer pressed a key and says so by INFO.
     Digit {

@@ -13,6 +13,7 @@ mod settings;
 mod trunks;
 mod ways;
 
+use super::invite::Act;
 pub use super::invite::{Dial, Way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub use registration::{Registration, Standing};
@@ -37,10 +38,13 @@ use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
-pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE";
+pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK";
 
 /// The extensions that we know, for Supported; who requires another one gets 420.
-pub(in crate::sip) const SUPPORTED: &str = "timer";
+pub(in crate::sip) const SUPPORTED: &str = "100rel, timer";
+
+/// Those that we know in a REGISTER.
+pub(in crate::sip) const REGISTER_SUPPORTED: &str = "path, outbound";
 
 /// The bodies that we read, for Accept.
 pub(in crate::sip) const ACCEPT: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
@@ -52,10 +56,8 @@ pub(in crate::sip) enum Purpose {
     Offered(LegId),
     /// Our INVITE.
     Dialled(LegId),
-    /// Our BYE.
-    Closing(LegId),
-    /// Our re-INVITE or UPDATE that says that the session lives.
-    Refresh(LegId),
+    /// Our request within a dialog; `kept` is what is sent again with the answer to a challenge.
+    Within { leg: LegId, act: Act, kept: Option<Box<Message>> },
     /// Our OPTIONS to a contact.
     Qualify { aor: String, uri: String },
     /// Our OPTIONS to a target of a trunk, by its place in the list.
@@ -71,6 +73,10 @@ pub(in crate::sip) enum Timer {
     Repeat(LegId),
     /// When to give up on an INVITE that was cancelled and got no final response.
     CancelPatience(LegId),
+    /// When to send a reliable provisional response again that was not acknowledged.
+    Provisional(LegId),
+    /// When to make an offer that had to wait.
+    Modify(LegId),
     /// When to refresh a session, or to give it up.
     Refresh(LegId),
     /// When to try the next way of a call, because the present one says nothing.
@@ -113,6 +119,8 @@ pub struct Endpoint {
     pub(in crate::sip) sessions: BTreeMap<LegId, Session>,
     /// By Call-ID and our tag.
     pub(in crate::sip) dialogs: BTreeMap<(String, String), LegId>,
+    /// INVITEs of ours without a final response, by Call-ID and our tag.
+    pub(in crate::sip) dialling: BTreeMap<(String, String), LegId>,
     pub(in crate::sip) purposes: BTreeMap<TransactionKey, Purpose>,
     pub(in crate::sip) timers: Timers<Timer>,
     pub(in crate::sip) events: VecDeque<Event>,
@@ -152,6 +160,7 @@ impl Endpoint {
             overload: Overload::default(),
             sessions: BTreeMap::new(),
             dialogs: BTreeMap::new(),
+            dialling: BTreeMap::new(),
             purposes: BTreeMap::new(),
             timers: Timers::default(),
             events: VecDeque::new(),
@@ -232,6 +241,8 @@ impl Endpoint {
             match timer {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
+                Timer::Provisional(leg) => self.handle_provisional_due(leg, now),
+                Timer::Modify(leg) => self.handle_modify_due(leg, now),
                 Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
                 Timer::WayPatience(leg) => self.handle_way_patience_over(leg, now),
                 Timer::Probe(trunk, target) => self.probe(&trunk, target, now),
@@ -282,18 +293,14 @@ impl Endpoint {
         self.drain_registrar(now);
     }
 
-    /// Sessions, dialogs, INVITEs without a final answer, open transactions and deadlines: all zero once every call is gone and its
+    /// Sessions, dialogs (early ones included), INVITEs without a final answer, open transactions and deadlines: all zero once every call is gone and its
     /// timers have run out.
     pub fn load(&self) -> [usize; 5] {
         let open = |purpose: &&Purpose| matches!(purpose, Purpose::Offered(_) | Purpose::Dialled(_));
         let invites = self.purposes.values().filter(open).count();
-        [
-            self.sessions.len() + self.ways.dials(),
-            self.dialogs.len(),
-            invites,
-            self.transactions.len(),
-            self.timers.len(),
-        ]
+        let dialogs = self.dialogs.len() + self.early_dialogs();
+        let invites = invites.max(self.dialling.len());
+        [self.sessions.len() + self.ways.dials(), dialogs, invites, self.transactions.len(), self.timers.len()]
     }
 
     /// Figures since the start.
@@ -315,7 +322,7 @@ impl Endpoint {
             match event {
                 TransactionEvent::Request { key, msg, flow } => self.handle_request(key, msg, flow, now),
                 TransactionEvent::Ack { msg, .. } => self.handle_ack(&msg, now),
-                TransactionEvent::Cancel { invite } => self.handle_cancel(&invite),
+                TransactionEvent::Cancel { invite, msg } => self.handle_cancel(&invite, &msg, now),
                 TransactionEvent::Response { key, msg, flow } => self.handle_response(&key, &msg, flow, now),
                 TransactionEvent::StraySuccess { msg, flow } => self.handle_late_success(&msg, flow, false, now),
                 TransactionEvent::Timeout { key } => self.handle_silence(&key, Why::new(408, "timeout"), now),
@@ -341,8 +348,7 @@ impl Endpoint {
         };
         match purpose {
             Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
-            Purpose::Closing(leg) if code >= 200 => self.handle_closed(leg),
-            Purpose::Refresh(leg) => self.handle_refresh_response(leg, msg, now),
+            Purpose::Within { leg, act, kept } if code >= 200 => self.handle_within_response(leg, act, kept, msg, now),
             Purpose::Qualify { aor, uri } if code >= 200 => {
                 self.registrar.handle_qualify_result(&aor, &uri, true, now);
                 self.drain_registrar(now);
@@ -361,8 +367,7 @@ impl Endpoint {
         match self.purposes.remove(key) {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why, now),
-            Some(Purpose::Closing(leg)) => self.handle_closed(leg),
-            Some(Purpose::Refresh(leg)) => self.expire(leg, now),
+            Some(Purpose::Within { leg, act, .. }) => self.handle_within_silence(leg, act, why, now),
             Some(Purpose::Qualify { aor, uri }) => {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);

@@ -1,7 +1,7 @@
 //! Phones that register (RFC 3261 §10.3), by proxies (Path, RFC 3327) and over flows of their own (Outbound, RFC 5626), and whether
 //! they still answer.
 
-use super::{Confirmation, Endpoint, Event, Purpose};
+use super::{Confirmation, Endpoint, Event, Purpose, REGISTER_SUPPORTED};
 use crate::sip::message::{Contacts, Message, Method, NameAddr, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
 use crate::sip::transaction::{Flow, TransactionKey};
@@ -34,7 +34,7 @@ impl Endpoint {
                 for bound in &registered.bindings {
                     accepted.push("Contact", contact_value(bound));
                 }
-                accepted.push("Supported", "path, outbound");
+                accepted.push("Supported", REGISTER_SUPPORTED);
                 if outbound == Outbound::Wanted {
                     accepted.push("Require", "outbound");
                 }

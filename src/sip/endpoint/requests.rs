@@ -1,10 +1,10 @@
 //! Requests that come in: which act they are, and the refusals that need no act (RFC 3261 §8.2, §12.2.2).
 
 use super::admission::Admitted;
-use super::{ACCEPT, ALLOW, Carried, Endpoint, Event, Identity, Invite, Purpose, SUPPORTED};
+use super::{ACCEPT, ALLOW, Carried, Endpoint, Event, Identity, Invite, Purpose, REGISTER_SUPPORTED, SUPPORTED};
 use crate::id::LegId;
 use crate::sip::invite::Counted;
-use crate::sip::message::{Contacts, Message, Method, reason_phrase, response_to};
+use crate::sip::message::{Contacts, Message, Method, Scheme, reason_phrase, response_to};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
 
@@ -17,8 +17,9 @@ impl Endpoint {
         if matches!(method, Method::Other(_)) {
             return self.reply_allowing(&key, &msg, 501, now);
         }
-        let unsupported: Vec<&str> =
-            msg.require().into_iter().filter(|tag| !tag.eq_ignore_ascii_case(SUPPORTED)).collect();
+        let supported = if method == Method::Register { REGISTER_SUPPORTED } else { SUPPORTED };
+        let knows = |tag: &str| supported.split(", ").any(|known| known.eq_ignore_ascii_case(tag));
+        let unsupported: Vec<&str> = msg.require().into_iter().filter(|tag| !knows(tag)).collect();
         let unsupported = unsupported.join(", ");
         if !unsupported.is_empty() {
             let tag = self.draw();
@@ -33,29 +34,31 @@ impl Endpoint {
             Method::Register => self.handle_register(key, msg, flow, now),
             Method::Options if self.refusing => self.reply(&key, &msg, 503, now),
             Method::Options => self.answer_options(&key, &msg, now),
-            Method::Bye | Method::Info | Method::Update => self.reply(&key, &msg, 481, now),
+            Method::Bye | Method::Info | Method::Update | Method::Prack => self.reply(&key, &msg, 481, now),
             _ => self.reply_allowing(&key, &msg, 405, now),
         }
     }
 
-    /// The leg whose dialog a message names, both tags right.
-    pub(in crate::sip) fn leg_of(&self, msg: &Message) -> Option<LegId> {
+    /// The leg whose dialog, early or not, a message names, both tags right.
+    pub(in crate::sip) fn leg_of(&mut self, msg: &Message) -> Option<LegId> {
         let (to, from) = (msg.to().ok()?, msg.from().ok()?);
-        let leg = *self.dialogs.get(&(msg.call_id()?.to_owned(), to.tag()?.to_owned()))?;
-        let dialog = self.sessions.get(&leg)?.dialog.as_ref()?;
-        (dialog.id().remote_tag == from.tag().unwrap_or_default()).then_some(leg)
+        let ids = (msg.call_id()?.to_owned(), to.tag()?.to_owned());
+        let leg = *self.dialogs.get(&ids).or_else(|| self.dialling.get(&ids))?;
+        self.sessions.get_mut(&leg)?.dialog_with(from.tag().unwrap_or_default()).map(|_| leg)
     }
 
     fn handle_dialog_request(&mut self, key: TransactionKey, msg: &Message, method: Method, now: Now) {
         let Some(leg) = self.leg_of(msg) else { return self.reply(&key, msg, 481, now) };
         let number = msg.cseq().map_or(0, |cseq| cseq.number);
-        let dialog = self.sessions.get_mut(&leg).and_then(|session| session.dialog.as_mut());
+        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let dialog = self.sessions.get_mut(&leg).and_then(|session| session.dialog_with(&tag));
         if dialog.is_some_and(|dialog| dialog.handle_request(number).is_err()) {
             return self.reply(&key, msg, 500, now);
         }
         match method {
             Method::Bye => self.handle_bye(leg, &key, msg, now),
             Method::Invite | Method::Update => self.handle_modify(leg, key, msg, now),
+            Method::Prack => self.handle_prack(leg, key, msg, now),
             Method::Info => self.handle_info(leg, &key, msg, now),
             Method::Options => self.answer_options(&key, msg, now),
             _ => self.reply_allowing(&key, msg, 405, now),
@@ -68,7 +71,11 @@ impl Endpoint {
             return self.reply(&key, &msg, 503, now);
         }
         let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else { return self.reply(&key, &msg, 416, now) };
-        let called = uri.number().unwrap_or_default();
+        let (called, secure) = (uri.number().unwrap_or_default(), uri.scheme == Scheme::Sips);
+        if self.is_looped(&msg, &called) {
+            tracing::warn!(called, "a call came back to us while we placed it: look at where its number is sent");
+            return self.reply(&key, &msg, 482, now);
+        }
         // We are a hop on the call's way, and its last one must not be taken (RFC 7332 §5).
         let Some(hops) = msg.max_forwards().unwrap_or(MAX_FORWARDS).checked_sub(1) else {
             return self.reply(&key, &msg, 483, now);
@@ -99,8 +106,16 @@ impl Endpoint {
         if let Some(counted) = counted {
             self.count(leg, counted);
         }
-        let invite = Invite { identity, caller: caller.number, called, body, flow, nat, carried };
+        let invite = Invite { identity, caller: caller.number, called, body, flow, secure, nat, carried };
         self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
+    }
+
+    /// Whether an INVITE is one of ours that has no final response, on its way back for the same number (RFC 3261 §8.2.2.2). Who
+    /// calls another number in the same call has been sent on, and is let in.
+    fn is_looped(&self, msg: &Message, called: &str) -> bool {
+        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let ids = (msg.call_id().unwrap_or_default().to_owned(), tag);
+        self.dialling.get(&ids).is_some_and(|leg| self.dialled_number(*leg).as_deref() == Some(called))
     }
 
     /// The session description of a request: `Some(None)` where it has none, `None` where the request was refused for its body

@@ -12,6 +12,8 @@ use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::{Health, Limits, Load, Refused, Shown, TargetState, Targets, Trunk};
 use crate::time::{MS, Now, TimerId};
 
+/// Targets of redirections that one call may be led to, one after the other.
+const REDIRECTS: u8 = 5;
 /// How long a target may take to answer OPTIONS, ms.
 const PROBE_PATIENCE_MS: u64 = 4_000;
 /// From a first unanswered OPTIONS to the next one, ms.
@@ -146,6 +148,7 @@ impl Endpoint {
         let host = self.settings.told_at(remote).map(|own| own.to_string()).unwrap_or_default();
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let told = trunk.told(&caller, &carried.diverted, &called, &host);
+        let redirect_nets = trunk.redirect_nets();
         let (account, patience_ms, nat) = (trunk.account.clone(), trunk.patience_ms, trunk.nat);
         self.enter_trunk(id, true, now).map_err(|refused| match refused {
             Refused::Calls => Why::new(503, "trunk_full"),
@@ -164,6 +167,8 @@ impl Endpoint {
             auto_answer: false,
             nat,
             trunk: Some(id.clone()),
+            redirects: REDIRECTS,
+            redirect_nets,
         };
         self.dial(leg, dial, now);
         Ok(())

@@ -170,7 +170,7 @@ impl Endpoint {
     }
 
     /// Sends a request of a dialog. An ACK goes without a transaction.
-    pub(in crate::sip) fn send_within(&mut self, request: Message, purpose: Option<Purpose>, next: NextHop, now: Now) {
+    pub(in crate::sip) fn send_towards(&mut self, request: Message, purpose: Option<Purpose>, next: NextHop, now: Now) {
         let (uri, otherwise) = match next {
             NextHop::Flow(flow) => return self.send_by(request, purpose, VecDeque::from([flow]), now),
             NextHop::Uri { uri, otherwise } => (uri, otherwise),

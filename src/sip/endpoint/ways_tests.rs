@@ -173,7 +173,7 @@ fn a_call_is_cancelled_while_its_way_is_looked_for() {
             answer(&mut endpoint, first, 503, "<sip:x@127.0.0.9>", now);
             sent(&mut endpoint);
         }
-        endpoint.cancel(leg, now);
+        endpoint.cancel(leg, Why::new(487, "cancelled"), now);
         assert_eq!(events(&mut endpoint), [Event::Failed { leg, why: Why::new(487, "cancelled") }]);
         answer_dns(&mut endpoint, now);
         assert_eq!(sent(&mut endpoint), []);
@@ -205,7 +205,7 @@ fn a_trunk_counts_a_call_while_its_way_is_looked_for_and_until_its_end() {
         let load = |endpoint: &Endpoint| endpoint.trunks()[0].outbound.0;
         assert_eq!(load(&endpoint), 1);
         if cancelled {
-            endpoint.cancel(leg, now);
+            endpoint.cancel(leg, Why::new(487, "cancelled"), now);
         }
         answer_dns(&mut endpoint, now);
         if let Some(invite) = sent(&mut endpoint).pop() {

@@ -2,11 +2,9 @@
 //! §6), or by the next way (RFC 3263 §4.3). Each reason counts once, so that no peer can keep us trying.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::{Session, State};
 use crate::id::LegId;
-use crate::sip::digest::Account;
 use crate::sip::endpoint::{Endpoint, Flows, Pending, Purpose, Timer, why_not};
 use crate::sip::locate::{LookupId, NoWay};
 use crate::sip::message::{Message, Scheme, Uri};
@@ -39,19 +37,13 @@ pub(super) struct Tries {
     patience_ms: u64,
     /// Runs while the present way has said nothing and another one is left.
     pub(super) patience: Option<TimerId>,
-    account: Option<Arc<Account>>,
     answers: u32,
     prolonged: bool,
 }
 
 impl Tries {
-    pub(super) fn new(
-        hops: VecDeque<Flow>,
-        ways: VecDeque<Way>,
-        patience_ms: u64,
-        account: Option<Arc<Account>>,
-    ) -> Self {
-        Self { hops, ways, lookup: None, patience_ms, patience: None, account, answers: 0, prolonged: false }
+    pub(super) fn new(hops: VecDeque<Flow>, ways: VecDeque<Way>, patience_ms: u64) -> Self {
+        Self { hops, ways, lookup: None, patience_ms, patience: None, answers: 0, prolonged: false }
     }
 }
 
@@ -66,15 +58,18 @@ impl Endpoint {
         match refusal.code().unwrap_or_default() {
             401 | 407 => self.try_with_answer(leg, refusal, now),
             422 => self.try_with_interval(leg, refusal, now),
-            code if is_about_the_way(code) => self.try_next_way(leg, now),
-            _ => false,
+            300..=399 => self.follow(leg, refusal, now),
+            code if is_about_the_way(code) => self.try_next_target(leg, now) || self.try_next_way(leg, now),
+            // Nobody else is to be asked (RFC 3261 §21.6).
+            600.. => false,
+            _ => self.try_next_target(leg, now),
         }
     }
 
     fn try_with_answer(&mut self, leg: LegId, challenge: &Message, now: Now) -> bool {
         let cnonce = self.draw();
+        let Some(account) = self.sessions.get(&leg).and_then(|session| session.account.clone()) else { return false };
         let Some(calling) = self.calling(leg) else { return false };
-        let Some(account) = calling.tries.account.clone() else { return false };
         if calling.tries.answers >= ANSWERS {
             return false;
         }
@@ -104,7 +99,7 @@ impl Endpoint {
     pub(super) fn try_next_way(&mut self, leg: LegId, now: Now) -> bool {
         let Some(flow) = self.flow_of(leg) else { return false };
         self.locator.note_failure(flow.transport, flow.remote, now);
-        let Some(calling) = self.calling(leg).filter(|calling| !calling.cancelling) else { return false };
+        let Some(calling) = self.calling(leg).filter(|calling| calling.cancelling.is_none()) else { return false };
         if let Some(flow) = calling.tries.hops.pop_front() {
             return self.try_next_hop(leg, flow, now);
         }
@@ -136,18 +131,26 @@ impl Endpoint {
         let Ok(mut from) = calling.request.from() else { return false };
         from.params.set("tag", Some(&ids.1));
         calling.tries.hops = flows;
+        calling.request.set("From", from);
+        calling.request.set("Call-ID", ids.0.clone());
+        let (key, old) = (calling.key.clone(), std::mem::replace(&mut calling.ids, ids.clone()));
+        self.dialling.remove(&old);
+        self.dialling.insert(ids, leg);
+        self.let_go(&key, old);
+        self.aim(leg, way, flow);
+        self.send_again(leg, 1, now) && self.await_way(leg, now)
+    }
+
+    /// Points the INVITE at another target; what proved us to the last one says nothing there.
+    pub(super) fn aim(&mut self, leg: LegId, way: Way, flow: Flow) {
+        let Some(calling) = self.calling(leg) else { return };
         calling.tries.answers = 0;
         calling.request.remove("Authorization");
         calling.request.remove("Proxy-Authorization");
         calling.request.remove("Route");
         way.routes.iter().for_each(|route| calling.request.push("Route", route));
         calling.request.set_uri(way.target);
-        calling.request.set("From", from);
-        calling.request.set("Call-ID", ids.0.clone());
-        let (key, old) = (calling.key.clone(), std::mem::replace(&mut calling.ids, ids));
-        self.let_go(&key, old);
         self.go_over(leg, flow);
-        self.send_again(leg, 1, now) && self.await_way(leg, now)
     }
 
     /// The leg's INVITE leaves by this flow from now on.
@@ -194,14 +197,17 @@ impl Endpoint {
     }
 
     /// `step`: by how much its number grows; 0 where it is the same request.
-    fn send_again(&mut self, leg: LegId, step: u32, now: Now) -> bool {
+    pub(super) fn send_again(&mut self, leg: LegId, step: u32, now: Now) -> bool {
         let Some(Session { state: State::Calling(calling), flow, .. }) = self.sessions.get_mut(&leg) else {
             return false;
         };
-        if calling.cancelling {
+        if calling.cancelling.is_some() {
             return false;
         }
-        let number = calling.request.cseq().map_or(1, |cseq| cseq.number + step);
+        let number = calling.request.cseq().map_or(1, |cseq| cseq.number);
+        let number = if step == 0 { number } else { number.max(calling.early.last_cseq()) + step };
+        // A refusal ends every early dialog of its INVITE (RFC 3261 §12.3).
+        calling.early = Default::default();
         calling.request.set("CSeq", format!("{number} INVITE"));
         calling.progressed = false;
         let (request, flow) = (calling.request.clone(), *flow);
@@ -240,42 +246,10 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{dial_to, endpoint, flow, talk};
+    use super::super::testing::{answer, dial_to, endpoint, sent, talk, way};
     use super::*;
     use crate::sip::endpoint::{Admission, Dial, Event, Why};
-    use crate::sip::message::{Framing, Verdict, judge, reason_phrase, response_to};
-
-    const OWN: &str = "127.0.0.1:6000";
-
-    fn way(port: u16) -> Way {
-        let address = format!("127.0.0.1:{port}");
-        let (target, flow) = (format!("sip:10086@{address}").parse().unwrap(), Some(flow(OWN, &address)));
-        Way { target, flow, routes: vec![] }
-    }
-
-    /// What an endpoint sends, requests and their ports.
-    fn sent(endpoint: &mut Endpoint) -> Vec<(u16, Message)> {
-        let read = |sent: crate::sip::transaction::Transmit| match judge(&sent.payload, Framing::Datagram) {
-            Verdict::Accept(msg) => (sent.flow.remote.port(), msg),
-            other => panic!("{other:?}"),
-        };
-        std::iter::from_fn(|| endpoint.poll_transmit()).map(read).collect()
-    }
-
-    fn answer(
-        endpoint: &mut Endpoint,
-        (port, request): &(u16, Message),
-        code: u16,
-        header: Option<(&str, &str)>,
-        now: Now,
-    ) {
-        let mut response = response_to(request, code, reason_phrase(code), Some("t"));
-        if let Some((name, value)) = header {
-            response.push(name, value);
-        }
-        let verdict = judge(&response.to_bytes(), Framing::Datagram);
-        endpoint.handle_verdict(verdict, flow(OWN, &format!("127.0.0.1:{port}")), now);
-    }
+    use crate::sip::message::Message;
 
     fn invites(sent: Vec<(u16, Message)>) -> Vec<(u16, Message)> {
         sent.into_iter().filter(|(_, msg)| msg.method().is_some_and(|method| method.as_str() == "INVITE")).collect()

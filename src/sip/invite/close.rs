@@ -1,20 +1,24 @@
 //! The end of a session: BYE in both directions (RFC 3261 §15).
 
-use super::{State, reason_of};
+use super::{Act, State, reason_of, reason_value};
 use crate::id::LegId;
-use crate::sip::endpoint::{Endpoint, Event, Purpose, Why};
+use crate::sip::endpoint::{Endpoint, Event, Why};
 use crate::sip::message::{Message, Method, reason_phrase, response_to};
 use crate::sip::transaction::TransactionKey;
 use crate::time::Now;
 
 impl Endpoint {
-    /// Ends the session by BYE; where our 2xx is not acknowledged yet, after its ACK. Its end comes as `Gone`.
+    /// Ends the session by BYE; where our 2xx is not acknowledged yet, after its ACK; where our 2xx has not left because a
+    /// provisional response was not acknowledged, by a refusal. Its end comes as `Gone`.
     pub fn hang_up(&mut self, leg: LegId, why: Why, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         match session.state {
             State::Up if session.repeat.is_some() => session.bye = Some(why),
             State::Up => self.send_bye(leg, &why, now),
-            State::Offered { .. } | State::Calling(_) | State::Closing => {}
+            State::Offered(_) if session.reliable.holds_answer() => {
+                self.refuse(leg, if (400..700).contains(&why.code) { why.code } else { 480 }, now);
+            }
+            State::Offered(_) | State::Calling(_) | State::Closing => {}
         }
     }
 
@@ -30,7 +34,7 @@ impl Endpoint {
             }
             State::Closing => self.handle_closed(leg),
             State::Calling(_) => self.give_up(leg, why),
-            State::Offered { .. } => self.refuse(leg, 503, now),
+            State::Offered(_) => self.refuse(leg, 503, now),
         }
     }
 
@@ -39,22 +43,27 @@ impl Endpoint {
         if !matches!(session.state, State::Up) {
             return;
         }
-        let next = session.next_hop();
         let Some(dialog) = &mut session.dialog else { return };
-        let protocol = if why.code < 200 { "Q.850" } else { "SIP" };
-        let bye = Self::next_request(dialog, Method::Bye)
-            .with("Reason", format!("{protocol};cause={};text=\"{}\"", why.code, why.text));
+        let bye = Self::next_request(dialog, Method::Bye).with("Reason", reason_value(why));
         session.state = State::Closing;
         let modify = session.modify.take();
         if let Some((key, request)) = modify {
             self.refuse_within(&key, &request, 487, now);
         }
-        self.send_within(bye, Some(Purpose::Closing(leg)), next, now);
+        self.send_within(leg, Act::Bye, bye, now);
     }
 
     /// The peer's BYE: answered at once, with whatever of its own is still open.
     pub(in crate::sip) fn handle_bye(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
         self.respond_within(key, response_to(msg, 200, reason_phrase(200), None), now);
+        match self.sessions.get_mut(&leg).map(|session| &mut session.state) {
+            // A caller may end an early dialog so; the called party should not, and its INVITE still has to be answered (§15).
+            Some(State::Offered(_)) => {
+                return self.handle_withdrawn(leg, reason_of(msg, Why::new(487, "cancelled")), now);
+            }
+            Some(State::Calling(calling)) => return calling.early.end(msg),
+            _ => {}
+        }
         let Some(session) = self.forget_session(leg) else { return };
         if let Some((key, request)) = session.modify {
             self.refuse_within(&key, &request, 487, now);

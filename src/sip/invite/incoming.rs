@@ -1,6 +1,6 @@
-//! A call that is offered to us: ring, answer, refuse, and the ACK (RFC 3261 §13.3).
+//! A call that is offered to us: answer, refuse, and the ACK (RFC 3261 §13.3).
 
-use super::{Repeat, Session, State, describe, is_behind_nat};
+use super::{Offered, Repeat, Session, State, describe, is_behind_nat, reason_of};
 use crate::id::LegId;
 use crate::sip::dialog::Role;
 use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
@@ -15,30 +15,28 @@ impl Endpoint {
         let user = uri.and_then(|uri| uri.user.clone()).unwrap_or_default();
         let contact = self.contact(&user, flow, uri.map_or(&Scheme::Sip, |uri| &uri.scheme));
         let behind_nat = is_behind_nat(&msg, flow, nat);
-        let state = State::Offered { key, request: Box::new(msg), tag: self.draw() };
+        let offered = Offered { key, request: msg, tag: self.draw(), cancelled: false };
+        let state = State::Offered(Box::new(offered));
         self.sessions.insert(leg, Session { behind_nat, ..Session::new(state, flow, contact) });
     }
 
-    /// Tells the caller that the called party's phone rings (180).
-    pub fn ring(&mut self, leg: LegId, now: Now) {
-        let Some(Session { state: State::Offered { key, request, tag }, contact, .. }) = self.sessions.get(&leg) else {
-            return;
-        };
-        let response = response_to(request, 180, reason_phrase(180), Some(tag)).with("Contact", contact);
-        let key = key.clone();
-        self.respond(&key, response, now);
-    }
-
-    /// Answers the call with a session description. Sent again until it is acknowledged.
+    /// Answers the call with a session description, which is left out where a reliable provisional response has carried it. The
+    /// answer waits for the PRACK of such a one (RFC 3262 §3), and is sent again until it is acknowledged.
     pub fn answer(&mut self, leg: LegId, body: String, now: Now) {
+        if !self.sessions.get(&leg).is_some_and(|session| matches!(session.state, State::Offered(_))) {
+            return;
+        }
+        let Some(body) = self.body_of_answer(leg, body) else { return };
         let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let State::Offered { key, request, tag } = &session.state else { return };
-        let (key, request) = (key.clone(), request.clone());
-        let response = response_to(&request, 200, reason_phrase(200), Some(tag));
-        session.described.clone_from(&body);
-        let response = describe(response, &session.contact, Some(body));
-        let dialog = Self::dialog_of(Role::Uas, &request, &response);
-        session.state = State::Up;
+        let State::Offered(offered) = std::mem::replace(&mut session.state, State::Up) else { return };
+        let Offered { key, request, tag, .. } = *offered;
+        let response = response_to(&request, 200, reason_phrase(200), Some(&tag));
+        if let Some(body) = &body {
+            session.described.clone_from(body);
+        }
+        let response = describe(response, &session.contact, body);
+        // The early dialog goes on, with the numbers of what was said in it.
+        let dialog = session.dialog.take().or_else(|| Self::dialog_of(Role::Uas, &request, &response));
         let Some(dialog) = dialog else {
             // The request's Contact and routes were read when it was taken in; whatever fails here is the peer's.
             self.purposes.remove(&key);
@@ -51,11 +49,12 @@ impl Endpoint {
         self.repeat(leg, key, response, now);
     }
 
-    /// Refuses the call with a final response of 300 or more. The leg is gone at once.
+    /// Refuses the call with a final response of 300 or more; with 487 where its caller has cancelled it. The leg is gone at once.
     pub fn refuse(&mut self, leg: LegId, code: u16, now: Now) {
-        let Some(Session { state: State::Offered { key, request, tag }, .. }) = self.sessions.get(&leg) else { return };
-        let response = response_to(request, code, reason_phrase(code), Some(tag));
-        let key = key.clone();
+        let Some(Session { state: State::Offered(offered), .. }) = self.sessions.get(&leg) else { return };
+        let code = if offered.cancelled { 487 } else { code };
+        let response = response_to(&offered.request, code, reason_phrase(code), Some(&offered.tag));
+        let key = offered.key.clone();
         self.purposes.remove(&key);
         self.respond(&key, response, now);
         self.forget_session(leg);
@@ -63,10 +62,23 @@ impl Endpoint {
     }
 
     /// The caller's CANCEL; it is answered already.
-    pub(in crate::sip) fn handle_cancel(&mut self, invite: &TransactionKey) {
-        if let Some(Purpose::Offered(leg)) = self.purposes.get(invite) {
-            self.events.push_back(Event::Cancelled { leg: *leg });
+    pub(in crate::sip) fn handle_cancel(&mut self, invite: &TransactionKey, msg: &Message, now: Now) {
+        if let Some(Purpose::Offered(leg)) = self.purposes.get(invite).cloned() {
+            self.handle_withdrawn(leg, reason_of(msg, Why::new(487, "cancelled")), now);
         }
+    }
+
+    /// The caller gave up.
+    pub(super) fn handle_withdrawn(&mut self, leg: LegId, why: Why, now: Now) {
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let State::Offered(offered) = &mut session.state else { return };
+        offered.cancelled = true;
+        if session.reliable.holds_answer() {
+            // Its owner has answered, and is told of an end like any other.
+            self.events.push_back(Event::HungUp { leg, why });
+            return self.refuse(leg, 487, now);
+        }
+        self.events.push_back(Event::Cancelled { leg, why });
     }
 
     /// The stream of an offered call broke before its final response.

@@ -2,20 +2,31 @@
 
 mod again;
 mod close;
+mod early;
 mod incoming;
 mod info;
 mod modify;
 mod outgoing;
+mod redirect;
 mod refresh;
+mod reinvite;
+mod reliable;
+#[cfg(test)]
+mod reliable_tests;
 #[cfg(test)]
 pub(super) mod testing;
+mod within;
 
 pub use again::Way;
 pub use outgoing::Dial;
+pub(super) use within::Act;
+
+use std::sync::Arc;
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::dialog::{Dialog, Role};
+use super::digest::Account;
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
 use super::message::{Message, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
@@ -26,13 +37,24 @@ use crate::time::TimerId;
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// The peer's INVITE has no final response of ours.
-    Offered { key: TransactionKey, request: Box<Message>, tag: String },
+    Offered(Box<Offered>),
     /// Our INVITE has no final response.
     Calling(Box<Calling>),
     /// A 2xx was exchanged.
     Up,
     /// Our BYE is under way.
     Closing,
+}
+
+/// A peer's INVITE that has no final response of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Offered {
+    key: TransactionKey,
+    request: Message,
+    /// Our tag.
+    tag: String,
+    /// The peer has cancelled it: whatever its owner refuses it with, 487 is what it gets (§9.2).
+    cancelled: bool,
 }
 
 /// An INVITE of ours that has no final response.
@@ -45,8 +67,11 @@ pub(super) struct Calling {
     request: Message,
     /// Whether a provisional response came.
     progressed: bool,
-    cancelling: bool,
+    /// Why it is given up, where it is.
+    cancelling: Option<Why>,
     tries: again::Tries,
+    redirects: redirect::Redirects,
+    early: early::Forks,
 }
 
 /// A 2xx of ours that is sent again until its ACK comes (§13.3.1.4).
@@ -67,10 +92,21 @@ pub(super) struct Session {
     flow: Flow,
     /// Our Contact, with its angle brackets.
     contact: String,
-    pub(super) dialog: Option<Dialog>,
+    /// The dialog: early where the peer's INVITE has no final response (those of an INVITE of ours are in `Calling`).
+    dialog: Option<Dialog>,
+    /// Provisional responses of ours that are to be acknowledged.
+    reliable: reliable::Reliable,
     repeat: Option<Repeat>,
-    /// The peer's re-INVITE that has no final response.
+    /// The peer's offer within the dialog that has no answer: a re-INVITE, an UPDATE or a PRACK.
     modify: Option<(TransactionKey, Box<Message>)>,
+    /// Our request within the dialog that has no final response, of those of which one may be open.
+    open: Option<within::Open>,
+    /// Our offer that waits for a time when it can be made.
+    wish: Option<reinvite::Wish>,
+    /// What answers challenges to our requests.
+    account: Option<Arc<Account>>,
+    /// Whether we made the Call-ID (§14.1).
+    owns_call_id: bool,
     /// A BYE that waits for the ACK of our 2xx (§15).
     bye: Option<Why>,
     /// The session's timer, where one was agreed.
@@ -101,8 +137,13 @@ impl Session {
             flow,
             contact,
             dialog: None,
+            reliable: reliable::Reliable::default(),
             repeat: None,
             modify: None,
+            open: None,
+            wish: None,
+            account: None,
+            owns_call_id: false,
             bye: None,
             refresh: None,
             peer_updates: false,
@@ -112,30 +153,38 @@ impl Session {
         }
     }
 
-    /// Where requests within the dialog go: to the first route, else to the peer's Contact; streams stay on their connection
-    /// (RFC 3261 §12.2.1.1), and what is behind NAT is reached where it comes from.
+    /// Where requests within the dialog go.
     fn next_hop(&self) -> NextHop {
-        let moves = self.flow.transport == Transport::Udp && !self.behind_nat;
-        let Some(dialog) = self.dialog.as_ref().filter(|_| moves) else {
-            return NextHop::Flow(self.flow);
-        };
-        let first = dialog.route_set().first().map(String::as_str);
-        let uri = match first {
-            Some(route) => route.trim().trim_start_matches('<').split('>').next().unwrap_or_default(),
-            None => dialog.remote_target(),
-        };
-        let Ok(uri) = uri.parse::<Uri>() else { return NextHop::Flow(self.flow) };
-        match uri.host.trim_matches(['[', ']']).parse() {
-            Ok(ip) => {
-                let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-                NextHop::Flow(Flow { remote, ..self.flow })
-            }
-            Err(_) => NextHop::Uri { uri, otherwise: self.flow },
+        self.dialog.as_ref().map_or(NextHop::Flow(self.flow), |dialog| next_hop(dialog, self.flow, self.behind_nat))
+    }
+
+    /// The session's dialog with the peer of this tag, early ones included.
+    pub(super) fn dialog_with(&mut self, tag: &str) -> Option<&mut Dialog> {
+        match &mut self.state {
+            State::Calling(calling) => calling.early.dialog_with(tag),
+            _ => self.dialog.as_mut().filter(|dialog| dialog.id().remote_tag == tag),
         }
     }
 
+    /// Timers that end with the session.
+    fn timers(&self) -> impl Iterator<Item = TimerId> {
+        let patience = match &self.state {
+            State::Calling(calling) => calling.tries.patience,
+            _ => None,
+        };
+        let all = [
+            self.repeat.as_ref().map(|repeat| repeat.timer),
+            self.refresh.as_ref().map(refresh::Refresh::timer),
+            self.wish.as_ref().map(reinvite::Wish::timer),
+            self.reliable.timer(),
+            patience,
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// What a restart needs; nothing of an early dialog, which cannot be ended by a BYE.
     fn facts(&self) -> Option<DialogFacts> {
-        let dialog = self.dialog.as_ref()?;
+        let dialog = self.dialog.as_ref().filter(|_| matches!(self.state, State::Up | State::Closing))?;
         let (local_cseq, remote_cseq) = dialog.cseqs();
         Some(DialogFacts {
             id: dialog.id().clone(),
@@ -216,16 +265,11 @@ impl Endpoint {
         if let Some(counted) = &session.counted {
             self.leave(counted);
         }
-        if let Some(repeat) = &session.repeat {
-            self.timers.disarm(repeat.timer);
-        }
-        if let State::Calling(calling) = &session.state
-            && let Some(patience) = calling.tries.patience
-        {
-            self.timers.disarm(patience);
-        }
-        if let Some(timer) = session.refresh.as_ref().map(refresh::Refresh::timer) {
+        for timer in session.timers() {
             self.timers.disarm(timer);
+        }
+        if let State::Calling(calling) = &session.state {
+            self.dialling.remove(&calling.ids);
         }
         if let Some(id) = session.dialog.as_ref().map(Dialog::id) {
             self.dialogs.remove(&(id.call_id.clone(), id.local_tag.clone()));
@@ -282,6 +326,24 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// Where requests within a dialog go: to the first route, else to the peer's Contact; streams stay on their connection (RFC 3261
+/// §12.2.1.1), and what is behind NAT is reached where it comes from.
+fn next_hop(dialog: &Dialog, flow: Flow, behind_nat: bool) -> NextHop {
+    if flow.transport != Transport::Udp || behind_nat {
+        return NextHop::Flow(flow);
+    }
+    let first = dialog.route_set().first().map(String::as_str);
+    let uri = match first {
+        Some(route) => route.trim().trim_start_matches('<').split('>').next().unwrap_or_default(),
+        None => dialog.remote_target(),
+    };
+    let Ok(uri) = uri.parse::<Uri>() else { return NextHop::Flow(flow) };
+    match uri.host.trim_matches(['[', ']']).parse() {
+        Ok(ip) => NextHop::Flow(Flow { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), ..flow }),
+        Err(_) => NextHop::Uri { uri, otherwise: flow },
+    }
+}
+
 /// The reason that a Reason header gives (RFC 3326), else `otherwise`.
 fn reason_of(msg: &Message, otherwise: Why) -> Why {
     let Some(text) = msg.header("Reason") else { return otherwise };
@@ -293,6 +355,14 @@ fn reason_of(msg: &Message, otherwise: Why) -> Why {
         Some(code) if known && (1..700).contains(&code) && code != otherwise.code => Why::new(code, "peer_reason"),
         _ => otherwise,
     }
+}
+
+/// The value of a Reason header.
+fn reason_value(why: &Why) -> String {
+    let protocol = if why.code < 200 { "Q.850" } else { "SIP" };
+    // The text by which phones know that they need not list the call as missed (RFC 3326 §3.1).
+    let text = if why.code == 200 { "Call completed elsewhere" } else { &why.text };
+    format!("{protocol};cause={};text=\"{text}\"", why.code)
 }
 
 /// Headers that every INVITE and its 2xx carry.

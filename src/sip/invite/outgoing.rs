@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::again::{Tries, Way};
-use super::{Calling, Counted, Session, State, describe, is_behind_nat};
+use super::early::Progress;
+use super::redirect::Redirects;
+use super::{Calling, Counted, Session, State, describe, is_behind_nat, next_hop, reason_value};
 use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
 use crate::sip::digest::Account;
@@ -13,6 +15,7 @@ use crate::sip::locate::LookupId;
 use crate::sip::message::{Message, Method, NameAddr, Uri};
 use crate::sip::transaction::timers::GIVE_UP;
 use crate::sip::transaction::{Flow, TransactionKey};
+use crate::sip::trunk::Net;
 use crate::time::Now;
 
 /// How many INVITEs that were given up are remembered: more than a floor loses in the minutes after which a phone answers.
@@ -45,6 +48,10 @@ pub struct Dial {
     pub nat: bool,
     /// The trunk that carries the call and counts it already.
     pub trunk: Option<TrunkId>,
+    /// How many targets of redirections (3xx) may be tried; 0 where a redirection is a refusal.
+    pub redirects: u8,
+    /// Where such targets must be.
+    pub redirect_nets: Vec<Net>,
 }
 
 impl Endpoint {
@@ -116,28 +123,45 @@ impl Endpoint {
         }
         let key = self.send(request.clone(), flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        let tries = Tries::new(hops, ways, dial.patience_ms, dial.account);
-        let calling = Calling { key, ids, request, progressed: false, cancelling: false, tries };
-        let state = State::Calling(Box::new(calling));
-        let counted = dial.trunk.map(|trunk| Counted::Trunk(trunk, true));
-        let session =
-            Session { described: dial.body, behind_nat: dial.nat, counted, ..Session::new(state, flow, contact) };
+        self.dialling.insert(ids.clone(), leg);
+        let calling = Calling {
+            key,
+            ids,
+            tries: Tries::new(hops, ways, dial.patience_ms),
+            redirects: Redirects::new(dial.redirects, dial.redirect_nets, request.uri()),
+            request,
+            progressed: false,
+            cancelling: None,
+            early: Default::default(),
+        };
+        let session = Session {
+            described: dial.body,
+            account: dial.account,
+            owns_call_id: true,
+            behind_nat: dial.nat,
+            counted: dial.trunk.map(|trunk| Counted::Trunk(trunk, true)),
+            ..Session::new(State::Calling(Box::new(calling)), flow, contact)
+        };
         self.sessions.insert(leg, session);
         self.await_way(leg, now);
     }
 
-    /// Gives up on a call that was not answered. Its end comes as `Failed`, or as `Answered` where the 200 was quicker.
-    pub fn cancel(&mut self, leg: LegId, now: Now) {
+    /// Gives up on a call that was not answered, and says why (RFC 3326). Its end comes as `Failed`, or as `Answered` where the
+    /// 200 was quicker.
+    pub fn cancel(&mut self, leg: LegId, why: Why, now: Now) {
         let Some(calling) = self.calling(leg) else { return self.cancel_lookup(leg) };
         if let Some(id) = calling.tries.lookup.take() {
             self.forget_lookup(id);
             return self.fail(leg, Why::new(487, "cancelled"));
         }
-        let was = std::mem::replace(&mut calling.cancelling, true);
+        if calling.cancelling.is_some() {
+            return;
+        }
+        calling.cancelling = Some(why.clone());
         let (ready, key) = (calling.progressed, calling.key.clone());
         // Before a provisional response a CANCEL might overtake its INVITE (§9.1).
-        if ready && !was {
-            self.send_cancel(leg, &key, now);
+        if ready {
+            self.send_cancel(leg, &key, &why, now);
         }
     }
 
@@ -156,8 +180,8 @@ impl Endpoint {
         self.ways.pending.remove(&id)
     }
 
-    fn send_cancel(&mut self, leg: LegId, key: &TransactionKey, now: Now) {
-        if self.transactions.cancel(key, now).is_ok() {
+    fn send_cancel(&mut self, leg: LegId, key: &TransactionKey, why: &Why, now: Now) {
+        if self.transactions.cancel(key, &reason_value(why), now).is_ok() {
             self.timers.arm(now.in_ms(GIVE_UP), Timer::CancelPatience(leg));
         }
     }
@@ -183,6 +207,14 @@ impl Endpoint {
         }
     }
 
+    /// The number that the leg's INVITE calls, while it has no final response.
+    pub(in crate::sip) fn dialled_number(&self, leg: LegId) -> Option<String> {
+        match &self.sessions.get(&leg)?.state {
+            State::Calling(calling) => calling.request.uri()?.plain_user(),
+            _ => None,
+        }
+    }
+
     /// The leg's INVITE, while it has no final response.
     pub(super) fn calling(&mut self, leg: LegId) -> Option<&mut Calling> {
         match &mut self.sessions.get_mut(&leg)?.state {
@@ -203,7 +235,7 @@ impl Endpoint {
             self.locator.note_success(flow.transport, flow.remote);
         }
         match msg.code().unwrap_or_default() {
-            code @ 100..=199 => self.handle_progress(leg, key, code, now),
+            100..=199 => self.handle_progress(leg, key, msg, now),
             200..=299 => self.handle_success(leg, msg, source, now),
             code => {
                 if !self.try_again(leg, msg, now) {
@@ -215,53 +247,59 @@ impl Endpoint {
 
     /// No response at all, or the way is broken. An answered call whose transaction ends lives on in its dialog.
     pub(in crate::sip) fn handle_dial_silence(&mut self, leg: LegId, why: Why, now: Now) {
-        if self.calling(leg).is_some() && !self.try_next_way(leg, now) {
+        let tried = |endpoint: &mut Self| endpoint.try_next_target(leg, now) || endpoint.try_next_way(leg, now);
+        if self.calling(leg).is_some() && !tried(self) {
             self.fail(leg, why);
         }
     }
 
-    fn handle_progress(&mut self, leg: LegId, key: &TransactionKey, code: u16, now: Now) {
+    fn handle_progress(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
+        let code = msg.code().unwrap_or_default();
         let Some(calling) = self.calling(leg) else { return };
         let first = !std::mem::replace(&mut calling.progressed, true);
-        let (cancelling, patience) = (calling.cancelling, calling.tries.patience.take());
+        let (cancelling, patience) = (calling.cancelling.clone(), calling.tries.patience.take());
         if let Some(patience) = patience {
             self.timers.disarm(patience);
         }
-        if cancelling {
+        if let Some(why) = cancelling {
             if first {
-                self.send_cancel(leg, key, now);
+                self.send_cancel(leg, key, &why, now);
             }
-        } else if code > 100 {
-            self.events.push_back(Event::Progressed { leg, code });
+        } else if code > 100
+            && let Progress::News(body) = self.note_progress(leg, msg, now)
+        {
+            self.events.push_back(Event::Progressed { leg, code, body });
         }
     }
 
     fn handle_success(&mut self, leg: LegId, msg: &Message, source: Flow, now: Now) {
-        let Some(session) = self.sessions.get_mut(&leg) else { return self.acknowledge_gone(msg, source, now) };
+        let Some(session) = self.sessions.get_mut(&leg) else {
+            return self.acknowledge_gone(msg, &Why::new(487, "cancelled"), source, now);
+        };
         let flow = session.flow;
         let known = session.dialog.as_ref().map(|dialog| dialog.id().remote_tag.clone());
-        match (&session.state, known) {
+        match (&mut session.state, known) {
             (State::Calling(calling), _) => {
-                let patience = calling.tries.patience;
+                let (patience, ids) = (calling.tries.patience, calling.ids.clone());
                 if let Some(patience) = patience {
                     self.timers.disarm(patience);
                 }
-                // The request's parts that a dialog is made of stand in the response too (§8.2.6.2).
-                let Some(dialog) = Self::dialog_of(Role::Uac, msg, msg) else {
+                let (Some(dialog), described) = calling.early.confirm(msg) else {
                     return self.fail(leg, Why::new(502, "bad_answer"));
                 };
                 session.state = State::Up;
                 session.behind_nat = is_behind_nat(msg, flow, session.behind_nat);
+                self.dialling.remove(&ids);
                 self.set_dialog(leg, dialog);
-                self.send_ack(leg, now);
+                self.send_ack(leg, msg, now);
                 self.take_timer(leg, msg, now);
-                let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
+                let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec).or(described);
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.
-            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, now),
+            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, msg, now),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
-            _ => self.acknowledge_gone(msg, flow, now),
+            _ => self.acknowledge_gone(msg, &Why::new(200, "answered_elsewhere"), flow, now),
         }
     }
 
@@ -272,16 +310,19 @@ impl Endpoint {
         match self.dialogs.get(&ids).copied() {
             Some(leg) => self.handle_success(leg, msg, source, now),
             // Only where we had asked: a stranger must not make us send requests to where he likes.
-            None if asked || self.given_up.contains(&ids) => self.acknowledge_gone(msg, source, now),
+            None if asked || self.given_up.contains(&ids) => {
+                self.acknowledge_gone(msg, &Why::new(487, "cancelled"), source, now);
+            }
             None => {}
         }
     }
 
-    pub(super) fn send_ack(&mut self, leg: LegId, now: Now) {
+    /// Acknowledges a 2xx within its dialog, with its own INVITE's number: an older one may come again.
+    pub(super) fn send_ack(&mut self, leg: LegId, success: &Message, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
-        let (next, ack) = (session.next_hop(), framed(Method::Ack, dialog.ack()));
-        self.send_within(ack, None, next, now);
+        let (next, ack) = (session.next_hop(), framed(Method::Ack, dialog.ack(number_of(success))));
+        self.send_towards(ack, None, next, now);
     }
 
     pub(in crate::sip) fn send_without_transaction(&mut self, mut request: Message, flow: Flow, now: Now) {
@@ -290,13 +331,13 @@ impl Endpoint {
     }
 
     /// Acknowledges a 200 that nobody wants any more, and ends its dialog.
-    fn acknowledge_gone(&mut self, msg: &Message, flow: Flow, now: Now) {
+    fn acknowledge_gone(&mut self, msg: &Message, why: &Why, flow: Flow, now: Now) {
         let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
-        let next = Session { dialog: Some(dialog.clone()), ..Session::new(State::Up, flow, String::new()) }.next_hop();
-        let ack = framed(Method::Ack, dialog.ack());
-        self.send_within(ack, None, next.clone(), now);
-        let bye = framed(Method::Bye, dialog.next_request());
-        self.send_within(bye, None, next, now);
+        let next = next_hop(&dialog, flow, is_behind_nat(msg, flow, false));
+        let ack = framed(Method::Ack, dialog.ack(number_of(msg)));
+        self.send_towards(ack, None, next.clone(), now);
+        let bye = framed(Method::Bye, dialog.next_request()).with("Reason", reason_value(why));
+        self.send_towards(bye, None, next, now);
     }
 
     pub(super) fn fail(&mut self, leg: LegId, why: Why) {
@@ -305,13 +346,13 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn next_invite(dialog: &mut Dialog) -> Message {
-        framed(Method::Invite, dialog.next_invite())
-    }
-
     pub(super) fn next_request(dialog: &mut Dialog, method: Method) -> Message {
         framed(method, dialog.next_request())
     }
+}
+
+fn number_of(msg: &Message) -> u32 {
+    msg.cseq().map_or(0, |cseq| cseq.number)
 }
 
 /// A request within a dialog.

@@ -1,15 +1,16 @@
 //! Session timers (RFC 4028): a session that nobody refreshes has ended without a word.
 
-use super::{Session, State};
+use super::within::Open;
+use super::{Act, State};
 use crate::id::LegId;
-use crate::sip::endpoint::{Endpoint, Event, Purpose, Timer, Why};
+use crate::sip::endpoint::{Endpoint, Timer, Why};
 use crate::sip::message::{Message, Method, reason_phrase, response_to};
 use crate::sip::transaction::TransactionKey;
 use crate::time::{Now, TimerId};
 
 /// The shortest interval that we agree to, seconds (§4).
 const MIN_SE: u32 = 90;
-/// How long a refresh that cannot be sent now, or met the peer's own, waits, ms.
+/// How long a refresh that cannot be sent now waits, ms.
 const LATER_MS: u64 = 3_000;
 
 /// Who refreshes, and how often.
@@ -25,8 +26,8 @@ pub(super) struct Agreed {
 pub(super) struct Refresh {
     agreed: Agreed,
     timer: TimerId,
-    /// Our refresh is under way: by re-INVITE (`true`) or by UPDATE.
-    sent: Option<bool>,
+    /// Our refresh was sent: the timer is the session's end.
+    last: bool,
 }
 
 /// Whether the sender knows session timers.
@@ -50,6 +51,13 @@ fn session_expires(msg: &Message) -> Option<(u32, Option<String>)> {
 impl Refresh {
     pub(super) fn timer(&self) -> TimerId {
         self.timer
+    }
+
+    /// Keeps the timer as it is through a re-INVITE: one that says nothing of it would end it (§7.4).
+    pub(super) fn put_into(&self, request: &mut Message) {
+        let refresher = if self.agreed.ours { "uac" } else { "uas" };
+        request.push("Session-Expires", format!("{};refresher={refresher}", self.agreed.interval_s));
+        request.push("Min-SE", MIN_SE);
     }
 }
 
@@ -136,15 +144,15 @@ impl Endpoint {
         }
         if let Some(agreed) = agreed {
             let timer = self.timers.arm(now.in_ms(agreed.due_ms()), Timer::Refresh(leg));
-            session.refresh = Some(Refresh { agreed, timer, sent: None });
+            session.refresh = Some(Refresh { agreed, timer, last: false });
         }
     }
 
-    fn rearm(&mut self, leg: LegId, ms: u64, sent: Option<bool>, now: Now) {
+    fn rearm(&mut self, leg: LegId, ms: u64, last: bool, now: Now) {
         if let Some(refresh) = self.sessions.get_mut(&leg).and_then(|session| session.refresh.as_mut()) {
             self.timers.disarm(refresh.timer);
             refresh.timer = self.timers.arm(now.in_ms(ms), Timer::Refresh(leg));
-            refresh.sent = sent;
+            refresh.last = last;
         }
     }
 
@@ -152,57 +160,53 @@ impl Endpoint {
     pub(in crate::sip) fn handle_refresh_due(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let (State::Up, Some(refresh)) = (&session.state, &session.refresh) else { return };
-        match refresh.sent {
-            None if refresh.agreed.ours && (session.modify.is_some() || session.repeat.is_some()) => {
-                self.rearm(leg, LATER_MS, None, now);
-            }
-            None if refresh.agreed.ours => self.send_refresh(leg, now),
-            _ => self.expire(leg, now),
+        if refresh.last || !refresh.agreed.ours {
+            self.expire(leg, now);
+        } else if session.is_busy() {
+            self.rearm(leg, LATER_MS, false, now);
+        } else {
+            self.send_refresh(leg, now);
         }
     }
 
     fn send_refresh(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let next = session.next_hop();
         let (Some(dialog), Some(Refresh { agreed, .. })) = (&mut session.dialog, &session.refresh) else { return };
         let by_invite = !session.peer_updates;
         let interval_s = agreed.interval_s;
         let request = if by_invite {
-            super::describe(Self::next_invite(dialog), &session.contact, Some(session.described.clone()))
+            super::describe(
+                Self::next_request(dialog, Method::Invite),
+                &session.contact,
+                Some(session.described.clone()),
+            )
         } else {
             super::describe(Self::next_request(dialog, Method::Update), &session.contact, None)
         };
         let request = request.with("Session-Expires", format!("{interval_s};refresher=uac")).with("Min-SE", MIN_SE);
-        self.send_within(request, Some(Purpose::Refresh(leg)), next, now);
+        session.open = Some(Open { act: Act::Refresh, by_invite, offer: None });
+        self.send_within(leg, Act::Refresh, request, now);
         // What is left of the interval, less what the BYE needs.
         let left_ms = Agreed { interval_s, ours: false }.due_ms().saturating_sub(u64::from(interval_s) * 500);
-        self.rearm(leg, left_ms, Some(by_invite), now);
+        self.rearm(leg, left_ms, true, now);
         self.tell_dialog(leg);
     }
 
     pub(in crate::sip) fn handle_refresh_response(&mut self, leg: LegId, msg: &Message, now: Now) {
-        let Some(Session { state: State::Up, refresh: Some(refresh), .. }) = self.sessions.get(&leg) else { return };
-        let by_invite = refresh.sent == Some(true);
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let (State::Up, Some(Open { act: Act::Refresh, .. })) = (&session.state, session.open.take()) else { return };
+        let owns_call_id = session.owns_call_id;
         match msg.code().unwrap_or_default() {
-            ..=199 => {}
-            200..=299 => {
-                if by_invite {
-                    self.send_ack(leg, now);
-                }
-                self.start_timer(leg, Agreed::of_response(msg), now);
-            }
+            200..=299 => self.start_timer(leg, Agreed::of_response(msg), now),
             // The peer's own came first (RFC 3261 §14.1).
-            491 => self.rearm(leg, LATER_MS, None, now),
+            491 => {
+                let wait_ms = self.glare_wait_ms(owns_call_id);
+                self.rearm(leg, wait_ms, false, now);
+            }
             408 | 481 => self.expire(leg, now),
             // It lives, whatever it does not like; if it stays so the interval ends.
             _ => {}
         }
-    }
-
-    /// Whether a re-INVITE of ours is under way, so that the peer's own must wait.
-    pub(super) fn is_reinviting(&self, leg: LegId) -> bool {
-        let refresh = self.sessions.get(&leg).and_then(|session| session.refresh.as_ref());
-        refresh.is_some_and(|refresh| refresh.sent == Some(true))
     }
 
     /// Nobody has refreshed: the session ends by our BYE (§10).
@@ -211,9 +215,7 @@ impl Endpoint {
             && let Some(refresh) = session.refresh.take()
         {
             self.timers.disarm(refresh.timer);
-            let why = Why::new(408, "session_expired");
-            self.events.push_back(Event::HungUp { leg, why: why.clone() });
-            self.send_bye(leg, &why, now);
+            self.give_peer_up(leg, Why::new(408, "session_expired"), now);
         }
     }
 }
@@ -222,7 +224,7 @@ impl Endpoint {
 mod tests {
     use super::super::testing::{dial_to, endpoint, talk};
     use super::*;
-    use crate::sip::endpoint::Admission;
+    use crate::sip::endpoint::{Admission, Event};
 
     /// A phone in a call with the switch, and the switch's leg.
     fn call(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) -> LegId {

@@ -169,6 +169,8 @@ pub enum TransactionEvent {
     Cancel {
         /// The INVITE's transaction.
         invite: TransactionKey,
+        /// The CANCEL.
+        msg: Message,
     },
     /// A response to a request of ours; a 2xx to INVITE comes once for each copy, and each is to be acknowledged.
     Response {

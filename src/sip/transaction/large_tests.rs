@@ -96,7 +96,7 @@ fn an_answer_over_tcp_ends_the_doubt() {
     layer.handle_message(response_to(&invite, 100, "Trying", None), flow(Transport::Tcp), START);
     assert!(matches!(layer.poll_event(), Some(TransactionEvent::Response { .. })));
     assert_eq!(layer.poll_timeout(), None);
-    layer.cancel(&key, START).unwrap();
+    layer.cancel(&key, "SIP;cause=487", START).unwrap();
     let (transport, cancel) = only(&mut layer);
     assert_eq!((transport, cancel.header("Via")), (Transport::Tcp, invite.header("Via")));
     layer.handle_message(response_to(&invite, 486, "Busy Here", Some("t")), flow(Transport::Tcp), START);

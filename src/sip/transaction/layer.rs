@@ -218,11 +218,11 @@ impl Transactions {
     }
 
     /// Cancels an INVITE of ours that has no final response; wait for a provisional one first (RFC 3261 §9.1). Returns
-    /// the CANCEL's own transaction.
-    pub fn cancel(&mut self, invite: &TransactionKey, now: Now) -> Result<TransactionKey, NoTransaction> {
+    /// the CANCEL's own transaction. `reason` is the value of its Reason header (RFC 3326).
+    pub fn cancel(&mut self, invite: &TransactionKey, reason: &str, now: Now) -> Result<TransactionKey, NoTransaction> {
         match self.entries.get(invite) {
             Some(Entry { machine: Machine::ClientInvite(machine), flow, .. }) if !machine.is_answered() => {
-                let (cancel, flow) = (cancel_for(machine.request()), *flow);
+                let (cancel, flow) = (cancel_for(machine.request()).with("Reason", reason), *flow);
                 Ok(self.send_request(cancel, flow, now))
             }
             _ => Err(NoTransaction(invite.clone())),
@@ -321,7 +321,7 @@ impl Transactions {
         self.open(key.clone(), Machine::ServerOther(machine), reply_flow(msg, source), None);
         self.apply(&key, effects, None, now);
         if open {
-            self.events.push_back(TransactionEvent::Cancel { invite });
+            self.events.push_back(TransactionEvent::Cancel { invite, msg: msg.clone() });
         }
     }
 

@@ -101,6 +101,12 @@ impl Trunk {
         self.addresses.iter().any(|net| net.contains(source))
     }
 
+    /// Where it may lead a call elsewhere by a redirection (3xx): its own networks and targets.
+    pub(in crate::sip) fn redirect_nets(&self) -> Vec<Net> {
+        let targets = self.targets.iter().filter_map(|target| target.uri.host.trim_matches(['[', ']']).parse().ok());
+        self.addresses.iter().copied().chain(targets.map(Net::of)).collect()
+    }
+
     /// Whether the trunk may call this number, as it is after rewriting.
     pub fn may_call(&self, called: &str) -> bool {
         self.numbers.iter().any(|n| n.strip_suffix('*').map_or(n == called, |prefix| called.starts_with(prefix)))

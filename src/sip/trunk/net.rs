@@ -11,6 +11,11 @@ pub struct Net {
 }
 
 impl Net {
+    /// One address.
+    pub fn of(address: IpAddr) -> Self {
+        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
     /// Whether `other` lies in the network. Addresses of the other family never do.
     pub fn contains(&self, other: IpAddr) -> bool {
         let prefix = u32::from(self.prefix);

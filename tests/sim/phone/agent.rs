@@ -129,6 +129,12 @@ impl Agent {
             // A phone that says no more than that it heard; and one that has lost its power.
             34 => self.ua.respond(session, 100, "Trying"),
             35 => self.ua.sessions[session].state = super::State::Dead,
+            // One that would have its calls go on to where it is itself; and one that speaks before it answers.
+            36..=38 => self.ua.respond(session, 302, "Moved Temporarily"),
+            39..=48 => {
+                self.ua.respond(session, 183, "Session Progress");
+                self.ua.plan(ring + delay, Step::Decide { session });
+            }
             _ => {
                 self.ua.plan(ring, Step::Ring { session });
                 self.ua.plan(ring + delay, Step::Decide { session });

@@ -88,8 +88,10 @@ impl Ua {
         };
         if code < 200 {
             client.provisional = true;
-            if client.last.is_none() && text.method() == "INVITE" {
+            let number = client.session.filter(|_| client.last.is_none() && text.method() == "INVITE");
+            if let Some(number) = number {
                 self.provisional(&branch);
+                self.acknowledge_progress(number, &text);
             }
             return;
         }
@@ -141,7 +143,7 @@ impl Ua {
             let session = &mut self.sessions[number];
             session.remote_tag = param(text.get("To"), "tag").unwrap_or_default().to_owned();
             session.learn_target(text);
-            if text.body.is_empty() {
+            if text.body.is_empty() && session.rseq == 0 {
                 self.wrong.push(format!("{}: a 200 without a session", self.user));
             }
         }

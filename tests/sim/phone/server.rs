@@ -35,6 +35,7 @@ impl Ua {
             "INVITE" => self.receive_invite(&key, text),
             "CANCEL" => self.receive_cancel(&key, &text),
             "BYE" => self.receive_bye(&key, &text),
+            "PRACK" if self.session_of(&text).is_some() => self.reply(&key, &text, 200, "OK"),
             "OPTIONS" => self.reply(&key, &text, 200, "OK"),
             _ => self.reply(&key, &text, 501, "Not Implemented"),
         }
@@ -65,13 +66,20 @@ impl Ua {
             return;
         }
         let body = match code {
-            200 => {
+            183 | 200 => {
                 let format = first_format(&offered.body).unwrap_or(8);
                 sdp(&self.ip(), self.rtp_port, 1, &[format], "sendrecv")
             }
             _ => String::new(),
         };
-        let contact = format!("Contact: {}\r\n", self.contact());
+        let contact = match code {
+            302 => format!("Contact: <sip:again@{}>\r\n", self.addr),
+            // Reliably where it can be; a copy that is lost is not sent again, and the 200 says the same.
+            183 if offered.get("Supported").contains("100rel") => {
+                format!("Contact: {}\r\nRequire: 100rel\r\nRSeq: 1\r\n", self.contact())
+            }
+            _ => format!("Contact: {}\r\n", self.contact()),
+        };
         let response = offered.respond(code, reason, &session.local_tag, &contact, &body).into_bytes();
         let key = format!("{} INVITE", session.invite.branch);
         if let Some(served) = self.served.get_mut(&key) {

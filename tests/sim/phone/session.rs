@@ -40,6 +40,8 @@ pub struct Session {
     pub remote_cseq: u32,
     pub sdp_version: u32,
     pub held: bool,
+    /// RSeq of the last reliable provisional response.
+    pub rseq: u32,
 }
 
 impl Session {
@@ -65,6 +67,7 @@ impl Session {
             remote_cseq: text.cseq(),
             sdp_version: 1,
             held: false,
+            rseq: 0,
             offered: None,
         };
         session.learn_target(&text);
@@ -82,7 +85,7 @@ impl Ua {
         let body = sdp(&self.ip(), self.rtp_port, 1, formats, "sendrecv");
         let text = format!(
             "INVITE {target} SIP/2.0\r\n{}Max-Forwards: 70\r\nFrom: {from}\r\nTo: <{target}>\r\nCall-ID: {call_id}\r\n\
-             CSeq: 1 INVITE\r\nContact: {}\r\n{}",
+             CSeq: 1 INVITE\r\nContact: {}\r\nSupported: 100rel\r\n{}",
             self.via(&branch),
             self.contact(),
             tail(&body)
@@ -102,6 +105,7 @@ impl Ua {
             remote_cseq: 0,
             sdp_version: 1,
             held: false,
+            rseq: 0,
         });
         let number = self.sessions.len() - 1;
         self.request(&branch, "INVITE", text, Some(number));
@@ -119,6 +123,24 @@ impl Ua {
         if self.is_under_way(&branch) {
             self.send_cancel(number);
         }
+    }
+
+    /// Acknowledges a reliable provisional response, once.
+    pub(super) fn acknowledge_progress(&mut self, number: usize, text: &Text) {
+        let rseq = text.get("RSeq").parse().unwrap_or(0);
+        let session = &self.sessions[number];
+        if rseq == 0 || rseq <= session.rseq || session.state != State::Early {
+            return;
+        }
+        let branch = self.branch();
+        let session = &mut self.sessions[number];
+        session.rseq = rseq;
+        session.cseq += 1;
+        session.remote_tag = param(text.get("To"), "tag").unwrap_or_default().to_owned();
+        let (cseq, invited) = (session.cseq, session.invite.cseq);
+        let prack = self.within(number, "PRACK", cseq, &branch, "");
+        let rack = format!("RAck: {rseq} {invited} INVITE\r\nContent-Length");
+        self.request(&branch, "PRACK", prack.replacen("Content-Length", &rack, 1), Some(number));
     }
 
     /// Our INVITE was heard: a CANCEL that waited for that leaves.
