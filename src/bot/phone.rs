@@ -97,6 +97,7 @@ impl Phone {
             listen: vec![(Transport::Udp, local)],
             public_address: None,
             local_nets: Vec::new(),
+            trace: false,
             product: format!("Trunkline-bot/{}", env!("CARGO_PKG_VERSION")),
         };
         Self {

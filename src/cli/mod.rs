@@ -11,6 +11,7 @@ mod report;
 mod route;
 mod running;
 mod serve;
+mod trace;
 mod trunk;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ enum Command {
     Quality(quality::Quality),
     Ban(ban::Ban),
     Trunk(trunk::Trunk),
+    Trace(trace::Trace),
 }
 
 /// Runs the command that the process was called with.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Quality(quality) => quality.run(),
         Command::Ban(ban) => ban.run(),
         Command::Trunk(trunk) => trunk.run(),
+        Command::Trace(trace) => trace.run(),
     };
     exit.into()
 }

@@ -212,6 +212,7 @@ fn figures(watch: &Watch) -> Figures {
             switch.udp_fallbacks,
         )
         .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)
+        .counter("trunkline_trace_dropped", "Copies for the trace that its writer was too slow for.", net.trace_dropped)
         .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent)
         .gauge("trunkline_net_inbound_connections", "Connections that peers have open to SIP.", net.inbound as f64)
         .counter("trunkline_net_refused", "Connections closed because of a limit, or in their handshake.", net.refused);

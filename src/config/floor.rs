@@ -140,6 +140,7 @@ impl Settings {
             listen: opening.listen.clone(),
             public_address: self.sip.public_address,
             local_nets: self.local_nets.clone(),
+            trace: self.trace.is_some(),
             product: format!("Trunkline/{}", env!("CARGO_PKG_VERSION")),
         }
     }

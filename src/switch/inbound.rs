@@ -32,6 +32,7 @@ impl Switch {
         // A user who calls the outside places a call; whoever calls from outside is received, wherever the call goes on to.
         let direction = if leaves && trunk.is_none() { Direction::Outbound } else { Direction::Inbound };
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
+        self.trace(id, invite.call_id.clone(), now);
         let taken_phone = from_agent.clone().or_else(|| self.phone_at(invite));
         if let Some(agent) = taken_phone.clone() {
             self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);

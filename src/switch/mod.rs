@@ -244,6 +244,11 @@ impl Switch {
                 self.handle_acked(leg, body.as_deref(), now)
             }
             Sip::Progressed { leg, code, body } => self.handle_progressed(leg, code, body.as_deref(), now),
+            Sip::Dialling { leg, call_id } => {
+                if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
+                    self.trace(call, call_id, now);
+                }
+            }
             Sip::Answered { leg, body } => self.handle_answered(leg, body.as_deref(), now),
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
@@ -283,6 +288,13 @@ impl Switch {
         if let Some(cell) = self.calls.get_mut(&call) {
             cell.call.handle(input);
             self.touched.push_back(call);
+        }
+    }
+
+    /// Says that a Call-ID belongs to a call, where a trace is kept.
+    fn trace(&mut self, call: CallId, sip: String, now: Now) {
+        if self.settings.trace {
+            self.outbox.push(Output::Traced { call, sip }, now);
         }
     }
 

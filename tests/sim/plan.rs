@@ -65,6 +65,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],
         public_address: None,
         local_nets: vec!["10.0.0.0/8".parse().unwrap_or_else(|()| panic!("a network"))],
+        trace: false,
         product: "Trunkline".to_owned(),
     };
     Settings {

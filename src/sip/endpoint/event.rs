@@ -45,6 +45,8 @@ pub struct Invite {
     pub called: String,
     /// The session description; `None` where we are to offer.
     pub body: Option<Vec<u8>>,
+    /// Its Call-ID.
+    pub call_id: String,
     /// The way it came.
     pub flow: Flow,
     /// Whether it asks for `sips`, so that it must not be placed on by a way that can be overheard (RFC 5630 §3.1).
@@ -129,6 +131,13 @@ pub enum Event {
         leg: LegId,
         /// The answer.
         body: Option<Vec<u8>>,
+    },
+    /// An INVITE of ours leaves; told for traces alone ([`super::Settings::trace`]).
+    Dialling {
+        /// Its leg.
+        leg: LegId,
+        /// Its Call-ID.
+        call_id: String,
     },
     /// The called party's phone says something before it answers.
     Progressed {

@@ -99,6 +99,7 @@ impl Endpoint {
         };
         let Admitted { identity, nat, called, caller, diverted } = admitted;
         let leg = self.next_leg();
+        let call_id = msg.call_id().unwrap_or_default().to_owned();
         let user_to_user = msg.header_all("User-to-User").map(str::to_owned).collect();
         let carried = Carried { hops, user_to_user, name: caller.name, private: caller.private, diverted };
         self.purposes.insert(key.clone(), Purpose::Offered(leg));
@@ -106,7 +107,7 @@ impl Endpoint {
         if let Some(counted) = counted {
             self.count(leg, counted);
         }
-        let invite = Invite { identity, caller: caller.number, called, body, flow, secure, nat, carried };
+        let invite = Invite { identity, caller: caller.number, called, body, call_id, flow, secure, nat, carried };
         self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
     }
 

@@ -56,6 +56,8 @@ pub struct Settings {
     pub public_address: Option<IpAddr>,
     /// Networks that reach us without translation.
     pub local_nets: Vec<Net>,
+    /// Whether the Call-ID of each call that we place is told, for a trace.
+    pub trace: bool,
     /// For User-Agent and Server.
     pub product: String,
 }

@@ -135,7 +135,7 @@ impl Endpoint {
         calling.request.set("Call-ID", ids.0.clone());
         let (key, old) = (calling.key.clone(), std::mem::replace(&mut calling.ids, ids.clone()));
         self.dialling.remove(&old);
-        self.dialling.insert(ids, leg);
+        self.note_dialled(leg, &ids);
         self.let_go(&key, old);
         self.aim(leg, way, flow);
         self.send_again(leg, 1, now) && self.await_way(leg, now)

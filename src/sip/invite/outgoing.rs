@@ -123,7 +123,7 @@ impl Endpoint {
         }
         let key = self.send(request.clone(), flow, now);
         self.purposes.insert(key.clone(), Purpose::Dialled(leg));
-        self.dialling.insert(ids.clone(), leg);
+        self.note_dialled(leg, &ids);
         let calling = Calling {
             key,
             ids,
@@ -144,6 +144,14 @@ impl Endpoint {
         };
         self.sessions.insert(leg, session);
         self.await_way(leg, now);
+    }
+
+    /// An INVITE with these names (Call-ID and our tag) leaves.
+    pub(super) fn note_dialled(&mut self, leg: LegId, ids: &(String, String)) {
+        self.dialling.insert(ids.clone(), leg);
+        if self.settings.trace {
+            self.events.push_back(Event::Dialling { leg, call_id: ids.0.clone() });
+        }
     }
 
     /// Gives up on a call that was not answered, and says why (RFC 3326). Its end comes as `Failed`, or as `Answered` where the

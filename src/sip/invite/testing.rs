@@ -24,6 +24,7 @@ pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         listen: vec![(Transport::Udp, PHONE.parse().unwrap()), (Transport::Tls, "127.0.0.1:6001".parse().unwrap())],
         public_address: None,
         local_nets: Vec::new(),
+        trace: false,
         product: "test".into(),
     };
     Endpoint::new(settings, 1, rand_core::SeedableRng::seed_from_u64(seed))
