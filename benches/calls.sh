@@ -3,7 +3,6 @@
 # fast INVITEs are answered. The bare relay of benches/relay.c runs in the same minutes, as the limit that system calls set.
 #
 #   benches/calls.sh media     bridged, recorded, queued, IVR: CPU milliseconds per call-second
-#   benches/calls.sh sip       call set-ups without media: calls per second
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-media}
@@ -72,21 +71,8 @@ media() {
   done
 }
 
-sip() {
-  row "" "calls/s" "failed" "INVITE to" "200, ms" ""
-  row "" "offered" "" "p50" "p99" ""
-  for rate in 100 200 400; do
-    local line
-    line=$("$folder/loadgen" -n $((rate * 3)) -r "$rate" -w 1 -e 1 -p "$daemon" -m 0 | tail -1)
-    row "set-ups to the echo" "$rate" "$(value fails 1 "$line")" "$(value setup_ms 1 "$line")" "$(value setup_ms 2 "$line")" ""
-    result "INVITE to 200, p99, at $rate calls/s" "$(value setup_ms 2 "$line")" ms null null
-    [[ $(value fails 1 "$line") == 0 ]] || { echo "calls failed: $line" >&2; exit 1; }
-  done
-}
-
 case $what in
   media) media ;;
-  sip) sip ;;
-  *) echo "benches/calls.sh: $what is no bench: media or sip" >&2; exit 2 ;;
+  *) echo "benches/calls.sh: $what is no bench: media" >&2; exit 2 ;;
 esac
 printf '%s\n' "${json[@]}"

@@ -1,0 +1,108 @@
+//! What signalling costs, seen from outside: the daemon on the bench floor, and a load of raw text over UDP that offers calls at a rate
+//! and does not wait for the daemon (an open loop). Prints a table, and then a JSON object a line for each figure.
+//!
+//! A rate is clean where every call was carried through, the daemon sent nothing twice, and no answer took half a second.
+
+mod daemon;
+mod load;
+
+use std::time::Instant;
+
+use daemon::Daemon;
+use load::{Load, Outcome, Shape};
+use trunkline::sip::message::{Framing, Verdict, judge};
+
+/// Seconds of one run.
+const SECONDS: f64 = 4.0;
+
+fn main() {
+    let mut figures = Vec::new();
+    let mut figure = |name: &str, value: f64, unit: &str| {
+        figures.push(serde_json::json!({ "name": name, "value": value, "unit": unit, "peer": null, "ratio": null }));
+    };
+    let parsed = parse_ns();
+    println!("a message parsed and judged: {parsed:.0} ns");
+    figure("message parsed and judged", parsed, "ns");
+
+    let daemon = Daemon::start();
+    let mut load = Load::open();
+    // First: what an overload has freed would hide it.
+    let bytes = load.memory(&daemon, 1_000);
+    println!("memory of a bridged call, all told: {:.1} KB", bytes / 1e3);
+    figure("memory of a bridged call, all told", bytes / 1e3, "KB");
+    println!("\n{:<34} {:>9} {:>9} {:>9} {:>9} {:>10}", "", "calls/s", "failed", "p50 ms", "p99 ms", "µs a call");
+    for (name, shape) in [("answered by the IVR", Shape::Answered), ("bridged", Shape::Bridged)] {
+        let calm = run(&mut load, &daemon, &format!("{name}, 10 a second"), shape, 10.0);
+        figure(&format!("INVITE to 200, {name}, at 10 calls/s, p50"), calm.p50_ms, "ms");
+        figure(&format!("INVITE to 200, {name}, at 10 calls/s, p99"), calm.p99_ms, "ms");
+        let clean = capacity(&mut load, &daemon, name, shape);
+        figure(&format!("clean rate, {name}"), clean.rate, "calls/s");
+        figure(&format!("CPU of the signalling thread, {name}"), clean.cpu_us, "µs a call");
+        figure(&format!("calls that one signalling core has time for, {name}"), 1e6 / clean.cpu_us, "calls/s");
+        for factor in [0.5, 1.0, 2.0, 5.0] {
+            let offered = run(&mut load, &daemon, &format!("{name}, {factor} times that"), shape, clean.rate * factor);
+            figure(
+                &format!("goodput, {name}, at {factor} times capacity"),
+                offered.goodput / clean.rate,
+                "of capacity",
+            );
+        }
+        let after = load.recovery(&daemon, shape, clean.rate / 2.0);
+        println!("{:<34} {after:>9.1} s until half of that is clean again", "");
+        figure(&format!("back to normal after 5 times capacity, {name}"), after, "s");
+    }
+    figures.iter().for_each(|figure| println!("{figure}"));
+}
+
+/// A rate that was carried, and what it cost.
+struct Clean {
+    rate: f64,
+    cpu_us: f64,
+}
+
+/// The highest clean rate: doubled until it is not clean, then halved in on.
+fn capacity(load: &mut Load, daemon: &Daemon, name: &str, shape: Shape) -> Clean {
+    let (mut clean, mut cpu_us, mut dirty) = (0.0, 0.0, f64::INFINITY);
+    let mut rate = 250.0;
+    for _ in 0..10 {
+        let outcome = run(load, daemon, &format!("{name}, tried"), shape, rate);
+        if outcome.is_clean() {
+            (clean, cpu_us) = (rate, outcome.cpu_us);
+        } else {
+            dirty = rate;
+            load.settle(daemon);
+        }
+        rate = if dirty.is_finite() { f64::midpoint(clean, dirty) } else { rate * 2.0 };
+        if dirty - clean < 0.1 * dirty {
+            break;
+        }
+    }
+    println!("{:<34} {clean:>9.0} {:>9} {:>9} {:>9} {cpu_us:>10.0}", format!("{name}, clean"), "", "", "");
+    Clean { rate: clean.max(1.0), cpu_us: cpu_us.max(0.1) }
+}
+
+fn run(load: &mut Load, daemon: &Daemon, name: &str, shape: Shape, rate: f64) -> Outcome {
+    let outcome = load.offer(daemon, shape, rate, SECONDS);
+    println!(
+        "{name:<34} {rate:>9.0} {:>9} {:>9.2} {:>9.2} {:>10.0}{}",
+        outcome.failed + outcome.refused,
+        outcome.p50_ms,
+        outcome.p99_ms,
+        outcome.cpu_us,
+        if outcome.repeats > 0 { format!("  {} sent twice", outcome.repeats) } else { String::new() }
+    );
+    outcome
+}
+
+/// Nanoseconds to read and judge an INVITE with a session description, as desk phones send it.
+fn parse_ns() -> f64 {
+    const ROUNDS: u32 = 200_000;
+    let invite = load::invite("127.0.0.1:5070", "bench-1", 1, "20001");
+    let bytes = invite.as_bytes();
+    let begin = Instant::now();
+    for _ in 0..ROUNDS {
+        let verdict = judge(std::hint::black_box(bytes), Framing::Datagram);
+        assert!(matches!(std::hint::black_box(verdict), Verdict::Accept(_)));
+    }
+    begin.elapsed().as_nanos() as f64 / f64::from(ROUNDS)
+}
