@@ -13,6 +13,8 @@ const PHONE: &str = "127.0.0.1:5080";
 const HOLD: Duration = Duration::from_millis(100);
 /// How long after the last call was offered the answers still count.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long what is left of a run may take to be hung up.
+const DRAIN: Duration = Duration::from_secs(8);
 /// An answer that takes longer is not clean: the caller would have sent its request again.
 const LATE_MS: f64 = 500.0;
 
@@ -122,7 +124,24 @@ impl Load {
         took.sort_by(f64::total_cmp);
         let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(f64::INFINITY);
         (outcome.p50_ms, outcome.p99_ms) = (at(0.5), at(0.99));
+        self.drain();
         outcome
+    }
+
+    /// Hangs up what a run has left, so that the next one finds an idle floor: answers that come late, and BYEs that were lost.
+    fn drain(&mut self) {
+        let (since, mut last) = (Instant::now(), Instant::now());
+        let (mut late, mut took, mut carried) = (Outcome::default(), Vec::new(), 0);
+        while !self.calls.is_empty() && since.elapsed() < DRAIN {
+            if last.elapsed() > Duration::from_millis(500) {
+                last = Instant::now();
+                let answered = self.calls.iter().filter(|(_, call)| call.answered).map(|(number, _)| *number);
+                self.ends.extend(answered.map(|number| (last, number)));
+            }
+            self.hang_up_due();
+            self.listen(&mut late, &mut took, &mut carried);
+            self.answer(&mut late);
+        }
     }
 
     /// Seconds until a run at this rate is clean again.

@@ -1,9 +1,9 @@
 //! Media of legs: leases, desired states, and what media threads report.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::party::{Media, Party, Role};
+use super::party::{Media, Role};
 use super::{Output, Switch, Timer};
 use crate::dialplan::CursorInput;
 use crate::id::LegId;
@@ -13,7 +13,7 @@ use crate::sdp::{AudioCodec, Negotiated};
 use crate::time::Now;
 
 /// Leases of each thread that wait for a call; a burst of calls is answered from them.
-const STOCK: usize = 24;
+const STOCK: usize = 64;
 /// How long a thread may take to say that a leg's media is gone, ms.
 const MEDIA_PATIENCE_MS: u64 = 2_000;
 
@@ -21,16 +21,30 @@ const MEDIA_PATIENCE_MS: u64 = 2_000;
 pub(super) struct Stock {
     threads: Vec<VecDeque<PortLease>>,
     next: usize,
+    /// RTP ports of the leases that are here or with a leg, and how many: a port may be lent anew before its leg is known to be gone.
+    ours: BTreeMap<u16, u32>,
 }
 
 impl Stock {
     pub(super) fn new(threads: u16) -> Self {
-        Self { threads: (0..threads.max(1)).map(|_| VecDeque::with_capacity(STOCK)).collect(), next: 0 }
+        let threads = (0..threads.max(1)).map(|_| VecDeque::with_capacity(STOCK)).collect();
+        Self { threads, next: 0, ours: BTreeMap::new() }
     }
 
     pub(super) fn put(&mut self, lease: PortLease) {
         if let Some(stock) = self.threads.get_mut(usize::from(lease.thread)) {
+            *self.ours.entry(lease.rtp_port).or_default() += 1;
             stock.push_back(lease);
+        }
+    }
+
+    /// A leg's ports have gone back to their thread.
+    fn forget(&mut self, lease: &PortLease) {
+        if let Some(count) = self.ours.get_mut(&lease.rtp_port) {
+            *count -= 1;
+            if *count == 0 {
+                self.ours.remove(&lease.rtp_port);
+            }
         }
     }
 
@@ -44,10 +58,6 @@ impl Stock {
     /// A lease of this thread: both legs of a bridge live on one.
     pub(super) fn take_of(&mut self, thread: u16) -> Option<PortLease> {
         self.threads.get_mut(usize::from(thread))?.pop_front()
-    }
-
-    fn holds(&self, port: u16) -> bool {
-        self.threads.iter().flatten().any(|lease| lease.rtp_port == port)
     }
 
     pub(super) fn wanted(&self) -> Option<u16> {
@@ -72,8 +82,7 @@ impl Switch {
     /// Whether a peer wants its sound sent to a port of ours: two legs that feed each other would never fall silent.
     pub(super) fn is_own_port(&self, remote: SocketAddr) -> bool {
         let ours = [Some(self.settings.media_address), self.settings.media_public];
-        let held = |party: &Party| party.media.as_ref().is_some_and(|media| media.lease.rtp_port == remote.port());
-        ours.contains(&Some(remote.ip())) && (self.stock.holds(remote.port()) || self.legs.values().any(held))
+        ours.contains(&Some(remote.ip())) && self.stock.ours.contains_key(&remote.port())
     }
 
     /// Commands a leg's media where anything changed, once a session was agreed on.
@@ -174,9 +183,8 @@ impl Switch {
 
     /// The thread has given the leg's ports back.
     pub(super) fn handle_media_gone(&mut self, leg: LegId) {
-        if let Some(party) = self.legs.get_mut(&leg)
-            && party.media.take().is_some()
-        {
+        if let Some(media) = self.legs.get_mut(&leg).and_then(|party| party.media.take()) {
+            self.stock.forget(&media.lease);
             self.finish_leg(leg);
         }
     }
