@@ -22,7 +22,7 @@ use crate::id::LegId;
 use crate::media::{LegCommand, MediaReport, PortLease, PromptStore};
 
 /// Pairs that each thread keeps bound in advance.
-const STOCK: usize = 64;
+const STOCK: usize = 32;
 /// Commands under way to one thread; more wait in the handle, the latest for each leg.
 const COMMANDS: usize = 1_024;
 /// Reports under way to the switch. Further ones are dropped and counted: media must not wait for a stalled switch.

@@ -13,7 +13,7 @@ use crate::sdp::{AudioCodec, Negotiated};
 use crate::time::Now;
 
 /// Leases of each thread that wait for a call; a burst of calls is answered from them.
-const STOCK: usize = 64;
+const STOCK: usize = 24;
 /// How long a thread may take to say that a leg's media is gone, ms.
 const MEDIA_PATIENCE_MS: u64 = 2_000;
 

@@ -16,7 +16,7 @@ use crate::dice::Dice;
 /// Pairs of ports in all.
 const PAIRS: u16 = 120;
 /// Leases that the switch may keep in stock for each thread.
-pub const STOCK: usize = 64;
+pub const STOCK: usize = 24;
 pub const THREADS: u16 = 2;
 
 struct Leg {
