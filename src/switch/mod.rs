@@ -248,6 +248,7 @@ impl Switch {
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
             Sip::ModifyFailed { leg, why } => self.handle_offer_refused(leg, why.code),
+            Sip::Referred { leg, .. } => self.endpoint.refuse_refer(leg, 403, now),
             Sip::Digit { leg, digit } => self.handle_digit(leg, digit, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),

@@ -35,6 +35,11 @@ impl Endpoint {
             Method::Options if self.refusing => self.reply(&key, &msg, 503, now),
             Method::Options => self.answer_options(&key, &msg, now),
             Method::Bye | Method::Info | Method::Update | Method::Prack => self.reply(&key, &msg, 481, now),
+            // A call is handed on from within; nobody has us place one.
+            Method::Refer if self.authenticate(&key, &msg, flow.remote.ip(), now).is_some() => {
+                self.reply(&key, &msg, 403, now);
+            }
+            Method::Refer => {}
             _ => self.reply_allowing(&key, &msg, 405, now),
         }
     }
@@ -60,6 +65,7 @@ impl Endpoint {
             Method::Invite | Method::Update => self.handle_modify(leg, key, msg, now),
             Method::Prack => self.handle_prack(leg, key, msg, now),
             Method::Info => self.handle_info(leg, &key, msg, now),
+            Method::Refer => self.handle_refer(leg, key, msg, now),
             Method::Options => self.answer_options(&key, msg, now),
             _ => self.reply_allowing(&key, msg, 405, now),
         }

@@ -8,6 +8,7 @@ mod info;
 mod modify;
 mod outgoing;
 mod redirect;
+mod refer;
 mod refresh;
 mod reinvite;
 mod reliable;
@@ -99,6 +100,8 @@ pub(super) struct Session {
     repeat: Option<Repeat>,
     /// The peer's offer within the dialog that has no answer: a re-INVITE, an UPDATE or a PRACK.
     modify: Option<(TransactionKey, Box<Message>)>,
+    /// What the peer has asked us to do with the session, until it is told what came of it.
+    referral: Option<refer::Referral>,
     /// Our request within the dialog that has no final response, of those of which one may be open.
     open: Option<within::Open>,
     /// Our offer that waits for a time when it can be made.
@@ -107,7 +110,7 @@ pub(super) struct Session {
     account: Option<Arc<Account>>,
     /// Whether we made the Call-ID (§14.1).
     owns_call_id: bool,
-    /// A BYE that waits for the ACK of our 2xx (§15).
+    /// A BYE that waits for the ACK of our 2xx (§15), or for the answer to a NOTIFY.
     bye: Option<Why>,
     /// The session's timer, where one was agreed.
     refresh: Option<refresh::Refresh>,
@@ -140,6 +143,7 @@ impl Session {
             reliable: reliable::Reliable::default(),
             repeat: None,
             modify: None,
+            referral: None,
             open: None,
             wish: None,
             account: None,
@@ -164,6 +168,12 @@ impl Session {
             State::Calling(calling) => calling.early.dialog_with(tag),
             _ => self.dialog.as_mut().filter(|dialog| dialog.id().remote_tag == tag),
         }
+    }
+
+    /// Requests of the peer's within the dialog that have no final response of ours.
+    fn take_unanswered(&mut self) -> impl Iterator<Item = (TransactionKey, Box<Message>)> + use<> {
+        let referral = self.referral.take().and_then(refer::Referral::into_request);
+        self.modify.take().into_iter().chain(referral)
     }
 
     /// Timers that end with the session.
