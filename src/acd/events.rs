@@ -23,6 +23,8 @@ pub enum Input {
     CallerLeft { call: CallId },
     /// The switch took the caller out (its flow goes on elsewhere, or it ends the call).
     CallerRemoved { call: CallId },
+    /// An agent in conversation hands the caller to another one, who is reserved if available. That caller stands in no line.
+    HandedOver { call: CallId, from: AgentId, to: AgentId },
     /// The agent's phone rings.
     PhoneRinging { agent: AgentId, call: CallId },
     /// The agent answered.

@@ -7,9 +7,11 @@ mod machine;
 mod routed;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use leg::{Leg, LegState};
 pub use machine::{Call, CallState};
+pub use transfer::Giver;
 
 use crate::id::{AgentId, LegId, QueueId};
 use crate::journal::{Cause, Event, SegmentEnd};
@@ -30,7 +32,7 @@ pub enum Input {
     },
     /// The caller left the queue without an agent and the dialplan goes on.
     Dequeued,
-    /// The ACD chose an agent.
+    /// The ACD chose an agent: for a caller who waits, or whom another agent hands on.
     Present {
         /// Who.
         agent: AgentId,
@@ -101,6 +103,15 @@ pub enum Input {
         leg: LegId,
         /// The final status.
         cause: Cause,
+    },
+    /// Its agent hands the call on to a flow.
+    ToFlow,
+    /// Its agent hands the call on to a phone that is no agent's.
+    ToTarget {
+        /// The leg to dial, drawn by the switch.
+        leg: LegId,
+        /// Whether the conversation there is recorded.
+        record: bool,
     },
     /// A party held or resumed the conversation.
     Held {
@@ -179,6 +190,22 @@ pub enum Output {
         agent: LegId,
         /// Whether the tap is armed.
         record: bool,
+    },
+    /// Let caller and agent hear each other no longer: the call is being handed on.
+    Suspend {
+        /// The caller's leg.
+        caller: LegId,
+        /// The agent's leg.
+        agent: LegId,
+    },
+    /// Let caller and agent hear each other again.
+    Rejoin,
+    /// Tell the agent's phone what came of handing the call on.
+    TransferEnded {
+        /// The agent's leg.
+        leg: LegId,
+        /// A SIP status: 200 where somebody has the call now.
+        code: u16,
     },
     /// Tell the ACD that the presentation came to nothing.
     PresentationFailed {

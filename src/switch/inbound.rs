@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::party::{Media, Onward, Party, PartyCall, Place, Role};
+use super::party::{Media, Onward, Party, PartyCall, Place, Recording, Role};
 use super::{Route, RouteTo, Switch};
 use crate::acd;
 use crate::call::{Call, Input};
@@ -63,6 +63,7 @@ impl Switch {
                 flow_timer: None,
                 music: self.settings.default_music,
                 onward: None,
+                recording: Recording::None,
                 early_media: false,
                 secure: invite.secure,
             },
@@ -152,12 +153,7 @@ impl Switch {
 
     fn send_on(&mut self, id: CallId, route: &Route) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
-        let called = cell.called.chars().skip(route.strip).collect();
-        let left = match &route.to {
-            RouteTo::Target(target) => [Place::Target(target.clone())].into(),
-            RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
-        };
-        cell.onward = Some(Onward { called, left });
+        cell.onward = Some(onward_by(route, &cell.called));
         let leg = self.endpoint.next_leg();
         self.tell(id, Input::Route { leg, record: route.record });
     }
@@ -179,4 +175,14 @@ impl Switch {
             }
         }
     }
+}
+
+/// Where a route leads for a number.
+pub(super) fn onward_by(route: &Route, number: &str) -> Onward {
+    let called = number.chars().skip(route.strip).collect();
+    let left = match &route.to {
+        RouteTo::Target(target) => [Place::Target(target.clone())].into(),
+        RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
+    };
+    Onward { called, left }
 }

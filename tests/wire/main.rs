@@ -36,6 +36,7 @@ mod stop;
 mod tls;
 mod tone;
 mod torture;
+mod transfer;
 mod trunks;
 mod way;
 mod websocket;
