@@ -315,7 +315,7 @@ impl Acd {
         self.lease(n, now);
     }
 
-    fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
+    pub(super) fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
         self.transition(n, AgentState::Talking { call }, now);
     }
 

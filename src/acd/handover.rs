@@ -22,6 +22,13 @@ impl Acd {
         self.outputs.push_back(Output::Present { call, agent, queue, why });
     }
 
+    /// The agent's conversation goes on in another call.
+    pub(super) fn handle_moved(&mut self, n: usize, from: CallId, to: CallId, now: Now) {
+        if self.agents[n].conversation() == Some(from) {
+            self.transition_to_talking(n, to, now);
+        }
+    }
+
     /// A caller who stands in no line is gone: whoever was to take the call is free again.
     pub(super) fn take_back(&mut self, call: CallId, reason: LeaveReason, now: Now) {
         let booked = |agent: &super::agent::Agent| agent.handed == Some(call) && agent.presented() == Some(call);
@@ -79,6 +86,17 @@ mod tests {
         assert!(matches!(state(&acd, "1001"), AgentState::Acw { .. }));
         acd.handle(Input::ConversationEnded { agent: "1002".into(), call }, now);
         assert!(matches!(state(&acd, "1002"), AgentState::Acw { .. }));
+    }
+
+    #[test]
+    fn a_conversation_that_moves_ends_with_the_call_that_it_moved_to() {
+        let (mut acd, call, now) = floor();
+        let other = CallId::new(2, 2);
+        acd.handle(Input::Moved { agent: "1001".into(), from: call, to: other }, now);
+        acd.handle(Input::ConversationEnded { agent: "1001".into(), call }, now);
+        assert_eq!(state(&acd, "1001"), AgentState::Talking { call: other });
+        acd.handle(Input::ConversationEnded { agent: "1001".into(), call: other }, now);
+        assert!(matches!(state(&acd, "1001"), AgentState::Acw { call, .. } if call == other));
     }
 
     #[test]

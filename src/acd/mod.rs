@@ -131,6 +131,7 @@ impl Acd {
             Input::HandedOver { call, from, to } => {
                 self.with(&to, |acd, n| acd.handle_handed_over(n, call, &from, now))
             }
+            Input::Moved { agent, from, to } => self.with(&agent, |acd, n| acd.handle_moved(n, from, to, now)),
             Input::PhoneRinging { agent, call } => self.with(&agent, |acd, n| acd.handle_ringing(n, call, now)),
             Input::AgentAnswered { agent, call } => self.handle_answered(agent, call, now),
             Input::AgentFailed { agent, call, why } => self.with(&agent, |acd, n| acd.handle_failed(n, call, why, now)),

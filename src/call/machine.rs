@@ -150,6 +150,10 @@ impl Call {
             Input::TargetFailed { leg, cause } => self.handle_target_failed(leg, cause),
             Input::ToFlow => self.handle_to_flow(),
             Input::ToTarget { leg, record } => self.handle_to_target(leg, record),
+            Input::ToParty { leg, agent, codec_in, codec_out } => {
+                self.handle_to_party(leg, agent, codec_in, codec_out);
+            }
+            Input::PartyGone { leg } => self.handle_party_gone(leg),
             Input::Held { on } => self.handle_held(on),
             Input::HungUp { leg, cause } => self.handle_hung_up(leg, cause),
             Input::Hangup { cause, as_designed } => self.handle_hangup(cause, as_designed),

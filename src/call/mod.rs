@@ -113,6 +113,22 @@ pub enum Input {
         /// Whether the conversation there is recorded.
         record: bool,
     },
+    /// Its agent hands the call on to the party of a call of the agent's own, which is up.
+    ToParty {
+        /// That party's leg.
+        leg: LegId,
+        /// Whose phone it is; none where it is no agent's.
+        agent: Option<AgentId>,
+        /// Codec of the caller's leg.
+        codec_in: String,
+        /// Codec of the party's leg.
+        codec_out: String,
+    },
+    /// The call's other party goes on in another call, by its caller's wish: this one is over.
+    PartyGone {
+        /// The leg.
+        leg: LegId,
+    },
     /// A party held or resumed the conversation.
     Held {
         /// Whether it is on hold now.

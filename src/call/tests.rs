@@ -125,6 +125,27 @@ fn an_agent_who_hands_a_call_on_leaves_when_the_next_one_answers() {
 }
 
 #[test]
+fn two_calls_become_one_and_the_second_one_ends() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    let mut second = Call::new(CallId::new(2, 2), LegId(4));
+    second.handle(Input::Route { leg: LegId(5), record: false });
+    second.handle(Input::TargetAnswered { leg: LegId(5), codec_in: String::new(), codec_out: String::new() });
+    let _ = (drain(&mut call), drain(&mut second));
+    let (codec_in, codec_out) = (String::new(), String::new());
+    call.handle(Input::ToParty { leg: LegId(5), agent: None, codec_in, codec_out });
+    second.handle(Input::PartyGone { leg: LegId(5) });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(5), record: true }));
+    assert!(outputs.contains(&Output::ByeLeg { leg: LegId(2), cause: Cause::normal() }));
+    let outputs = drain(&mut second);
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "answered".to_owned())]);
+    assert!(outputs.iter().any(|output| matches!(output, Output::ByeLeg { leg: LegId(4), .. })));
+    assert_eq!((call.open_legs().count(), second.open_legs().count()), (3, 1));
+}
+
+#[test]
 fn a_call_that_nobody_takes_comes_back_to_its_agent_while_there_is_one() {
     let mut call = handed_over();
     let busy = Input::AgentFailed { leg: LegId(3), end: SegmentEnd::Busy, cause: Cause::new(486, "busy") };

@@ -1,5 +1,5 @@
-//! A call that its agent hands on: to a flow at once, to another agent or an outside phone once it answers. Until then the caller is
-//! on hold, and comes back to the agent where nothing comes of it.
+//! A call that its agent hands on: to a flow or to somebody whom the agent has spoken with at once, to another agent or an outside
+//! phone once it answers. Until then the caller is on hold, and comes back to the agent where nothing comes of it.
 
 use super::{Call, CallState, Leg, LegState, Output};
 use crate::id::{AgentId, LegId, QueueId};
@@ -35,6 +35,34 @@ impl Call {
         begun
     }
 
+    /// The call goes on with somebody whom its agent has spoken with before.
+    pub(super) fn handle_to_party(&mut self, leg: LegId, to: Option<AgentId>, codec_in: String, codec_out: String) {
+        if let CallState::Bridged { agent: Some(agent), leg: old, .. } = self.state.clone() {
+            self.part((agent, old));
+            self.agents.push(Leg { id: leg, state: LegState::Up });
+            self.tell_answer(to.clone(), codec_in, codec_out);
+            self.transition_to_bridged(to, leg, self.recorded);
+        }
+    }
+
+    /// The party of an agent's own call has been joined with the agent's caller.
+    pub(super) fn handle_party_gone(&mut self, gone: LegId) {
+        if matches!(self.state, CallState::Bridged { leg, .. } if leg == gone) {
+            self.agents.retain(|leg| leg.id != gone);
+            let cause = Cause::new(16, "transferred");
+            self.journal(Event::LegEnded { call: self.id, leg: gone, cause: cause.clone() });
+            self.end(HangupBy::Caller, cause, None);
+        }
+    }
+
+    fn tell_answer(&mut self, to: Option<AgentId>, codec_in: String, codec_out: String) {
+        let call = self.id;
+        self.journal(match to {
+            Some(agent) => Event::AgentAnswered { call, agent, codec_in, codec_out },
+            None => Event::PeerAnswered { call, codec_in, codec_out },
+        });
+    }
+
     fn begin_transfer(&mut self, leg: LegId, to: Option<AgentId>, record: bool) -> bool {
         let CallState::Bridged { agent: Some(from), leg: old, held } = self.state.clone() else { return false };
         if !held {
@@ -60,11 +88,7 @@ impl Call {
         if let Some(giver) = giver {
             self.part(giver);
         }
-        let call = self.id;
-        self.journal(match to.clone() {
-            Some(agent) => Event::AgentAnswered { call, agent, codec_in, codec_out },
-            None => Event::PeerAnswered { call, codec_in, codec_out },
-        });
+        self.tell_answer(to.clone(), codec_in, codec_out);
         self.transition_to_bridged(to, leg, record);
     }
 

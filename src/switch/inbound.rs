@@ -98,7 +98,10 @@ impl Switch {
                 });
             }
         };
-        let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        // A call beside the agent's conversation may become one with it, so it lives on the same thread.
+        let beside = self.conversation_thread(&invite.identity);
+        let lease = beside.and_then(|thread| self.stock.take_of(thread)).or_else(|| self.stock.take());
+        let lease = lease.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
         let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
         let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
@@ -119,6 +122,14 @@ impl Switch {
             }
         }
         Ok(())
+    }
+
+    /// The media thread on which the conversation of the agent who calls is.
+    fn conversation_thread(&self, identity: &Identity) -> Option<u16> {
+        let Identity::User(user) = identity else { return None };
+        let agent = Role::Agent(AgentId::from(user.as_str()));
+        let party = self.legs.values().find(|party| party.role == agent)?;
+        party.media.as_ref().map(|media| media.lease.thread)
     }
 
     /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer

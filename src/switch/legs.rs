@@ -64,7 +64,7 @@ impl Switch {
         self.fail_leg(leg, SegmentEnd::Unreachable, Cause::new(488, "no_common_media"), now);
     }
 
-    fn caller_codec(&self, call: CallId) -> String {
+    pub(super) fn caller_codec(&self, call: CallId) -> String {
         let caller = self.calls.get(&call).and_then(|cell| self.legs.get(&cell.caller));
         let negotiated = caller.and_then(|party| party.media.as_ref()?.negotiated.as_ref());
         let offered = || caller.and_then(|party| crate::sdp::preferred_codec(party.offer.as_ref()?));
@@ -244,6 +244,6 @@ impl Switch {
     }
 }
 
-fn name_of(codec: AudioCodec) -> String {
+pub(super) fn name_of(codec: AudioCodec) -> String {
     codec.encoding().to_owned()
 }

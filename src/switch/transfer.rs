@@ -4,6 +4,7 @@
 use super::dial::is_secure;
 use super::flow::Floor;
 use super::inbound::onward_by;
+use super::legs::name_of;
 use super::party::Role;
 use super::{Route, Switch};
 use crate::acd;
@@ -20,6 +21,8 @@ enum Onto {
     Flow(Box<Cursor>),
     Agent(AgentId),
     Route(Route),
+    /// The party of a call that the agent has placed meanwhile.
+    Party(CallId, LegId),
 }
 
 impl Switch {
@@ -62,9 +65,8 @@ impl Switch {
         replaces: Option<&Replaces>,
         now: Now,
     ) -> Result<Onto, u16> {
-        if replaces.is_some() {
-            // Two calls are not made one.
-            return Err(501);
+        if let Some(replaces) = replaces {
+            return self.party_of(call, from, replaces);
         }
         let cell = self.calls.get(&call).ok_or(481_u16)?;
         let open = |route: &&Route| route.agents && target.starts_with(&route.prefix);
@@ -93,9 +95,52 @@ impl Switch {
         cursor.map(|cursor| Onto::Flow(Box::new(cursor))).ok_or(404)
     }
 
+    /// Whom the agent has on the phone in another call of the agent's own. A dialog that there is not is 404 and not 481, which
+    /// would end the dialog that the REFER came in.
+    fn party_of(&self, call: CallId, from: &AgentId, replaces: &Replaces) -> Result<Onto, u16> {
+        let own = self.endpoint.leg_replaced(replaces).ok_or(404_u16)?;
+        let second = self.legs.get(&own).map(|party| party.call).ok_or(404_u16)?;
+        let cell = self.calls.get(&second).filter(|cell| cell.caller == own && second != call).ok_or(403_u16)?;
+        if cell.from_agent.as_ref() != Some(from) {
+            return Err(403);
+        }
+        // Nobody to join: still a flow, a queue or a phone that rings.
+        let CallState::Bridged { leg, .. } = cell.call.state() else { return Err(480) };
+        let thread = |leg: &LegId| self.legs.get(leg)?.media.as_ref().map(|media| media.lease.thread);
+        let first = self.calls.get(&call).and_then(|cell| thread(&cell.caller));
+        if replaces.early_only || first != thread(leg) {
+            return Err(486);
+        }
+        Ok(Onto::Party(second, *leg))
+    }
+
+    /// Makes one call of two: the party of the second one goes on in the first.
+    fn join_calls(&mut self, call: CallId, second: CallId, leg: LegId, now: Now) {
+        let Some(party) = self.legs.get_mut(&leg) else { return };
+        party.call = call;
+        let agent = match &party.role {
+            Role::Agent(agent) => Some(agent.clone()),
+            Role::Caller | Role::Target => None,
+        };
+        let negotiated = party.media.as_ref().and_then(|media| media.negotiated.as_ref());
+        let codec_out = negotiated.map(|negotiated| name_of(negotiated.codec)).unwrap_or_default();
+        if let Some(media) = &mut party.media {
+            // What the second call was recorded into ends with it.
+            media.recording = None;
+        }
+        let codec_in = self.caller_codec(call);
+        self.endpoint.tell_dialog(leg);
+        if let Some(agent) = agent.clone() {
+            self.acd.handle(acd::Input::Moved { agent, from: second, to: call }, now);
+        }
+        self.tell(call, Input::ToParty { leg, agent, codec_in, codec_out });
+        self.tell(second, Input::PartyGone { leg });
+    }
+
     fn hand_on(&mut self, call: CallId, from: AgentId, target: &str, onto: Onto, now: Now) {
         match onto {
             Onto::Agent(to) => self.acd.handle(acd::Input::HandedOver { call, from, to }, now),
+            Onto::Party(second, leg) => self.join_calls(call, second, leg, now),
             Onto::Route(route) => {
                 let leg = self.endpoint.next_leg();
                 if let Some(cell) = self.calls.get_mut(&call) {

@@ -27,6 +27,11 @@ fn with_route() -> (Daemon, Phone) {
     (Daemon::start_set(host, |settings| settings + &route, without_acw, &[]), target)
 }
 
+/// The dialog of a phone's call as the URI of a Refer-To names it.
+fn escaped(phone: &Phone) -> String {
+    phone.dialog().replace(';', "%3B").replace('=', "%3D")
+}
+
 fn refer(phone: &mut Phone, to: &str) -> Text {
     phone.within("REFER", &format!("Refer-To: <{to}>\r\nReferred-By: <sip:{}@h>\r\n", phone.user), "")
 }
@@ -160,6 +165,49 @@ fn an_outside_phone_takes_the_call_though_the_agent_has_hung_up_at_once() {
 }
 
 #[test]
+fn an_agent_who_has_asked_a_colleague_joins_caller_and_colleague() {
+    // A number that the trunk does not have: who dials it proves to be the agent.
+    let inside = |plan| without_acw(plan) + "\n[number.\"5005\"]\nflow = \"sales_direct\"\n";
+    let mut daemon = Daemon::start_with(inside, &[]);
+    let (mut caller, mut first) = conversation(&daemon);
+    assert!(first.modify("a=sendonly\r\n").is("200"), "the caller is put on hold");
+    let mut colleague = second(&daemon, "1005");
+    let mut line = Phone::new("1001", daemon.host, daemon.sip, FIRST_HZ);
+    line.invite_as("5005", "demo", "");
+    let answer = line.expect("200", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    line.confirm(&answer);
+    let to = format!("sip:5005@anywhere?Replaces={}", escaped(&line));
+    assert!(refer(&mut first, &to).is("480"), "the queue has nobody to join");
+    let invite = colleague.expect_invite();
+    colleague.answer(&invite);
+    assert!(hears(&line, SECOND_HZ) && hears(&colleague, FIRST_HZ), "they consult");
+    daemon.json_until("/api/v1/agents", |agents| agents["items"][4]["state"] == "talking");
+    assert!(refer(&mut first, &to).is("202"));
+    expect_outcome(&first, "SIP/2.0 200 OK");
+    first.expect_bye();
+    line.expect_bye();
+    assert!(hears(&caller, SECOND_HZ) && hears(&colleague, CALLER_HZ), "both far ends are joined");
+    caller.hang_up();
+    colleague.expect_bye();
+    daemon.until_idle();
+
+    let records = daemon.stop();
+    let of = |caller: &str| records.iter().find(|record| record.caller == caller).expect("a record");
+    let (record, consulted) = (of("13800138000"), of("1001"));
+    assert_eq!(segments(record), [("1001", SegmentEnd::Transferred), ("1005", SegmentEnd::Caller)]);
+    assert_eq!(record.transfers[0].to.as_ref().map(|to| to.as_str()), Some("1005"));
+    assert_eq!(segments(consulted), [("1005", SegmentEnd::Caller)]);
+    assert_eq!((consulted.cause.text.as_str(), consulted.disposition), ("transferred", Disposition::Answered));
+    let talk: u64 = record.segments.iter().map(|segment| segment.talk_ms).sum();
+    assert!(record.talk_ms == talk && record.hold_ms >= 1_000 && consulted.talk_ms >= 1_000, "{records:?}");
+    for record in [record, consulted] {
+        let recording = record.recording.as_ref().expect("recorded");
+        let whole = record.talk_ms + record.hold_ms;
+        assert!(recording.written_ms.abs_diff(whole) <= 100, "{recording:?} of {whole} ms");
+    }
+}
+
+#[test]
 fn nobody_else_hands_a_call_on_and_nowhere_else() {
     let (mut daemon, _target) = with_route();
     let (mut caller, mut first) = conversation(&daemon);
@@ -171,8 +219,11 @@ fn nobody_else_hands_a_call_on_and_nowhere_else() {
         assert!(refused.is("404"), "{to}: {refused:?}");
     }
     assert!(refer(&mut first, "sip:1002@anywhere").is("480"), "nobody is there");
-    let replaces = "sip:9001@anywhere?Replaces=c%40h%3Bto-tag%3Da%3Bfrom-tag%3Db";
-    assert!(refer(&mut first, replaces).is("501"));
+    let to = escaped(&caller);
+    for (dialog, code) in [("c%40h%3Bto-tag%3Da%3Bfrom-tag%3Db", "404"), (to.as_str(), "403")] {
+        let refused = refer(&mut first, &format!("sip:9001@anywhere?Replaces={dialog}"));
+        assert!(refused.is(code), "{dialog}: {refused:?}");
+    }
     assert!(first.within("REFER", "", "").is("400"));
     let unknown = first.within("MESSAGE", "Content-Type: text/plain\r\n", "hello");
     assert!(unknown.is("405") && unknown.header("Allow").contains("REFER"), "{unknown:?}");

@@ -29,7 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::dialog::{Dialog, Role};
 use super::digest::Account;
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
-use super::message::{Message, Scheme, Uri};
+use super::message::{Message, Replaces, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
 use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
@@ -228,6 +228,13 @@ impl Endpoint {
         format!("<{scheme}:{user}{at}{address}{transport}>")
     }
 
+    /// The leg whose dialog is to be replaced, both tags right (RFC 3891 §3).
+    pub fn leg_replaced(&self, replaces: &Replaces) -> Option<LegId> {
+        let leg = *self.dialogs.get(&(replaces.call_id.clone(), replaces.to_tag.clone()))?;
+        let dialog = self.sessions.get(&leg)?.dialog.as_ref()?;
+        (dialog.id().remote_tag == replaces.from_tag).then_some(leg)
+    }
+
     /// Says against whose limit a session counts, until it is forgotten.
     pub(in crate::sip) fn count(&mut self, leg: LegId, counted: Counted) {
         match self.sessions.get_mut(&leg) {
@@ -236,7 +243,8 @@ impl Endpoint {
         }
     }
 
-    fn tell_dialog(&mut self, leg: LegId) {
+    /// Says once more, as `DialogChanged`, how a leg's dialog stands.
+    pub fn tell_dialog(&mut self, leg: LegId) {
         if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
             self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
         }
