@@ -153,6 +153,7 @@ impl Call {
             Input::ToParty { leg, agent, codec_in, codec_out } => {
                 self.handle_to_party(leg, agent, codec_in, codec_out);
             }
+            Input::Moved { from, to } => self.handle_moved(from, to),
             Input::PartyGone { leg } => self.handle_party_gone(leg),
             Input::Held { on } => self.handle_held(on),
             Input::HungUp { leg, cause } => self.handle_hung_up(leg, cause),

@@ -129,6 +129,13 @@ pub enum Input {
         /// The leg.
         leg: LegId,
     },
+    /// The agent goes on by another phone, which is up.
+    Moved {
+        /// The leg that it replaces.
+        from: LegId,
+        /// Its leg.
+        to: LegId,
+    },
     /// A party held or resumed the conversation.
     Held {
         /// Whether it is on hold now.

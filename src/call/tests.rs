@@ -146,6 +146,21 @@ fn two_calls_become_one_and_the_second_one_ends() {
 }
 
 #[test]
+fn an_agent_who_changes_phones_stays_in_the_call() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    drain(&mut call);
+    call.handle(Input::Moved { from: LegId(2), to: LegId(3) });
+    let bye = Output::ByeLeg { leg: LegId(2), cause: Cause::normal() };
+    assert_eq!(drain(&mut call), [Output::Rejoin, bye]);
+    call.handle(Input::LegGone { leg: LegId(2) });
+    assert!(matches!(call.state(), CallState::Bridged { leg: LegId(3), .. }));
+    call.handle(Input::Moved { from: LegId(2), to: LegId(4) });
+    assert!(matches!(drain(&mut call).last(), Some(Output::ByeLeg { leg: LegId(4), .. })), "what it named is gone");
+}
+
+#[test]
 fn a_call_that_nobody_takes_comes_back_to_its_agent_while_there_is_one() {
     let mut call = handed_over();
     let busy = Input::AgentFailed { leg: LegId(3), end: SegmentEnd::Busy, cause: Cause::new(486, "busy") };
@@ -216,7 +231,7 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
         let mut next_leg = 2;
         for _ in 0..random.next_u32() % 24 {
             let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
-            let input = match random.next_u32() % 18 {
+            let input = match random.next_u32() % 19 {
                 0 | 1 => Input::Answer,
                 2 | 3 => Input::Enqueued { record: true },
                 4 | 5 => {
@@ -236,6 +251,10 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                 12 => Input::TargetHeard { leg: some_leg },
                 13 => Input::TargetAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
                 14 => Input::ToFlow,
+                17 => {
+                    next_leg += 1;
+                    Input::Moved { from: some_leg, to: LegId(next_leg - 1) }
+                }
                 15 | 16 => {
                     next_leg += 1;
                     Input::ToTarget { leg: LegId(next_leg - 1), record: true }

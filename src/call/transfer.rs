@@ -55,6 +55,21 @@ impl Call {
         }
     }
 
+    /// The same agent speaks by another phone: no end of anything but the old leg.
+    pub(super) fn handle_moved(&mut self, from: LegId, to: LegId) {
+        self.agents.push(Leg { id: to, state: LegState::Up });
+        if let CallState::Bridged { leg, .. } = &mut self.state
+            && *leg == from
+        {
+            *leg = to;
+            // Who held by the old phone does not by the new one.
+            self.push(Output::Rejoin);
+            self.bye_agent(from, Cause::normal());
+        } else {
+            self.bye_agent(to, Cause::new(26, "lost_race"));
+        }
+    }
+
     fn tell_answer(&mut self, to: Option<AgentId>, codec_in: String, codec_out: String) {
         let call = self.id;
         self.journal(match to {

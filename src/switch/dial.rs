@@ -254,18 +254,7 @@ impl Switch {
         let local = self.local_media(media.lease.rtp_port, remote, trunk.as_ref(), codec);
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
-        let media = Some(media);
-        let party = Party {
-            call,
-            role,
-            negotiator,
-            media,
-            trunk,
-            offer: None,
-            described: None,
-            strangers: 0,
-            dialog_gone: false,
-        };
+        let party = Party { media: Some(media), trunk, ..Party::new(call, role, negotiator) };
         self.legs.insert(leg, party);
         Ok(body)
     }

@@ -15,6 +15,9 @@ use crate::time::Now;
 
 impl Switch {
     pub(super) fn handle_invited(&mut self, leg: LegId, invite: &Invite, now: Now) {
+        if let Some(old) = invite.replaces {
+            return self.handle_replacement(leg, old, invite, now);
+        }
         let id = CallId::new(now.wall_ms, self.random_u128());
         self.counts.calls_offered += 1;
         let trunk = match &invite.identity {
@@ -37,17 +40,7 @@ impl Switch {
             self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);
         }
         let negotiator = Negotiator::new(self.random_u128() as u64);
-        let party = Party {
-            call: id,
-            role: Role::Caller,
-            negotiator,
-            media: None,
-            trunk: trunk.clone(),
-            offer: None,
-            described: None,
-            strangers: 0,
-            dialog_gone: false,
-        };
+        let party = Party { trunk: trunk.clone(), ..Party::new(id, Role::Caller, negotiator) };
         self.legs.insert(leg, party);
         self.calls.insert(
             id,
@@ -86,7 +79,7 @@ impl Switch {
     }
 
     /// Ports for the caller, and its offer read and judged before anything is promised.
-    fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
+    pub(super) fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
         let offer = match invite.body.as_deref().map(Description::parse) {
             None => None,
             Some(Ok(offer)) => Some(offer),

@@ -15,6 +15,7 @@ mod media;
 mod outbox;
 mod party;
 mod phones;
+mod replace;
 mod restart;
 mod settings;
 mod transfer;

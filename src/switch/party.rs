@@ -88,6 +88,21 @@ pub(super) struct Party {
 }
 
 impl Party {
+    /// A party of which nothing is agreed.
+    pub(super) fn new(call: CallId, role: Role, negotiator: Negotiator) -> Self {
+        Self {
+            call,
+            role,
+            negotiator,
+            media: None,
+            trunk: None,
+            offer: None,
+            described: None,
+            strangers: 0,
+            dialog_gone: false,
+        }
+    }
+
     /// Our side for the caller: the answer to its offer, or an offer where it made none.
     pub(super) fn describe(&mut self, local: &LocalMedia) -> String {
         let Some(offer) = self.offer.take() else { return self.negotiator.offer(local) };

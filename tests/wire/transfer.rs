@@ -234,3 +234,38 @@ fn nobody_else_hands_a_call_on_and_nowhere_else() {
     let records = daemon.stop();
     assert_eq!((records.len(), records[0].transfers.len()), (1, 0));
 }
+
+#[test]
+fn an_agent_takes_a_conversation_over_to_another_phone_and_nobody_else_does() {
+    let mut daemon = Daemon::start();
+    let (mut caller, first) = conversation(&daemon);
+    let dialog = first.dialog();
+    let mut stranger = Phone::new("1002", daemon.host, daemon.sip, SECOND_HZ);
+    for (wanted, code) in [
+        (format!("Replaces: {dialog}\r\n"), "603"),
+        (format!("Replaces: {}\r\n", caller.dialog()), "603"),
+        ("Replaces: c@h;to-tag=a;from-tag=b\r\n".to_owned(), "481"),
+        (format!("Replaces: {dialog};early-only\r\n"), "486"),
+        (format!("Replaces: {dialog}\r\nReplaces: {dialog}\r\n"), "400"),
+    ] {
+        stranger.invite_as("1001", "demo", &wanted);
+        let refused = stranger.outcome();
+        assert!(refused.is(code), "{wanted}: {refused:?}");
+    }
+    let mut softphone = Phone::new("1001", daemon.host, daemon.sip, SECOND_HZ);
+    softphone.invite_as("1001", "demo", &format!("Replaces: {dialog}\r\nRequire: replaces\r\n"));
+    assert!(softphone.outcome().is("200"));
+    first.expect_bye();
+    assert!(hears(&caller, SECOND_HZ) && hears(&softphone, CALLER_HZ));
+    caller.hang_up();
+    softphone.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((segments(record), record.transfers.len()), (vec![("1001", SegmentEnd::Caller)], 0));
+    let recording = record.recording.as_ref().expect("recorded");
+    assert!(recording.written_ms.abs_diff(record.talk_ms + record.hold_ms) <= 100, "{record:?}");
+    let (_, agents) = tone::channels(&daemon.recording(record));
+    let end = agents.len() - 10_000..agents.len() - 2_000;
+    assert!(tone::share(&agents[end], SECOND_HZ) > 0.9, "one recording, both phones");
+}

@@ -53,6 +53,8 @@ pub struct Invite {
     pub nat: bool,
     /// What goes on with the call.
     pub carried: Carried,
+    /// The session whose place the call is to take (RFC 3891).
+    pub replaces: Option<LegId>,
 }
 
 /// What a call keeps of its INVITE when it is placed anew on its other side (RFC 7332 §5, RFC 7433, RFC 3323).

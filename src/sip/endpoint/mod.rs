@@ -41,7 +41,7 @@ use crate::time::{Now, Timers};
 pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER";
 
 /// The extensions that we know, for Supported; who requires another one gets 420.
-pub(in crate::sip) const SUPPORTED: &str = "100rel, timer, norefersub";
+pub(in crate::sip) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// Those that we know in a REGISTER.
 pub(in crate::sip) const REGISTER_SUPPORTED: &str = "path, outbound";

@@ -94,6 +94,10 @@ impl Endpoint {
             return;
         }
         let Some(body) = self.session_body(&key, &msg, now) else { return };
+        let replaces = match self.replaced_by(&msg) {
+            Ok(replaces) => replaces,
+            Err(code) => return self.reply(&key, &msg, code, now),
+        };
         let counted = match &admitted.identity {
             Identity::Trunk(trunk) if self.enter_trunk(trunk, false, now).is_err() => {
                 return self.reply(&key, &msg, 503, now);
@@ -112,7 +116,7 @@ impl Endpoint {
         if let Some(counted) = counted {
             self.count(leg, counted);
         }
-        let invite = Invite { identity, caller: caller.number, called, body, flow, secure, nat, carried };
+        let invite = Invite { identity, caller: caller.number, called, body, flow, secure, nat, carried, replaces };
         self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
     }
 

@@ -235,6 +235,24 @@ impl Endpoint {
         (dialog.id().remote_tag == replaces.from_tag).then_some(leg)
     }
 
+    /// The session whose place an INVITE is to take; else the status that refuses it (RFC 3891 §3).
+    pub(in crate::sip) fn replaced_by(&self, msg: &Message) -> Result<Option<LegId>, u16> {
+        let mut named = msg.header_all("Replaces");
+        let Some(value) = named.next() else { return Ok(None) };
+        let replaces: Replaces = value.parse().map_err(|_| 400_u16)?;
+        if named.next().is_some() {
+            return Err(400);
+        }
+        let leg = self.leg_replaced(&replaces).ok_or(481_u16)?;
+        match self.sessions.get(&leg).map(|session| &session.state) {
+            Some(State::Up) if replaces.early_only => Err(486),
+            Some(State::Up) => Ok(Some(leg)),
+            Some(State::Closing) => Err(603),
+            // An early dialog that the peer began.
+            Some(State::Offered(_) | State::Calling(_)) | None => Err(481),
+        }
+    }
+
     /// Says against whose limit a session counts, until it is forgotten.
     pub(in crate::sip) fn count(&mut self, leg: LegId, counted: Counted) {
         match self.sessions.get_mut(&leg) {
