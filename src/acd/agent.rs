@@ -37,6 +37,8 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
+    /// The last call that another agent handed over: its caller stands in no line.
+    pub(super) handed: Option<CallId>,
 }
 
 impl Agent {
@@ -52,6 +54,7 @@ impl Agent {
             next: Next::Available,
             timer: None,
             phone: Phone::default(),
+            handed: None,
         }
     }
 
@@ -312,7 +315,7 @@ impl Acd {
         self.lease(n, now);
     }
 
-    fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
+    pub(super) fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
         self.transition(n, AgentState::Talking { call }, now);
     }
 

@@ -70,7 +70,7 @@ impl Acd {
     }
 
     pub(super) fn handle_left(&mut self, call: CallId, reason: LeaveReason, now: Now) {
-        let Some(caller) = self.callers.get(&call) else { return };
+        let Some(caller) = self.callers.get(&call) else { return self.take_back(call, reason, now) };
         let (home, standing) = (caller.queues[0], caller.standing);
         self.leave_all(call, home, reason);
         if let Standing::Presented { agent, .. } = standing {

@@ -23,6 +23,10 @@ pub enum Input {
     CallerLeft { call: CallId },
     /// The switch took the caller out (its flow goes on elsewhere, or it ends the call).
     CallerRemoved { call: CallId },
+    /// An agent in conversation hands the caller to another one, who is reserved if available. That caller stands in no line.
+    HandedOver { call: CallId, from: AgentId, to: AgentId },
+    /// The agent's conversation goes on in another call: two calls have been made one.
+    Moved { agent: AgentId, from: CallId, to: CallId },
     /// The agent's phone rings.
     PhoneRinging { agent: AgentId, call: CallId },
     /// The agent answered.

@@ -26,7 +26,8 @@ impl Acd {
             if let Some(call) = agent.presented() {
                 let standing = self.callers.get(&call).map(|caller| caller.standing);
                 let mutual = matches!(standing, Some(Standing::Presented { agent, .. }) if agent == number);
-                ensure(mutual, || format!("agent {} is booked for {call}, which is {standing:?}", agent.id))?;
+                let booked = mutual || agent.handed == Some(call) && standing.is_none();
+                ensure(booked, || format!("agent {} is booked for {call}, which is {standing:?}", agent.id))?;
             }
         }
         for (call, caller) in &self.callers {

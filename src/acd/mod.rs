@@ -12,6 +12,7 @@
 mod agent;
 mod caller;
 mod events;
+mod handover;
 mod invariants;
 mod line;
 mod matching;
@@ -127,6 +128,10 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_set_not_ready(n, reason, now))
             }
             Input::EndAcw { agent } => self.with(&agent, |acd, n| acd.handle_acw_over(n, now)),
+            Input::HandedOver { call, from, to } => {
+                self.with(&to, |acd, n| acd.handle_handed_over(n, call, &from, now))
+            }
+            Input::Moved { agent, from, to } => self.with(&agent, |acd, n| acd.handle_moved(n, from, to, now)),
             Input::PhoneRinging { agent, call } => self.with(&agent, |acd, n| acd.handle_ringing(n, call, now)),
             Input::AgentAnswered { agent, call } => self.handle_answered(agent, call, now),
             Input::AgentFailed { agent, call, why } => self.with(&agent, |acd, n| acd.handle_failed(n, call, why, now)),

@@ -9,7 +9,7 @@ impl Call {
     pub(super) fn end(&mut self, by: HangupBy, cause: Cause, flow_says: Option<&str>) {
         let disposition = match (&self.state, by, flow_says) {
             (CallState::Ended, ..) => return,
-            (CallState::Bridged { .. }, ..) => "answered",
+            _ if self.spoken => "answered",
             (CallState::Offered, HangupBy::Switch, _) => "refused",
             (CallState::InFlow, HangupBy::Caller, _) if self.served => "self_service",
             (_, HangupBy::Caller, _) => "abandoned",
@@ -36,6 +36,21 @@ impl Call {
                 }
                 self.bye_agent(leg, cause.clone());
             }
+            CallState::Transferring { giver, leg, to, .. } => {
+                if let Some(agent) = to {
+                    let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
+                    self.journal(Event::SegmentEnded { call: self.id, agent, end });
+                    self.push(Output::CallerLeft);
+                }
+                self.cancel_agent(leg, cause.clone());
+                if let Some((agent, leg)) = giver {
+                    let end = if by == HangupBy::Caller { SegmentEnd::Caller } else { SegmentEnd::Switch };
+                    self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
+                    self.push(Output::ConversationEnded { agent });
+                    self.push(Output::TransferEnded { leg, code: 487 });
+                    self.bye_agent(leg, cause.clone());
+                }
+            }
             CallState::Routed { leg, .. } => self.cancel_agent(leg, cause.clone()),
             CallState::Offered | CallState::InFlow | CallState::Ended => {}
         }
@@ -52,14 +67,15 @@ impl Call {
             }
             self.caller.state = LegState::Gone;
             self.end(HangupBy::Caller, cause.clone(), None);
-        } else if matches!(self.state, CallState::Presented { leg: presented, .. } if presented == leg) {
+        } else if self.is_called(leg) {
             self.handle_agent_failed(leg, SegmentEnd::Unreachable, cause);
             return;
-        } else if matches!(self.state, CallState::Routed { leg: routed, .. } if routed == leg) {
+        } else if self.is_taker(leg) || matches!(self.state, CallState::Routed { leg: routed, .. } if routed == leg) {
             self.handle_target_failed(leg, cause);
             return;
         } else if self.agent_leg(leg).is_some() {
             self.agents.retain(|l| l.id != leg);
+            self.lose_giver(leg);
             if matches!(self.state, CallState::Bridged { leg: bridged, .. } if bridged == leg) {
                 self.end(HangupBy::Agent, cause.clone(), None);
             }
@@ -68,6 +84,14 @@ impl Call {
         }
         self.journal(Event::LegEnded { call: self.id, leg, cause });
         self.finish_if_done();
+    }
+
+    /// Whether this leg is that of an agent who has not answered.
+    fn is_called(&self, called: LegId) -> bool {
+        match self.state {
+            CallState::Presented { leg, .. } | CallState::Transferring { leg, to: Some(_), .. } => leg == called,
+            _ => false,
+        }
     }
 
     pub(super) fn finish_if_done(&mut self) {

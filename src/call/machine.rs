@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::transfer::Giver;
 use super::{Input, Leg, LegState, Output};
 use crate::id::{AgentId, CallId, LegId, QueueId};
 use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
@@ -43,6 +44,17 @@ pub enum CallState {
         /// Whether it is on hold.
         held: bool,
     },
+    /// Handed on by its agent to a party that has not answered; the caller is on hold.
+    Transferring {
+        /// Who hands it on, while that agent has not hung up.
+        giver: Option<Giver>,
+        /// The leg of the party that is called.
+        leg: LegId,
+        /// The agent who is called; none where the phone is no agent's.
+        to: Option<AgentId>,
+        /// Whether the conversation there is recorded.
+        record: bool,
+    },
     /// Over; legs may still be closing.
     Ended,
 }
@@ -60,7 +72,11 @@ pub struct Call {
     pub(super) ended_by_switch: bool,
     /// Whether the flow has given the caller what it is for.
     pub(super) served: bool,
-    notice_played: bool,
+    pub(super) notice_played: bool,
+    /// Whether a person has spoken with the caller.
+    pub(super) spoken: bool,
+    /// Whether the present conversation, or the last one, is recorded.
+    pub(super) recorded: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -77,6 +93,8 @@ impl Call {
             ended_by_switch: false,
             served: false,
             notice_played: false,
+            spoken: false,
+            recorded: false,
             outputs: VecDeque::new(),
         }
     }
@@ -89,6 +107,11 @@ impl Call {
     /// What the customer experiences now.
     pub fn state(&self) -> &CallState {
         &self.state
+    }
+
+    /// Whether the caller has been answered.
+    pub fn is_answered(&self) -> bool {
+        self.answered
     }
 
     /// Whether we ended the call, not one of its parties.
@@ -125,6 +148,13 @@ impl Call {
             Input::TargetHeard { leg } => self.handle_target_heard(leg),
             Input::TargetAnswered { leg, codec_in, codec_out } => self.handle_target_answered(leg, codec_in, codec_out),
             Input::TargetFailed { leg, cause } => self.handle_target_failed(leg, cause),
+            Input::ToFlow => self.handle_to_flow(),
+            Input::ToTarget { leg, record } => self.handle_to_target(leg, record),
+            Input::ToParty { leg, agent, codec_in, codec_out } => {
+                self.handle_to_party(leg, agent, codec_in, codec_out);
+            }
+            Input::Moved { from, to } => self.handle_moved(from, to),
+            Input::PartyGone { leg } => self.handle_party_gone(leg),
             Input::Held { on } => self.handle_held(on),
             Input::HungUp { leg, cause } => self.handle_hung_up(leg, cause),
             Input::Hangup { cause, as_designed } => self.handle_hangup(cause, as_designed),
@@ -173,6 +203,9 @@ impl Call {
     }
 
     fn handle_present(&mut self, agent: AgentId, queue: QueueId, leg: LegId, why: String) {
+        if self.handle_to_agent(&agent, &queue, leg, &why) {
+            return;
+        }
         let CallState::Waiting { record } = self.state else {
             // The caller left while the ACD's choice was on its way.
             self.push(Output::PresentationFailed { agent, end: SegmentEnd::CallerLeft });
@@ -185,39 +218,42 @@ impl Call {
     }
 
     fn handle_withdraw(&mut self, end: SegmentEnd) {
+        let cause = match end {
+            SegmentEnd::NoAnswer => Cause::new(19, "no_answer"),
+            _ => Cause::new(31, "withdrawn"),
+        };
         if let CallState::Presented { agent, leg, record } = self.state.clone() {
             self.state = CallState::Waiting { record };
             self.journal(Event::SegmentEnded { call: self.id, agent, end });
-            let cause = match end {
-                SegmentEnd::NoAnswer => Cause::new(19, "no_answer"),
-                _ => Cause::new(31, "withdrawn"),
-            };
             self.cancel_agent(leg, cause);
+        } else {
+            self.give_back(end, &cause);
         }
     }
 
     fn handle_agent_ringing(&mut self, ringing: LegId) {
-        if let CallState::Presented { agent, leg, .. } = &self.state
-            && *leg == ringing
-        {
+        let (CallState::Presented { agent, leg, .. } | CallState::Transferring { to: Some(agent), leg, .. }) =
+            &self.state
+        else {
+            return;
+        };
+        if *leg == ringing {
             let agent = agent.clone();
             self.journal(Event::AgentRinging { call: self.id, agent });
         }
     }
 
     fn handle_agent_answered(&mut self, answered: LegId, codec_in: String, codec_out: String) {
-        match self.agent_leg(answered) {
-            Some(leg) if matches!(leg.state, LegState::Inviting | LegState::Cancelling) => leg.state = LegState::Up,
-            _ => return,
+        if !self.accept_answer(answered) {
+            return;
         }
         match self.state.clone() {
             CallState::Presented { agent, leg, record } if leg == answered => {
-                self.state = CallState::Bridged { agent: Some(agent.clone()), leg, held: false };
-                self.journal(Event::AgentAnswered { call: self.id, agent, codec_in, codec_out });
+                self.journal(Event::AgentAnswered { call: self.id, agent: agent.clone(), codec_in, codec_out });
                 // Without the notice played to its end there is no recording, whatever the queue asks for.
-                let record = record && self.notice_played;
-                self.push(Output::Bridge { caller: self.caller.id, agent: leg, record });
+                self.transition_to_bridged(Some(agent), leg, record && self.notice_played);
             }
+            CallState::Transferring { leg, .. } if leg == answered => self.take_over(codec_in, codec_out),
             // The 200 crossed our CANCEL: the leg is up and must be closed by a BYE (RFC 3261 §9.1).
             _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
         }
@@ -235,6 +271,12 @@ impl Call {
             self.push(Output::PresentationFailed { agent, end });
         }
         self.agents.retain(|leg| leg.id != failed);
+        if let CallState::Transferring { leg, to: Some(agent), .. } = self.state.clone()
+            && leg == failed
+        {
+            self.push(Output::PresentationFailed { agent, end });
+            self.give_back(end, &cause);
+        }
         self.journal(Event::LegEnded { call: self.id, leg: failed, cause });
         self.finish_if_done();
     }
@@ -262,6 +304,8 @@ impl Call {
             gone.state = LegState::Closing;
             if matches!(self.state, CallState::Bridged { leg: bridged, .. } if bridged == leg) {
                 self.end(HangupBy::Agent, cause, None);
+            } else {
+                self.lose_giver(leg);
             }
         }
     }

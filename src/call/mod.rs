@@ -7,9 +7,11 @@ mod machine;
 mod routed;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use leg::{Leg, LegState};
 pub use machine::{Call, CallState};
+pub use transfer::Giver;
 
 use crate::id::{AgentId, LegId, QueueId};
 use crate::journal::{Cause, Event, SegmentEnd};
@@ -30,7 +32,7 @@ pub enum Input {
     },
     /// The caller left the queue without an agent and the dialplan goes on.
     Dequeued,
-    /// The ACD chose an agent.
+    /// The ACD chose an agent: for a caller who waits, or whom another agent hands on.
     Present {
         /// Who.
         agent: AgentId,
@@ -101,6 +103,38 @@ pub enum Input {
         leg: LegId,
         /// The final status.
         cause: Cause,
+    },
+    /// Its agent hands the call on to a flow.
+    ToFlow,
+    /// Its agent hands the call on to a phone that is no agent's.
+    ToTarget {
+        /// The leg to dial, drawn by the switch.
+        leg: LegId,
+        /// Whether the conversation there is recorded.
+        record: bool,
+    },
+    /// Its agent hands the call on to the party of a call of the agent's own, which is up.
+    ToParty {
+        /// That party's leg.
+        leg: LegId,
+        /// Whose phone it is; none where it is no agent's.
+        agent: Option<AgentId>,
+        /// Codec of the caller's leg.
+        codec_in: String,
+        /// Codec of the party's leg.
+        codec_out: String,
+    },
+    /// The call's other party goes on in another call, by its caller's wish: this one is over.
+    PartyGone {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The agent goes on by another phone, which is up.
+    Moved {
+        /// The leg that it replaces.
+        from: LegId,
+        /// Its leg.
+        to: LegId,
     },
     /// A party held or resumed the conversation.
     Held {
@@ -179,6 +213,22 @@ pub enum Output {
         agent: LegId,
         /// Whether the tap is armed.
         record: bool,
+    },
+    /// Let caller and agent hear each other no longer: the call is being handed on.
+    Suspend {
+        /// The caller's leg.
+        caller: LegId,
+        /// The agent's leg.
+        agent: LegId,
+    },
+    /// Let caller and agent hear each other again.
+    Rejoin,
+    /// Tell the agent's phone what came of handing the call on.
+    TransferEnded {
+        /// The agent's leg.
+        leg: LegId,
+        /// A SIP status: 200 where somebody has the call now.
+        code: u16,
     },
     /// Tell the ACD that the presentation came to nothing.
     PresentationFailed {

@@ -2,7 +2,7 @@
 
 use super::{Call, CallState, Leg, LegState, Output};
 use crate::id::LegId;
-use crate::journal::{Cause, Event, HangupBy};
+use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
 
 impl Call {
     pub(super) fn handle_route(&mut self, leg: LegId, record: bool) {
@@ -27,20 +27,19 @@ impl Call {
 
     /// The caller is answered by the same event: who pays for a call never pays for its ringing.
     pub(super) fn handle_target_answered(&mut self, answered: LegId, codec_in: String, codec_out: String) {
-        match self.agent_leg(answered) {
-            Some(leg) if matches!(leg.state, LegState::Inviting | LegState::Cancelling) => leg.state = LegState::Up,
-            _ => return,
+        if !self.accept_answer(answered) {
+            return;
         }
         match self.state {
             CallState::Routed { leg, record } if leg == answered => {
-                self.state = CallState::Bridged { agent: None, leg, held: false };
                 self.caller.state = LegState::Up;
                 self.answered = true;
                 self.journal(Event::CallAnswered { call: self.id });
                 self.push(Output::AnswerCaller);
                 self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out });
-                self.push(Output::Bridge { caller: self.caller.id, agent: leg, record });
+                self.transition_to_bridged(None, leg, record);
             }
+            _ if self.is_taker(answered) => self.take_over(codec_in, codec_out),
             _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
         }
     }
@@ -51,6 +50,9 @@ impl Call {
         }
         self.agents.retain(|leg| leg.id != failed);
         self.journal(Event::LegEnded { call: self.id, leg: failed, cause: cause.clone() });
+        if self.is_taker(failed) {
+            self.give_back(SegmentEnd::Unreachable, &cause);
+        }
         if matches!(self.state, CallState::Routed { leg, .. } if leg == failed) {
             let disposition = match cause.code {
                 486 | 600 => "busy",

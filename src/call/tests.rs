@@ -98,6 +98,87 @@ fn a_withdrawn_agent_who_answers_late_is_closed_while_the_next_one_talks() {
     assert!(matches!(call.state(), CallState::Bridged { leg: LegId(3), .. }), "the loser's end is not the call's");
 }
 
+/// A recorded conversation with 1001 on leg 2 that is handed to 1002 on leg 3, who has not answered.
+fn handed_over() -> Call {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    drain(&mut call);
+    call.handle(Input::Present { agent: "1002".into(), queue: "support".into(), leg: LegId(3), why: String::new() });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::Suspend { caller: CALLER, agent: LegId(2) }));
+    assert!(outputs.contains(&Output::DialAgent { leg: LegId(3), agent: "1002".into() }));
+    call
+}
+
+#[test]
+fn an_agent_who_hands_a_call_on_leaves_when_the_next_one_answers() {
+    let mut call = handed_over();
+    answer(&mut call, LegId(3));
+    let outputs = drain(&mut call);
+    let (told, bye) = (Output::TransferEnded { leg: LegId(2), code: 200 }, Cause::normal());
+    let at = |wanted: &Output| outputs.iter().position(|output| output == wanted);
+    assert!(at(&told).is_some() && at(&told) < at(&Output::ByeLeg { leg: LegId(2), cause: bye }));
+    let ended = Event::SegmentEnded { call: call.id(), agent: "1001".into(), end: SegmentEnd::Transferred };
+    assert!(at(&Output::Journal(Box::new(ended))).is_some());
+    assert!(at(&Output::Bridge { caller: CALLER, agent: LegId(3), record: true }).is_some(), "{outputs:?}");
+}
+
+#[test]
+fn two_calls_become_one_and_the_second_one_ends() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    let mut second = Call::new(CallId::new(2, 2), LegId(4));
+    second.handle(Input::Route { leg: LegId(5), record: false });
+    second.handle(Input::TargetAnswered { leg: LegId(5), codec_in: String::new(), codec_out: String::new() });
+    let _ = (drain(&mut call), drain(&mut second));
+    let (codec_in, codec_out) = (String::new(), String::new());
+    call.handle(Input::ToParty { leg: LegId(5), agent: None, codec_in, codec_out });
+    second.handle(Input::PartyGone { leg: LegId(5) });
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(5), record: true }));
+    assert!(outputs.contains(&Output::ByeLeg { leg: LegId(2), cause: Cause::normal() }));
+    let outputs = drain(&mut second);
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "answered".to_owned())]);
+    assert!(outputs.iter().any(|output| matches!(output, Output::ByeLeg { leg: LegId(4), .. })));
+    assert_eq!((call.open_legs().count(), second.open_legs().count()), (3, 1));
+}
+
+#[test]
+fn an_agent_who_changes_phones_stays_in_the_call() {
+    let mut call = waiting(true);
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    drain(&mut call);
+    call.handle(Input::Moved { from: LegId(2), to: LegId(3) });
+    let bye = Output::ByeLeg { leg: LegId(2), cause: Cause::normal() };
+    assert_eq!(drain(&mut call), [Output::Rejoin, bye]);
+    call.handle(Input::LegGone { leg: LegId(2) });
+    assert!(matches!(call.state(), CallState::Bridged { leg: LegId(3), .. }));
+    call.handle(Input::Moved { from: LegId(2), to: LegId(4) });
+    assert!(matches!(drain(&mut call).last(), Some(Output::ByeLeg { leg: LegId(4), .. })), "what it named is gone");
+}
+
+#[test]
+fn a_call_that_nobody_takes_comes_back_to_its_agent_while_there_is_one() {
+    let mut call = handed_over();
+    let busy = Input::AgentFailed { leg: LegId(3), end: SegmentEnd::Busy, cause: Cause::new(486, "busy") };
+    call.handle(busy.clone());
+    let outputs = drain(&mut call);
+    assert!(outputs.contains(&Output::TransferEnded { leg: LegId(2), code: 486 }));
+    assert!(outputs.contains(&Output::Rejoin));
+    assert!(outputs.contains(&Output::PresentationFailed { agent: "1002".into(), end: SegmentEnd::Busy }));
+    assert!(matches!(call.state(), CallState::Bridged { leg: LegId(2), .. }));
+    let mut call = handed_over();
+    call.handle(Input::HungUp { leg: LegId(2), cause: Cause::normal() });
+    assert!(drain(&mut call).contains(&Output::ConversationEnded { agent: "1001".into() }));
+    call.handle(busy);
+    let outputs = drain(&mut call);
+    assert_eq!(ended(&outputs), [(HangupBy::Switch, "answered".to_owned())]);
+    assert!(outputs.contains(&Output::ByeLeg { leg: CALLER, cause: Cause::new(486, "busy") }));
+}
+
 #[test]
 fn cancel_before_the_answer_is_refused_with_its_cause() {
     let mut call = Call::new(CallId::new(1, 1), CALLER);
@@ -150,7 +231,7 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
         let mut next_leg = 2;
         for _ in 0..random.next_u32() % 24 {
             let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
-            let input = match random.next_u32() % 15 {
+            let input = match random.next_u32() % 19 {
                 0 | 1 => Input::Answer,
                 2 | 3 => Input::Enqueued { record: true },
                 4 | 5 => {
@@ -169,6 +250,15 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                 }
                 12 => Input::TargetHeard { leg: some_leg },
                 13 => Input::TargetAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
+                14 => Input::ToFlow,
+                17 => {
+                    next_leg += 1;
+                    Input::Moved { from: some_leg, to: LegId(next_leg - 1) }
+                }
+                15 | 16 => {
+                    next_leg += 1;
+                    Input::ToTarget { leg: LegId(next_leg - 1), record: true }
+                }
                 _ => Input::HungUp { leg: some_leg, cause: Cause::normal() },
             };
             call.handle(input);

@@ -217,7 +217,8 @@ impl OpenCall {
         let draft = &mut self.draft;
         match event {
             Event::FlowEntered { flow, language, .. } => {
-                draft.flow = Some(flow.clone());
+                // The one that the caller came to; an agent may have handed the call on to others.
+                draft.flow.get_or_insert_with(|| flow.clone());
                 draft.language = Some(language.clone());
             }
             Event::LanguageChosen { language, .. } => draft.language = Some(language.clone()),

@@ -8,7 +8,7 @@ use crate::acd;
 use crate::call::{CallState, Input, Output as CallOutput};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
-use crate::media::{RecordingSpec, Side, Source};
+use crate::media::Source;
 use crate::sdp::Negotiator;
 use crate::sip::endpoint::{Carried, Dial, TrunkCall, Way, Why};
 use crate::sip::message::Uri;
@@ -64,6 +64,9 @@ impl Switch {
                 self.endpoint.hang_up(leg, Why::new(cause.code, &cause.text), now);
             }
             CallOutput::Bridge { caller, agent, record } => self.bridge(call, caller, agent, record, now),
+            CallOutput::Suspend { caller, agent } => self.suspend(call, caller, agent, now),
+            CallOutput::Rejoin => self.follow_hold(call, now),
+            CallOutput::TransferEnded { leg, code } => self.endpoint.report_refer(leg, code, now),
             CallOutput::PresentationFailed { agent, end } => {
                 let why = match end {
                     SegmentEnd::Busy => acd::Failure::Busy,
@@ -144,7 +147,7 @@ impl Switch {
 
     /// Calls the first place of those left that takes the call.
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
-        self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(call));
+        self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(leg));
         self.dial_next_place(call, leg, Cause::new(500, "no_target"), now)
     }
 
@@ -210,16 +213,22 @@ impl Switch {
             return false;
         };
         let Some(cell) = self.calls.get(&call) else { return false };
-        let rings = matches!(cell.call.state(), CallState::Routed { .. });
+        let rings = matches!(cell.call.state(), CallState::Routed { .. } | CallState::Transferring { .. });
         rings && is_about_the_way(cause.code) && self.dial_next_place(call, leg, cause.clone(), now).is_ok()
     }
 
-    /// A routed call that still rings gets no answer any more.
-    pub(super) fn handle_ring_out(&mut self, call: CallId) {
-        let rings = |cell: &super::party::PartyCall| matches!(cell.call.state(), CallState::Routed { .. });
-        if self.calls.get(&call).is_some_and(rings) {
-            let cause = Cause::new(408, "no_answer");
-            self.tell(call, Input::Hangup { cause, as_designed: false });
+    /// A called phone that still rings is given up.
+    pub(super) fn handle_ring_out(&mut self, rings: LegId) {
+        let Some(call) = self.legs.get(&rings).map(|party| party.call) else { return };
+        match self.calls.get(&call).map(|cell| cell.call.state()) {
+            Some(CallState::Routed { leg, .. }) if *leg == rings => {
+                let cause = Cause::new(408, "no_answer");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
+            Some(CallState::Transferring { leg, .. }) if *leg == rings => {
+                self.tell(call, Input::Withdraw { end: SegmentEnd::NoAnswer });
+            }
+            _ => {}
         }
     }
 
@@ -245,24 +254,13 @@ impl Switch {
         let local = self.local_media(media.lease.rtp_port, remote, trunk.as_ref(), codec);
         let mut negotiator = Negotiator::new(self.random_u128() as u64);
         let body = negotiator.offer(&local);
-        let media = Some(media);
-        let party = Party {
-            call,
-            role,
-            negotiator,
-            media,
-            trunk,
-            offer: None,
-            described: None,
-            strangers: 0,
-            dialog_gone: false,
-        };
+        let party = Party { media: Some(media), trunk, ..Party::new(call, role, negotiator) };
         self.legs.insert(leg, party);
         Ok(body)
     }
 
     /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
-    fn phone_of(&self, agent: &AgentId) -> Option<(Way, bool)> {
+    pub(super) fn phone_of(&self, agent: &AgentId) -> Option<(Way, bool)> {
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);
@@ -285,15 +283,7 @@ impl Switch {
             self.acd.handle(acd::Input::AgentAnswered { agent, call }, now);
         }
         self.counts.calls_bridged += 1;
-        if record {
-            let (id, consent) = (call.to_string(), "announced".to_owned());
-            self.journal(Event::RecordingStarted { call, recording: id.clone(), consent }, now);
-            for (leg, side) in [(caller, Side::Caller), (other, Side::Agent)] {
-                if let Some(media) = self.media_of(leg) {
-                    media.recording = Some(RecordingSpec { id: id.clone(), call, side });
-                }
-            }
-        }
+        self.record(call, caller, other, record, now);
         self.join(call, caller, other, now);
     }
 
@@ -365,7 +355,7 @@ fn plain_dial(way: Way, from: String, body: String, carried: Carried) -> Dial {
 }
 
 /// Whether nobody on a way reads along, whatever it is found to be.
-fn is_secure(way: &Way) -> bool {
+pub(super) fn is_secure(way: &Way) -> bool {
     let transport = way.flow.map(|flow| flow.transport).or_else(|| Transport::of_uri(&way.target));
     transport.is_some_and(Transport::is_secure)
 }

@@ -83,6 +83,8 @@ impl Switch {
                 let step = format!("{flow}.{step}");
                 self.journal(Event::StepEntered { call, step }, now);
             }
+            // Its agent handed the call on into this flow.
+            Act::Answer if cell.call.is_answered() => self.advance(call, CursorInput::Answered, now),
             Act::Answer => self.tell(call, Input::Answer),
             Act::Play { prompts, id, .. } => {
                 let prompt = |prompt: &Prompt| self.settings.prompts.get(prompt).copied().unwrap_or(NO_PROMPT);

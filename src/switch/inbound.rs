@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::party::{Media, Onward, Party, PartyCall, Place, Role};
+use super::party::{Media, Onward, Party, PartyCall, Place, Recording, Role};
 use super::{Route, RouteTo, Switch};
 use crate::acd;
 use crate::call::{Call, Input};
@@ -15,6 +15,9 @@ use crate::time::Now;
 
 impl Switch {
     pub(super) fn handle_invited(&mut self, leg: LegId, invite: &Invite, now: Now) {
+        if let Some(old) = invite.replaces {
+            return self.handle_replacement(leg, old, invite, now);
+        }
         let id = CallId::new(now.wall_ms, self.random_u128());
         self.counts.calls_offered += 1;
         let trunk = match &invite.identity {
@@ -38,17 +41,7 @@ impl Switch {
             self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);
         }
         let negotiator = Negotiator::new(self.random_u128() as u64);
-        let party = Party {
-            call: id,
-            role: Role::Caller,
-            negotiator,
-            media: None,
-            trunk: trunk.clone(),
-            offer: None,
-            described: None,
-            strangers: 0,
-            dialog_gone: false,
-        };
+        let party = Party { trunk: trunk.clone(), ..Party::new(id, Role::Caller, negotiator) };
         self.legs.insert(leg, party);
         self.calls.insert(
             id,
@@ -64,6 +57,7 @@ impl Switch {
                 flow_timer: None,
                 music: self.settings.default_music,
                 onward: None,
+                recording: Recording::None,
                 early_media: false,
                 secure: invite.secure,
             },
@@ -86,7 +80,7 @@ impl Switch {
     }
 
     /// Ports for the caller, and its offer read and judged before anything is promised.
-    fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
+    pub(super) fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
         let offer = match invite.body.as_deref().map(Description::parse) {
             None => None,
             Some(Ok(offer)) => Some(offer),
@@ -98,7 +92,10 @@ impl Switch {
                 });
             }
         };
-        let lease = self.stock.take().ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        // A call beside the agent's conversation may become one with it, so it lives on the same thread.
+        let beside = self.conversation_thread(&invite.identity);
+        let lease = beside.and_then(|thread| self.stock.take_of(thread)).or_else(|| self.stock.take());
+        let lease = lease.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
         let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
         let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), trunk, None);
         let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
@@ -119,6 +116,14 @@ impl Switch {
             }
         }
         Ok(())
+    }
+
+    /// The media thread on which the conversation of the agent who calls is.
+    fn conversation_thread(&self, identity: &Identity) -> Option<u16> {
+        let Identity::User(user) = identity else { return None };
+        let agent = Role::Agent(AgentId::from(user.as_str()));
+        let party = self.legs.values().find(|party| party.role == agent)?;
+        party.media.as_ref().map(|media| media.lease.thread)
     }
 
     /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer
@@ -153,12 +158,7 @@ impl Switch {
 
     fn send_on(&mut self, id: CallId, route: &Route) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
-        let called = cell.called.chars().skip(route.strip).collect();
-        let left = match &route.to {
-            RouteTo::Target(target) => [Place::Target(target.clone())].into(),
-            RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
-        };
-        cell.onward = Some(Onward { called, left });
+        cell.onward = Some(onward_by(route, &cell.called));
         let leg = self.endpoint.next_leg();
         self.tell(id, Input::Route { leg, record: route.record });
     }
@@ -180,4 +180,14 @@ impl Switch {
             }
         }
     }
+}
+
+/// Where a route leads for a number.
+pub(super) fn onward_by(route: &Route, number: &str) -> Onward {
+    let called = number.chars().skip(route.strip).collect();
+    let left = match &route.to {
+        RouteTo::Target(target) => [Place::Target(target.clone())].into(),
+        RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
+    };
+    Onward { called, left }
 }

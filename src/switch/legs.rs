@@ -64,7 +64,7 @@ impl Switch {
         self.fail_leg(leg, SegmentEnd::Unreachable, Cause::new(488, "no_common_media"), now);
     }
 
-    fn caller_codec(&self, call: CallId) -> String {
+    pub(super) fn caller_codec(&self, call: CallId) -> String {
         let caller = self.calls.get(&call).and_then(|cell| self.legs.get(&cell.caller));
         let negotiated = caller.and_then(|party| party.media.as_ref()?.negotiated.as_ref());
         let offered = || caller.and_then(|party| crate::sdp::preferred_codec(party.offer.as_ref()?));
@@ -171,7 +171,7 @@ impl Switch {
     }
 
     /// Brings the call, the agent's state and what is heard into line with who holds.
-    fn follow_hold(&mut self, call: CallId, now: Now) {
+    pub(super) fn follow_hold(&mut self, call: CallId, now: Now) {
         let Some(cell) = self.calls.get(&call) else { return };
         let CallState::Bridged { agent, leg, .. } = cell.call.state().clone() else { return };
         let caller = cell.caller;
@@ -187,11 +187,16 @@ impl Switch {
     pub(super) fn cancel_presentation(&mut self, call: CallId, agent: &AgentId, reason: SegmentEnd) {
         let Some(cell) = self.calls.get(&call) else { return };
         match cell.call.state() {
-            CallState::Presented { agent: presented, .. } if presented == agent => {
+            CallState::Presented { agent: presented, .. } | CallState::Transferring { to: Some(presented), .. }
+                if presented == agent =>
+            {
                 self.tell(call, Input::Withdraw { end: reason });
             }
             // A supervisor freed the agent: the conversation is cut.
-            CallState::Bridged { agent: Some(talking), .. } if talking == agent => {
+            CallState::Bridged { agent: Some(talking), .. }
+            | CallState::Transferring { giver: Some((talking, _)), .. }
+                if talking == agent =>
+            {
                 let cause = Cause::new(31, "agent_freed");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
@@ -239,6 +244,6 @@ impl Switch {
     }
 }
 
-fn name_of(codec: AudioCodec) -> String {
+pub(super) fn name_of(codec: AudioCodec) -> String {
     codec.encoding().to_owned()
 }

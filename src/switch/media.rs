@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::party::{Media, Role};
+use super::party::{Media, Recording, Role};
 use super::{Output, Switch, Timer};
 use crate::dialplan::CursorInput;
-use crate::id::LegId;
+use crate::id::{CallId, LegId};
 use crate::journal::Event;
-use crate::media::{AudioFormat, LegCommand, LegMedia, MediaReport, PortLease, Source};
+use crate::media::{AudioFormat, LegCommand, LegMedia, MediaReport, PortLease, RecordingSpec, Side, Source};
 use crate::sdp::{AudioCodec, Negotiated};
 use crate::time::Now;
 
@@ -108,6 +108,33 @@ impl Switch {
         media.commanded = Some(desired.clone());
         let command = LegCommand::Desire { leg, epoch: media.epoch, desired };
         self.outbox.push(Output::Media(command), now);
+    }
+
+    /// Begins the call's recording, lets the next party into it, or ends it.
+    pub(super) fn record(&mut self, call: CallId, caller: LegId, other: LegId, record: bool, now: Now) {
+        let Some(cell) = self.calls.get_mut(&call) else { return };
+        let id = call.to_string();
+        match (cell.recording, record) {
+            (Recording::None, true) => {
+                cell.recording = Recording::Running;
+                let consent = "announced".to_owned();
+                self.journal(Event::RecordingStarted { call, recording: id.clone(), consent }, now);
+            }
+            (Recording::Running, true) => {}
+            (Recording::Running, false) => {
+                cell.recording = Recording::Over;
+                if let Some(media) = self.media_of(caller) {
+                    media.recording = None;
+                }
+                return;
+            }
+            (Recording::None, false) | (Recording::Over, _) => return,
+        }
+        for (leg, side) in [(caller, Side::Caller), (other, Side::Agent)] {
+            if let Some(media) = self.media_of(leg) {
+                media.recording = Some(RecordingSpec { id: id.clone(), call, side });
+            }
+        }
     }
 
     /// Gives a leg's ports back. The thread says when they are, with the leg's last figures.

@@ -15,8 +15,10 @@ mod media;
 mod outbox;
 mod party;
 mod phones;
+mod replace;
 mod restart;
 mod settings;
+mod transfer;
 
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease};
@@ -52,7 +54,7 @@ enum Timer {
     /// When a flow waits for a key no longer.
     Flow(CallId),
     /// When a routed call has rung long enough.
-    RingOut(CallId),
+    RingOut(LegId),
     /// When a leg's media counts as gone though its thread has not said so.
     MediaGone(LegId),
     /// When a stop waits for calls no longer.
@@ -147,7 +149,7 @@ impl Switch {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Flow(call) => self.handle_flow_timeout(call, now),
-                Timer::RingOut(call) => self.handle_ring_out(call),
+                Timer::RingOut(leg) => self.handle_ring_out(leg),
                 Timer::MediaGone(leg) => self.handle_media_gone(leg),
                 Timer::Drain => self.handle_drain_deadline(now),
                 Timer::DrainOver => self.abandon_all(now),
@@ -253,6 +255,7 @@ impl Switch {
             Sip::Failed { leg, why } => self.handle_failed(leg, Cause::new(why.code, &why.text), now),
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
             Sip::ModifyFailed { leg, why } => self.handle_offer_refused(leg, why.code),
+            Sip::Referred { leg, target, replaces } => self.handle_referred(leg, &target, replaces.as_ref(), now),
             Sip::Digit { leg, digit } => self.handle_digit(leg, digit, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),

@@ -31,10 +31,20 @@ pub(super) struct PartyCall {
     pub(super) music: MusicId,
     /// Where a routed call goes.
     pub(super) onward: Option<Onward>,
+    pub(super) recording: Recording,
     /// Whether its caller hears what is said there before the answer.
     pub(super) early_media: bool,
     /// Whether it may go by ways only that cannot be overheard.
     pub(super) secure: bool,
+}
+
+/// Whether a call is recorded: it has one recording at most, whoever it is handed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recording {
+    None,
+    Running,
+    /// It went on to somebody who is not recorded. Another one would have the same name.
+    Over,
 }
 
 /// Where a routed call goes: the places that are left to try.
@@ -78,6 +88,21 @@ pub(super) struct Party {
 }
 
 impl Party {
+    /// A party of which nothing is agreed.
+    pub(super) fn new(call: CallId, role: Role, negotiator: Negotiator) -> Self {
+        Self {
+            call,
+            role,
+            negotiator,
+            media: None,
+            trunk: None,
+            offer: None,
+            described: None,
+            strangers: 0,
+            dialog_gone: false,
+        }
+    }
+
     /// Our side for the caller: the answer to its offer, or an offer where it made none.
     pub(super) fn describe(&mut self, local: &LocalMedia) -> String {
         let Some(offer) = self.offer.take() else { return self.negotiator.offer(local) };

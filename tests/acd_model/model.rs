@@ -91,6 +91,8 @@ impl Model {
             Input::CallerLeft { call } => self.leave(call, SegmentEnd::CallerLeft, now),
             Input::CallerRemoved { call } => self.leave(call, SegmentEnd::Switch, now),
             Input::AgentAnswered { agent, call } => self.answer(agent, call, now),
+            // They come of calls that are joined, and no walk draws them.
+            Input::HandedOver { .. } | Input::Moved { .. } => unreachable!("{input:?}"),
             Input::AgentSignedIn { agent }
             | Input::AgentSignedOut { agent }
             | Input::SetAvailable { agent }

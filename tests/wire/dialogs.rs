@@ -114,7 +114,10 @@ fn session_timers_are_agreed_and_short_ones_refused() {
     assert_eq!((answer.header("Session-Expires"), answer.header("Require")), ("600;refresher=uac", "timer"));
     caller.confirm(&answer);
     let invite = agent.expect_invite();
-    assert_eq!((invite.header("Session-Expires"), invite.header("Supported")), ("1800", "100rel, timer"));
+    assert_eq!(
+        (invite.header("Session-Expires"), invite.header("Supported")),
+        ("1800", "100rel, timer, replaces, norefersub")
+    );
     agent.answer(&invite);
     let refreshed = caller.within("UPDATE", "Supported: timer\r\nSession-Expires: 600;refresher=uac\r\n", "");
     assert_eq!((refreshed.is("200"), refreshed.header("Session-Expires")), (true, "600;refresher=uac"));

@@ -37,6 +37,7 @@ mod tls;
 mod tone;
 mod torture;
 mod trace;
+mod transfer;
 mod trunks;
 mod way;
 mod websocket;

@@ -410,6 +410,11 @@ impl Phone {
         self.cseq = 0;
     }
 
+    /// The dialog of this phone's call with the switch, as Replaces names it (RFC 3891).
+    pub fn dialog(&self) -> String {
+        format!("{};to-tag={};from-tag={}", self.call_id, tag(&self.to), tag(&self.from))
+    }
+
     pub fn ring(&self, invite: &Text) {
         self.reply_tagged(invite, "180 Ringing", "");
     }
@@ -468,6 +473,10 @@ impl Phone {
 
 fn branch() -> String {
     format!("z9hG4bK{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn tag(address: &str) -> &str {
+    address.split(";tag=").nth(1).and_then(|rest| rest.split(';').next()).expect("a tag")
 }
 
 fn inside(contact: &str) -> String {

@@ -2,7 +2,7 @@
 
 use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::DialogId;
-use crate::sip::message::Message;
+use crate::sip::message::{Message, Replaces};
 use crate::sip::registrar::BindingChange;
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::Diverted;
@@ -55,6 +55,8 @@ pub struct Invite {
     pub nat: bool,
     /// What goes on with the call.
     pub carried: Carried,
+    /// The session whose place the call is to take (RFC 3891).
+    pub replaces: Option<LegId>,
 }
 
 /// What a call keeps of its INVITE when it is placed anew on its other side (RFC 7332 §5, RFC 7433, RFC 3323).
@@ -189,6 +191,16 @@ pub enum Event {
         leg: LegId,
         /// 0–9, *, #, A–D.
         digit: char,
+    },
+    /// The peer asks that its session go on with somebody else (RFC 3515): `accept_refer`, and `report_refer` when it is known what
+    /// came of it; or `refuse_refer`.
+    Referred {
+        /// Its leg.
+        leg: LegId,
+        /// The number that Refer-To names.
+        target: String,
+        /// The dialog that Refer-To wants replaced (RFC 3891).
+        replaces: Option<Replaces>,
     },
     /// The peer ended the session, or is lost.
     HungUp {

@@ -38,10 +38,10 @@ use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
-pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK";
+pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER";
 
 /// The extensions that we know, for Supported; who requires another one gets 420.
-pub(in crate::sip) const SUPPORTED: &str = "100rel, timer";
+pub(in crate::sip) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// Those that we know in a REGISTER.
 pub(in crate::sip) const REGISTER_SUPPORTED: &str = "path, outbound";

@@ -35,6 +35,11 @@ impl Endpoint {
             Method::Options if self.refusing => self.reply(&key, &msg, 503, now),
             Method::Options => self.answer_options(&key, &msg, now),
             Method::Bye | Method::Info | Method::Update | Method::Prack => self.reply(&key, &msg, 481, now),
+            // A call is handed on from within; nobody has us place one.
+            Method::Refer if self.authenticate(&key, &msg, flow.remote.ip(), now).is_some() => {
+                self.reply(&key, &msg, 403, now);
+            }
+            Method::Refer => {}
             _ => self.reply_allowing(&key, &msg, 405, now),
         }
     }
@@ -60,6 +65,7 @@ impl Endpoint {
             Method::Invite | Method::Update => self.handle_modify(leg, key, msg, now),
             Method::Prack => self.handle_prack(leg, key, msg, now),
             Method::Info => self.handle_info(leg, &key, msg, now),
+            Method::Refer => self.handle_refer(leg, key, msg, now),
             Method::Options => self.answer_options(&key, msg, now),
             _ => self.reply_allowing(&key, msg, 405, now),
         }
@@ -88,6 +94,10 @@ impl Endpoint {
             return;
         }
         let Some(body) = self.session_body(&key, &msg, now) else { return };
+        let replaces = match self.replaced_by(&msg) {
+            Ok(replaces) => replaces,
+            Err(code) => return self.reply(&key, &msg, code, now),
+        };
         let counted = match &admitted.identity {
             Identity::Trunk(trunk) if self.enter_trunk(trunk, false, now).is_err() => {
                 return self.reply(&key, &msg, 503, now);
@@ -107,7 +117,8 @@ impl Endpoint {
         if let Some(counted) = counted {
             self.count(leg, counted);
         }
-        let invite = Invite { identity, caller: caller.number, called, body, call_id, flow, secure, nat, carried };
+        let invite =
+            Invite { identity, caller: caller.number, called, body, call_id, flow, secure, nat, carried, replaces };
         self.events.push_back(Event::Invited { leg, invite: Box::new(invite) });
     }
 

@@ -8,12 +8,13 @@ use crate::sip::transaction::TransactionKey;
 use crate::time::Now;
 
 impl Endpoint {
-    /// Ends the session by BYE; where our 2xx is not acknowledged yet, after its ACK; where our 2xx has not left because a
-    /// provisional response was not acknowledged, by a refusal. Its end comes as `Gone`.
+    /// Ends the session by BYE; where our 2xx is not acknowledged yet, after its ACK; where the peer is being told what came of its
+    /// REFER, after its answer; where our 2xx has not left because a provisional response was not acknowledged, by a refusal. Its
+    /// end comes as `Gone`.
     pub fn hang_up(&mut self, leg: LegId, why: Why, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         match session.state {
-            State::Up if session.repeat.is_some() => session.bye = Some(why),
+            State::Up if session.repeat.is_some() || session.is_notifying() => session.bye = Some(why),
             State::Up => self.send_bye(leg, &why, now),
             State::Offered(_) if session.reliable.holds_answer() => {
                 self.refuse(leg, if (400..700).contains(&why.code) { why.code } else { 480 }, now);
@@ -46,8 +47,7 @@ impl Endpoint {
         let Some(dialog) = &mut session.dialog else { return };
         let bye = Self::next_request(dialog, Method::Bye).with("Reason", reason_value(why));
         session.state = State::Closing;
-        let modify = session.modify.take();
-        if let Some((key, request)) = modify {
+        for (key, request) in session.take_unanswered() {
             self.refuse_within(&key, &request, 487, now);
         }
         self.send_within(leg, Act::Bye, bye, now);
@@ -64,8 +64,8 @@ impl Endpoint {
             Some(State::Calling(calling)) => return calling.early.end(msg),
             _ => {}
         }
-        let Some(session) = self.forget_session(leg) else { return };
-        if let Some((key, request)) = session.modify {
+        let Some(mut session) = self.forget_session(leg) else { return };
+        for (key, request) in session.take_unanswered() {
             self.refuse_within(&key, &request, 487, now);
         }
         // Two BYEs that cross: ours was the end, theirs confirms it.

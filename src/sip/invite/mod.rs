@@ -8,6 +8,7 @@ mod info;
 mod modify;
 mod outgoing;
 mod redirect;
+mod refer;
 mod refresh;
 mod reinvite;
 mod reliable;
@@ -28,7 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::dialog::{Dialog, Role};
 use super::digest::Account;
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
-use super::message::{Message, Scheme, Uri};
+use super::message::{Message, Replaces, Scheme, Uri};
 use super::transaction::{Flow, TransactionKey, Transport};
 use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
@@ -99,6 +100,8 @@ pub(super) struct Session {
     repeat: Option<Repeat>,
     /// The peer's offer within the dialog that has no answer: a re-INVITE, an UPDATE or a PRACK.
     modify: Option<(TransactionKey, Box<Message>)>,
+    /// What the peer has asked us to do with the session, until it is told what came of it.
+    referral: Option<refer::Referral>,
     /// Our request within the dialog that has no final response, of those of which one may be open.
     open: Option<within::Open>,
     /// Our offer that waits for a time when it can be made.
@@ -107,7 +110,7 @@ pub(super) struct Session {
     account: Option<Arc<Account>>,
     /// Whether we made the Call-ID (§14.1).
     owns_call_id: bool,
-    /// A BYE that waits for the ACK of our 2xx (§15).
+    /// A BYE that waits for the ACK of our 2xx (§15), or for the answer to a NOTIFY.
     bye: Option<Why>,
     /// The session's timer, where one was agreed.
     refresh: Option<refresh::Refresh>,
@@ -140,6 +143,7 @@ impl Session {
             reliable: reliable::Reliable::default(),
             repeat: None,
             modify: None,
+            referral: None,
             open: None,
             wish: None,
             account: None,
@@ -164,6 +168,12 @@ impl Session {
             State::Calling(calling) => calling.early.dialog_with(tag),
             _ => self.dialog.as_mut().filter(|dialog| dialog.id().remote_tag == tag),
         }
+    }
+
+    /// Requests of the peer's within the dialog that have no final response of ours.
+    fn take_unanswered(&mut self) -> impl Iterator<Item = (TransactionKey, Box<Message>)> + use<> {
+        let referral = self.referral.take().and_then(refer::Referral::into_request);
+        self.modify.take().into_iter().chain(referral)
     }
 
     /// Timers that end with the session.
@@ -218,6 +228,31 @@ impl Endpoint {
         format!("<{scheme}:{user}{at}{address}{transport}>")
     }
 
+    /// The leg whose dialog is to be replaced, both tags right (RFC 3891 §3).
+    pub fn leg_replaced(&self, replaces: &Replaces) -> Option<LegId> {
+        let leg = *self.dialogs.get(&(replaces.call_id.clone(), replaces.to_tag.clone()))?;
+        let dialog = self.sessions.get(&leg)?.dialog.as_ref()?;
+        (dialog.id().remote_tag == replaces.from_tag).then_some(leg)
+    }
+
+    /// The session whose place an INVITE is to take; else the status that refuses it (RFC 3891 §3).
+    pub(in crate::sip) fn replaced_by(&self, msg: &Message) -> Result<Option<LegId>, u16> {
+        let mut named = msg.header_all("Replaces");
+        let Some(value) = named.next() else { return Ok(None) };
+        let replaces: Replaces = value.parse().map_err(|_| 400_u16)?;
+        if named.next().is_some() {
+            return Err(400);
+        }
+        let leg = self.leg_replaced(&replaces).ok_or(481_u16)?;
+        match self.sessions.get(&leg).map(|session| &session.state) {
+            Some(State::Up) if replaces.early_only => Err(486),
+            Some(State::Up) => Ok(Some(leg)),
+            Some(State::Closing) => Err(603),
+            // An early dialog that the peer began.
+            Some(State::Offered(_) | State::Calling(_)) | None => Err(481),
+        }
+    }
+
     /// Says against whose limit a session counts, until it is forgotten.
     pub(in crate::sip) fn count(&mut self, leg: LegId, counted: Counted) {
         match self.sessions.get_mut(&leg) {
@@ -226,7 +261,8 @@ impl Endpoint {
         }
     }
 
-    fn tell_dialog(&mut self, leg: LegId) {
+    /// Says once more, as `DialogChanged`, how a leg's dialog stands.
+    pub fn tell_dialog(&mut self, leg: LegId) {
         if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
             self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
         }

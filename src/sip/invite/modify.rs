@@ -63,7 +63,8 @@ impl Endpoint {
         }
     }
 
-    fn refuse_for_now(&mut self, key: &TransactionKey, msg: &Message, now: Now) {
+    /// A moment later it may be welcome.
+    pub(super) fn refuse_for_now(&mut self, key: &TransactionKey, msg: &Message, now: Now) {
         let response = response_to(msg, 500, reason_phrase(500), None).with("Retry-After", 2);
         self.respond_within(key, response, now);
     }

@@ -17,6 +17,8 @@ pub(in crate::sip) enum Act {
     Modify,
     /// It acknowledges a provisional response.
     Prack,
+    /// It tells what came of the peer's REFER.
+    Notify,
 }
 
 /// The re-INVITE or UPDATE of ours that has no final response.
@@ -76,6 +78,7 @@ impl Endpoint {
             Act::Modify => self.handle_modify_response(leg, msg, now),
             // Whatever it says, the provisional response was heard, and the INVITE's final one decides.
             Act::Prack => {}
+            Act::Notify => self.handle_notified(leg, code, now),
         }
     }
 
@@ -107,6 +110,7 @@ impl Endpoint {
             Act::Refresh => self.expire(leg, now),
             Act::Modify => self.give_peer_up(leg, why, now),
             Act::Prack => {}
+            Act::Notify => self.handle_notified(leg, why.code, now),
         }
     }
 
