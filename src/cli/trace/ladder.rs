@@ -100,7 +100,7 @@ mod tests {
         );
         assert_eq!(
             arrow(3, 2, 1, "200 INVITE"),
-            "|                                 |<---------- 200 INVITE -----------|"
+            "|                                 |<--------- 200 INVITE -----------|"
         );
         assert!(arrow(4, 1, 3, &"x".repeat(200)).ends_with(">|"));
     }
