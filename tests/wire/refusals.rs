@@ -54,7 +54,7 @@ fn every_kind_of_request_gets_its_status() {
         ("OPTIONS", "4000", "", "", "200"),
         ("MESSAGE", "4000", "", "", "405"),
         ("SUBSCRIBE", "4000", "", "", "405"),
-        ("REFER", "4000", "", "", "405"),
+        ("REFER", "4000", "", "", "401"),
         ("DANCE", "4000", "", "", "501"),
         ("BYE", "4000", "", "", "481"),
         ("INVITE", "4000", "Require: precondition\r\n", "", "420"),
