@@ -7,6 +7,8 @@ mod incoming;
 mod info;
 mod modify;
 mod outgoing;
+#[cfg(test)]
+mod outgoing_tests;
 mod redirect;
 mod refer;
 mod refresh;
