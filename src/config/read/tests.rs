@@ -1,6 +1,7 @@
 //! Settings as people write them, right and wrong.
 
 use super::super::settings::DnsSettings;
+use super::super::settings::RouteTo;
 use super::*;
 
 fn read(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Vec<Problem>> {
