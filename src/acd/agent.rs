@@ -37,8 +37,6 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
-    /// The last call that another agent handed over: its caller stands in no line.
-    pub(super) handed: Option<CallId>,
 }
 
 impl Agent {
@@ -54,7 +52,6 @@ impl Agent {
             next: Next::Available,
             timer: None,
             phone: Phone::default(),
-            handed: None,
         }
     }
 
@@ -68,10 +65,7 @@ impl Agent {
 
     /// The call that is presented to the agent.
     pub(super) fn presented(&self) -> Option<CallId> {
-        match self.state {
-            AgentState::Reserved { call } | AgentState::Ringing { call } => Some(call),
-            _ => None,
-        }
+        presented_in(&self.state)
     }
 
     /// The call that the agent is in.
@@ -80,6 +74,14 @@ impl Agent {
             AgentState::Talking { call } | AgentState::Hold { call } => Some(call),
             _ => None,
         }
+    }
+}
+
+/// The call that is presented to an agent in this state.
+fn presented_in(state: &AgentState) -> Option<CallId> {
+    match state {
+        AgentState::Reserved { call } | AgentState::Ringing { call } => Some(*call),
+        _ => None,
     }
 }
 
@@ -335,6 +337,11 @@ impl Acd {
     /// Leaves the old state with its timer and its places in the queues, and writes the new one down if it is one.
     fn transition(&mut self, n: usize, state: AgentState, now: Now) {
         self.touched += 1;
+        if let Some(call) = self.agents[n].presented().filter(|call| presented_in(&state) != Some(*call))
+            && self.handed.get(&call) == Some(&n)
+        {
+            self.handed.remove(&call);
+        }
         if let Some(timer) = self.agents[n].timer.take() {
             self.timers.disarm(timer);
         }

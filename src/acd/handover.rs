@@ -16,7 +16,7 @@ impl Acd {
             return;
         }
         let (queue, why) = (giver.serving, format!("handed over by {from}"));
-        self.agents[n].handed = Some(call);
+        self.handed.insert(call, n);
         self.transition_to_reserved(n, call, queue, now);
         let (agent, queue) = (self.agents[n].id.clone(), self.queues[queue].id.clone());
         self.outputs.push_back(Output::Present { call, agent, queue, why });
@@ -31,8 +31,7 @@ impl Acd {
 
     /// A caller who stands in no line is gone: whoever was to take the call is free again.
     pub(super) fn take_back(&mut self, call: CallId, reason: LeaveReason, now: Now) {
-        let booked = |agent: &super::agent::Agent| agent.handed == Some(call) && agent.presented() == Some(call);
-        if let Some(n) = self.agents.iter().position(booked) {
+        if let Some(n) = self.handed.get(&call).copied() {
             let end = if reason == LeaveReason::Abandoned { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
             self.withdraw(n, call, end, now);
         }

@@ -26,9 +26,13 @@ impl Acd {
             if let Some(call) = agent.presented() {
                 let standing = self.callers.get(&call).map(|caller| caller.standing);
                 let mutual = matches!(standing, Some(Standing::Presented { agent, .. }) if agent == number);
-                let booked = mutual || agent.handed == Some(call) && standing.is_none();
+                let booked = mutual || self.handed.get(&call) == Some(&number) && standing.is_none();
                 ensure(booked, || format!("agent {} is booked for {call}, which is {standing:?}", agent.id))?;
             }
+        }
+        for (call, agent) in &self.handed {
+            let presented = self.agents[*agent].presented() == Some(*call);
+            ensure(presented, || format!("{call} is handed to {}, who knows nothing", self.agents[*agent].id))?;
         }
         for (call, caller) in &self.callers {
             timers += caller.overflow.iter().chain(&caller.max_wait).count();

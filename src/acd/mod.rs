@@ -61,6 +61,8 @@ pub struct Acd {
     agent_numbers: BTreeMap<AgentId, usize>,
     queue_numbers: BTreeMap<QueueId, usize>,
     callers: BTreeMap<CallId, Caller>,
+    /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
+    handed: BTreeMap<CallId, usize>,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
     touched: u64,
@@ -97,6 +99,7 @@ impl Acd {
             agent_numbers,
             queue_numbers,
             callers: BTreeMap::new(),
+            handed: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             touched: 0,

@@ -9,7 +9,7 @@ use super::script::{CallerId, Dice, Input};
 use super::sound::Sound;
 use crate::id::LegId;
 use crate::sip::digest::{Account, Secret};
-use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Event, Invite, Registration, Settings, Way, Why};
+use crate::sip::endpoint::{Admission, Dial, Endpoint, Event, Invite, Registration, Settings, Way, Why};
 use crate::sip::message::{Uri, Verdict};
 use crate::sip::transaction::{Flow, Transmit, Transport};
 use crate::time::{MS, Now};
@@ -158,22 +158,9 @@ impl Phone {
         };
         let target = Uri::sip(Some(to), &flow.remote.ip().to_string(), Some(flow.remote.port()));
         let leg = self.endpoint.next_leg();
-        let dial = Dial {
-            ways: vec![Way { target, flow: Some(flow), routes: Vec::new() }],
-            patience_ms: 0,
-            from: from.to_owned(),
-            name: None,
-            domain: None,
-            account: self.account.clone(),
-            headers: Vec::new(),
-            body: sound.offer(),
-            carried: Carried::default(),
-            auto_answer: false,
-            nat: false,
-            trunk: None,
-            redirects: 0,
-            redirect_nets: Vec::new(),
-        };
+        let way = Way { target, flow: Some(flow), routes: Vec::new() };
+        let account = self.account.clone();
+        let dial = Dial { account, ..Dial::new(vec![way], from.to_owned(), sound.offer()) };
         self.endpoint.dial(leg, dial, now);
         self.lines.insert(leg, Line { who, sound, about, offer: None, answered: None, leaving: false });
     }

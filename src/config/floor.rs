@@ -116,8 +116,9 @@ impl Settings {
             registrar.qualify = registrar.qualify.map(|qualify| QualifySettings { interval_ms, ..qualify });
             registrar.qualify = registrar.qualify.filter(|qualify| qualify.interval_ms > 0);
         }
-        let usual = |set: u32| if set == 0 { 10 } else { set };
-        registrar.max_contacts = usual(self.sip.max_contacts) as usize;
+        if let Some(most) = self.sip.max_contacts {
+            registrar.max_contacts = most as usize;
+        }
         let mut digest = digest::Settings::default();
         if !self.sip.digest.is_empty() {
             digest.algorithms.clone_from(&self.sip.digest);
@@ -134,7 +135,7 @@ impl Settings {
             md5_only: self.sip.md5_only.clone(),
             session_expires_s: u32::try_from(self.sip.session_expires_ms.unwrap_or(1_800_000) / 1_000)
                 .unwrap_or(u32::MAX),
-            max_calls_per_user: usual(self.sip.max_calls_per_user),
+            max_calls_per_user: self.sip.max_calls_per_user.unwrap_or(10),
             guard: self.guard,
             registrar,
             listen: opening.listen.clone(),

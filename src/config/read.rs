@@ -118,6 +118,13 @@ impl Reader<'_> {
         text.value
     }
 
+    /// How many of something there may be, from one to `most`; `None` where nothing is said.
+    fn count(&mut self, table: &mut Table<'_>, key: &'static str, most: u32) -> Option<u32> {
+        let set = table.has(key);
+        let count = table.integer(key, 1..i64::from(most) + 1, 1, &mut self.report);
+        set.then_some(count as u32)
+    }
+
     fn texts(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> Vec<String> {
         let given = table.strings(key, &mut self.report);
         if given.is_empty() { vec![default.to_owned()] } else { given.into_iter().map(|text| text.value).collect() }
@@ -169,8 +176,8 @@ impl Reader<'_> {
             md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
             qualify_ms: table.duration("qualify", &mut self.report),
             session_expires_ms: table.duration("session_expires", &mut self.report),
-            max_contacts: table.integer("max_contacts", 1..101, 10, &mut self.report) as u32,
-            max_calls_per_user: table.integer("max_calls_per_user", 1..10_001, 10, &mut self.report) as u32,
+            max_contacts: self.count(&mut table, "max_contacts", 100),
+            max_calls_per_user: self.count(&mut table, "max_calls_per_user", 10_000),
         };
         if sip.session_expires_ms.is_some_and(|ms| ms > 0 && ms < 90_000) {
             let place = table.place;

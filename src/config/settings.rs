@@ -35,10 +35,10 @@ pub struct SipSettings {
     pub qualify_ms: Option<u64>,
     /// Milliseconds after which a session that nobody refreshes has ended; 0 where no timer is asked for, half an hour where not set.
     pub session_expires_ms: Option<u64>,
-    /// Contacts that one user may bind; ten where 0.
-    pub max_contacts: u32,
-    /// Calls that one user's phones may place at one time; ten where 0.
-    pub max_calls_per_user: u32,
+    /// Contacts that one user may bind; ten where not set.
+    pub max_contacts: Option<u32>,
+    /// Calls that one user's phones may place at one time; ten where not set.
+    pub max_calls_per_user: Option<u32>,
 }
 
 impl SipSettings {

@@ -11,3 +11,4 @@ pub mod overload;
 pub mod registrar;
 pub mod transaction;
 pub mod trunk;
+mod weights;

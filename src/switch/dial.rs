@@ -1,7 +1,5 @@
 //! What a call wants done: answer, dial, bridge, close.
 
-use std::net::IpAddr;
-
 use super::party::{Media, Party, PartyCall, Place, Role};
 use super::{Switch, Timer};
 use crate::acd;
@@ -10,7 +8,7 @@ use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::Source;
 use crate::sdp::Negotiator;
-use crate::sip::endpoint::{Carried, Dial, TrunkCall, Way, Why};
+use crate::sip::endpoint::{Dial, TrunkCall, Way, Why, is_about_the_way};
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Shown};
@@ -18,11 +16,6 @@ use crate::time::Now;
 
 /// How long a routed call may ring, ms: shorter than the three minutes after which proxies give up (RFC 3261 §16.6, timer C).
 const RING_OUT_MS: u64 = 120_000;
-/// How long one hop of a callee may say nothing before the next is tried, ms: most answer within a round trip, and the caller waits.
-const HOP_PATIENCE_MS: u64 = 4_000;
-
-/// Targets that one routed call may be redirected to, one after the other.
-const REDIRECTS: u8 = 5;
 
 impl Switch {
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
@@ -140,7 +133,7 @@ impl Switch {
         let (from, domain) = shown_to_phones(cell);
         let carried = cell.carried.clone();
         // A phone redirects nobody: it must not spend the switch's money.
-        let dial = Dial { name, domain, auto_answer, nat, ..plain_dial(way, from, body, carried) };
+        let dial = Dial { name, domain, auto_answer, nat, carried, ..Dial::new(vec![way], from, body) };
         self.endpoint.dial(leg, dial, now);
         Ok(())
     }
@@ -171,15 +164,14 @@ impl Switch {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let called = cell.onward.as_ref().map(|onward| onward.called.clone());
         // It may send the call on within its own address (3xx).
-        let own: Option<IpAddr> = target.host.trim_matches(['[', ']']).parse().ok();
-        let redirect_nets = own.map(Net::of).into_iter().collect();
+        let own = target.address().map(Net::of).into_iter().collect();
         let way = Way { target: Uri { user: called, ..target }, flow: None, routes: vec![] };
         let callee = Callee { role: Role::Target, nat: false, trunk: None };
         let body = self.offer_to(call, leg, &way, callee, now)?;
         let cell = self.calls.get_mut(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         cell.early_media = true;
         let (from, carried) = (cell.number.clone(), cell.carried.clone());
-        let dial = Dial { redirects: REDIRECTS, redirect_nets, ..plain_dial(way, from, body, carried) };
+        let dial = Dial { carried, ..Dial::new(vec![way], from, body) }.redirected_within(own);
         self.endpoint.dial(leg, dial, now);
         Ok(())
     }
@@ -320,11 +312,6 @@ struct Callee {
     trunk: Option<TrunkId>,
 }
 
-/// Whether a status says that the way, and not the called party, is what failed.
-fn is_about_the_way(code: u16) -> bool {
-    matches!(code, 408 | 500 | 502 | 503 | 504)
-}
-
 /// The number of a caller as phones may show it, and the domain where that is not ours.
 fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
     if cell.carried.private {
@@ -332,26 +319,6 @@ fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
         return ("anonymous".to_owned(), Some("anonymous.invalid".to_owned()));
     }
     (cell.number.clone(), None)
-}
-
-/// A call by one way, with nothing agreed.
-fn plain_dial(way: Way, from: String, body: String, carried: Carried) -> Dial {
-    Dial {
-        ways: vec![way],
-        patience_ms: HOP_PATIENCE_MS,
-        from,
-        name: None,
-        domain: None,
-        account: None,
-        headers: Vec::new(),
-        body,
-        carried,
-        auto_answer: false,
-        nat: false,
-        trunk: None,
-        redirects: 0,
-        redirect_nets: Vec::new(),
-    }
 }
 
 /// Whether nobody on a way reads along, whatever it is found to be.

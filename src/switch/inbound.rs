@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use super::party::{Media, Onward, Party, PartyCall, Place, Recording, Role};
 use super::{Route, RouteTo, Switch};
 use crate::acd;
-use crate::call::{Call, Input};
+use crate::call::{Call, CallState, Input};
 use crate::dialplan::{CallFacts, Cursor};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{Cause, Direction, Event, Personal};
+use crate::journal::{AgentState, Cause, Direction, Event, Personal};
 use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator, SdpError};
 use crate::sip::endpoint::{Identity, Invite};
 use crate::time::Now;
@@ -121,9 +121,13 @@ impl Switch {
     /// The media thread on which the conversation of the agent who calls is.
     fn conversation_thread(&self, identity: &Identity) -> Option<u16> {
         let Identity::User(user) = identity else { return None };
-        let agent = Role::Agent(AgentId::from(user.as_str()));
-        let party = self.legs.values().find(|party| party.role == agent)?;
-        party.media.as_ref().map(|media| media.lease.thread)
+        let agent = self.acd.view().agent(&AgentId::from(user.as_str()))?;
+        let (AgentState::Talking { call } | AgentState::Hold { call }) = agent.state else { return None };
+        let leg = match self.calls.get(call)?.call.state() {
+            CallState::Bridged { leg, .. } | CallState::Transferring { giver: Some((_, leg)), .. } => *leg,
+            _ => return None,
+        };
+        self.legs.get(&leg)?.media.as_ref().map(|media| media.lease.thread)
     }
 
     /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer

@@ -9,35 +9,12 @@ use super::daemon::PATIENCE;
 use super::line::{self, Plug};
 use super::rtp::Ear;
 
+mod called;
+mod text;
+
+pub use text::Text;
+
 static NEXT: AtomicU32 = AtomicU32::new(1);
-
-/// A message as text, with its first line and headers to look at.
-#[derive(Clone, Debug)]
-pub struct Text(pub String);
-
-impl Text {
-    pub fn first(&self) -> &str {
-        self.0.lines().next().unwrap_or_default()
-    }
-
-    pub fn is(&self, word: &str) -> bool {
-        self.first().strip_prefix("SIP/2.0 ").unwrap_or(self.first()).starts_with(word)
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        let wanted = format!("{}:", name.to_ascii_lowercase());
-        let line =
-            self.0.lines().take_while(|line| !line.is_empty()).find(|l| l.to_ascii_lowercase().starts_with(&wanted));
-        line.map_or("", |line| line[wanted.len()..].trim())
-    }
-
-    /// Where the session description wants RTP.
-    pub fn rtp(&self) -> SocketAddr {
-        let value = |start: &str| self.0.lines().find_map(|line| line.strip_prefix(start)).expect("in the SDP");
-        let port = value("m=audio ").split(' ').next().expect("a port");
-        format!("{}:{port}", value("c=IN IP4 ")).parse().expect("an address")
-    }
-}
 
 /// One phone with one call at a time.
 pub struct Phone {
@@ -383,66 +360,6 @@ impl Phone {
         let bye = self.expect("BYE", |text| text.is("BYE"));
         self.reply(&bye, "200 OK", "");
         bye
-    }
-
-    /// Waits for a call; it becomes this phone's call.
-    pub fn expect_invite(&mut self) -> Text {
-        let invite = self.expect("INVITE", |text| text.is("INVITE"));
-        self.take(&invite);
-        invite
-    }
-
-    /// Waits for an INVITE that is no repeat of this one; it becomes this phone's call.
-    pub fn expect_again(&mut self, first: &Text) -> Text {
-        let via = first.header("Via");
-        let invite = self.expect("another INVITE", |text| text.is("INVITE") && text.header("Via") != via);
-        self.take(&invite);
-        invite
-    }
-
-    /// Makes an INVITE that came this phone's call.
-    pub fn take(&mut self, invite: &Text) {
-        let tag = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.call_id = invite.header("Call-ID").to_owned();
-        self.from = format!("{};tag=p{tag}", invite.header("To"));
-        self.to = invite.header("From").to_owned();
-        self.target = inside(invite.header("Contact"));
-        self.cseq = 0;
-    }
-
-    /// The dialog of this phone's call with the switch, as Replaces names it (RFC 3891).
-    pub fn dialog(&self) -> String {
-        format!("{};to-tag={};from-tag={}", self.call_id, tag(&self.to), tag(&self.from))
-    }
-
-    pub fn ring(&self, invite: &Text) {
-        self.reply_tagged(invite, "180 Ringing", "");
-    }
-
-    /// Answers a call, and waits for the ACK.
-    pub fn answer(&mut self, invite: &Text) {
-        self.answer_unheard(invite);
-        self.expect("ACK", |text| text.is("ACK"));
-    }
-
-    /// Answers a call and does not wait.
-    pub fn answer_unheard(&mut self, invite: &Text) {
-        let body = self.sdp("");
-        self.reply_tagged(invite, "200 OK", &body);
-        self.ear.speak_to(invite.rtp());
-    }
-
-    /// Refuses a request with header lines of the test's own.
-    pub fn refuse(&self, request: &Text, status: &str, extra: &str) {
-        let tagged = request.0.replacen(&format!("To: {}", request.header("To")), &format!("To: {}", self.from), 1);
-        self.reply(&Text(tagged), format!("{status}\r\n{extra}").trim_end(), "");
-    }
-
-    /// Lets the caller hear something before the answer, with header lines of the test's own.
-    pub fn progress(&mut self, invite: &Text, extra: &str) {
-        let body = self.sdp("");
-        self.reply_tagged(invite, format!("183 Session Progress\r\n{extra}").trim_end(), &body);
-        self.ear.speak_to(invite.rtp());
     }
 
     /// A response with our tag; `status` may go on with header lines.

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use super::super::settings::{AccountSettings, TrunkSettings};
 use super::Reader;
 use crate::dialplan::table::{At, Table};
+use crate::sip::endpoint::WAY_PATIENCE_MS;
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Format, Forwarding, Identify, Limits, Net, Numbering, Plan, Register, Rewrite, Target, Trunk};
 use crate::switch::AudioCodec;
 
-/// Seconds from one OPTIONS to a target to the next, where nothing is said.
+/// From one OPTIONS to a target to the next, where nothing is said, ms.
 const HEALTH_MS: u64 = 30_000;
 
 impl Reader<'_> {
@@ -45,12 +46,10 @@ impl Reader<'_> {
         let register = self.register(&mut table, domain.as_deref(), account.as_ref(), &targets);
         let inbound = self.inbound(&mut table);
         let health_ms = table.duration("options", &mut self.report).unwrap_or(HEALTH_MS);
-        let patience_ms = table.duration("try_for", &mut self.report).unwrap_or(4_000);
-        let mut limit = |key| table.integer(key, 0..1_000_001, 0, &mut self.report) as u32;
-        let limits = Limits {
-            calls: Some(limit("max_calls")).filter(|most| *most > 0),
-            calls_per_second: Some(limit("max_calls_per_second")).filter(|most| *most > 0),
-        };
+        let patience_ms = table.duration("try_for", &mut self.report).unwrap_or(WAY_PATIENCE_MS);
+        let mut limit =
+            |key| Some(table.integer(key, 0..1_000_001, 0, &mut self.report) as u32).filter(|most| *most > 0);
+        let limits = Limits { calls: limit("max_calls"), calls_per_second: limit("max_calls_per_second") };
         let codecs = self.list(&mut table, "codecs", "a codec that is known here: \"PCMA\" or \"PCMU\"");
         let sip = Trunk {
             limits,
@@ -100,8 +99,7 @@ impl Reader<'_> {
             self.report.problem(place, format!("\"{uri}\" is reached by no transport that is opened here"), hint);
             return None;
         };
-        let address = uri.host.trim_matches(['[', ']']).parse().ok();
-        let address = address.map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())));
+        let address = uri.address().map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())));
         if address.is_some_and(|address| own.contains(&address)) {
             self.report.problem(place, "this target is the switch itself", None);
         }

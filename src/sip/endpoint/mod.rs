@@ -7,15 +7,16 @@
 mod admission;
 mod event;
 mod phones;
+mod purpose;
 mod registration;
 mod requests;
 mod settings;
 mod trunks;
 mod ways;
 
-use super::invite::Act;
-pub use super::invite::{Dial, Way};
+pub use super::invite::{Dial, WAY_PATIENCE_MS, Way, is_about_the_way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
+pub(in crate::sip) use purpose::{Purpose, Timer};
 pub use registration::{Registration, Standing};
 pub use settings::{Admission, Settings, User};
 pub use trunks::{TrunkCall, TrunkStatus};
@@ -48,44 +49,6 @@ pub(in crate::sip) const REGISTER_SUPPORTED: &str = "path, outbound";
 
 /// The bodies that we read, for Accept.
 pub(in crate::sip) const ACCEPT: &str = "application/sdp, multipart/mixed, multipart/alternative, multipart/related";
-
-/// Why a transaction is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sip) enum Purpose {
-    /// A peer's INVITE that made this leg and has no final response.
-    Offered(LegId),
-    /// Our INVITE.
-    Dialled(LegId),
-    /// Our request within a dialog; `kept` is what is sent again with the answer to a challenge.
-    Within { leg: LegId, act: Act, kept: Option<Box<Message>> },
-    /// Our OPTIONS to a contact.
-    Qualify { aor: String, uri: String },
-    /// Our OPTIONS to a target of a trunk, by its place in the list.
-    Probe(TrunkId, usize),
-    /// Our REGISTER for the registration of this name.
-    Registering(String),
-}
-
-/// Deadlines of sessions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::sip) enum Timer {
-    /// When to send a 2xx again that was not acknowledged.
-    Repeat(LegId),
-    /// When to give up on an INVITE that was cancelled and got no final response.
-    CancelPatience(LegId),
-    /// When to send a reliable provisional response again that was not acknowledged.
-    Provisional(LegId),
-    /// When to make an offer that had to wait.
-    Modify(LegId),
-    /// When to refresh a session, or to give it up.
-    Refresh(LegId),
-    /// When to try the next way of a call, because the present one says nothing.
-    WayPatience(LegId),
-    /// When to ask a trunk's target again, or no longer to wait for its answer.
-    Probe(TrunkId, usize),
-    /// When to register again, by the registration's name.
-    Register(String),
-}
 
 /// Figures since the start, for metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! they still answer.
 
 use super::{Confirmation, Endpoint, Event, Purpose, REGISTER_SUPPORTED};
-use crate::sip::message::{Contacts, Message, Method, NameAddr, reason_phrase, response_to};
+use crate::sip::message::{Contacts, Message, Method, NameAddr, Uri, reason_phrase, response_to};
 use crate::sip::registrar::{Bound, ContactUpdate, Contacts as Wanted, RegisterRequest};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::time::Now;
@@ -38,7 +38,7 @@ impl Endpoint {
                 if outbound == Outbound::Wanted {
                     accepted.push("Require", "outbound");
                 }
-                if supports(&msg, "path") {
+                if msg.names("Supported", "path") {
                     request.path.iter().for_each(|hop| accepted.push("Path", hop));
                 }
                 if registered.changes.is_empty() {
@@ -107,22 +107,27 @@ impl Endpoint {
 
     /// Asks a contact whether it still answers.
     pub(super) fn qualify(&mut self, aor: String, uri: String, flow: &str, path: &[String], now: Now) {
-        let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse()) else {
+        let (Ok(flow), Ok(target)) = (flow.parse::<Flow>(), uri.parse::<Uri>()) else {
             self.registrar.handle_qualify_result(&aor, &uri, false, now);
             return;
         };
-        let own = format!("<sip:{}>", self.settings.advertised(flow));
-        let (tag, call_id) = (self.draw(), self.draw());
-        let mut request = Message::request(Method::Options, target)
-            .with("From", format!("{own};tag={tag}"))
-            .with("To", format!("<{uri}>"))
-            .with("Call-ID", call_id)
-            .with("CSeq", "1 OPTIONS")
-            .with("Max-Forwards", 70)
-            .with("Accept", "application/sdp");
+        let mut request = self.options(target, flow);
         path.iter().for_each(|hop| request.push("Route", hop));
         let key = self.send(request, flow, now);
         self.purposes.insert(key, Purpose::Qualify { aor, uri });
+    }
+
+    /// A question whether somebody is there (RFC 3261 §11).
+    pub(super) fn options(&mut self, target: Uri, flow: Flow) -> Message {
+        let own = format!("<sip:{}>", self.settings.advertised(flow));
+        let (tag, call_id, to) = (self.draw(), self.draw(), format!("<{target}>"));
+        Message::request(Method::Options, target)
+            .with("From", format!("{own};tag={tag}"))
+            .with("To", to)
+            .with("Call-ID", call_id)
+            .with("CSeq", "1 OPTIONS")
+            .with("Max-Forwards", 70)
+            .with("Accept", "application/sdp")
     }
 }
 
@@ -141,7 +146,7 @@ impl Outbound {
             Ok(Contacts::List(list)) => list.iter().any(|contact| instance_of(contact).is_some()),
             _ => false,
         };
-        if !named || !supports(msg, "outbound") {
+        if !named || !msg.names("Supported", "outbound") {
             return Self::No;
         }
         let path = msg.addresses("Path").unwrap_or_default();
@@ -157,10 +162,6 @@ fn instance_of(contact: &NameAddr) -> Option<String> {
     let flow: u32 = contact.params.value("reg-id")?.parse().ok().filter(|flow| *flow > 0)?;
     let instance = contact.params.value("+sip.instance")?.trim_matches('"');
     (instance.len() <= 128).then(|| format!("{instance};reg-id={flow}"))
-}
-
-fn supports(msg: &Message, extension: &str) -> bool {
-    msg.list("Supported").is_ok_and(|list| list.iter().any(|tag| tag.trim().eq_ignore_ascii_case(extension)))
 }
 
 fn contact_value(bound: &Bound) -> String {

@@ -97,7 +97,6 @@ impl Settings {
     /// The way that a URI names; `None` where its host is no address, or where no way of its transport starts here.
     pub fn way_of(&self, uri: &Uri) -> Option<Flow> {
         let transport = Transport::of_uri(uri)?;
-        let ip = uri.host.trim_matches(['[', ']']).parse().ok()?;
-        self.flow_to(transport, SocketAddr::new(ip, uri.port.unwrap_or(transport.default_port())))
+        self.flow_to(transport, SocketAddr::new(uri.address()?, uri.port.unwrap_or(transport.default_port())))
     }
 }

@@ -7,13 +7,11 @@ use super::{Dial, Endpoint, Flows, Pending, Purpose, Registration, Standing, Tim
 use crate::id::{LegId, TrunkId};
 use crate::sip::invite::Counted;
 use crate::sip::locate::NoWay;
-use crate::sip::message::{Message, Method, Uri};
+use crate::sip::message::{Message, Uri};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::{Health, Limits, Load, Refused, Shown, TargetState, Targets, Trunk};
 use crate::time::{MS, Now, TimerId};
 
-/// Targets of redirections that one call may be led to, one after the other.
-const REDIRECTS: u8 = 5;
 /// How long a target may take to answer OPTIONS, ms.
 const PROBE_PATIENCE_MS: u64 = 4_000;
 /// From a first unanswered OPTIONS to the next one, ms.
@@ -145,8 +143,7 @@ impl Endpoint {
         if let Some(number) = trunk.caller.clone().filter(|_| ours) {
             caller.number = number;
         }
-        let host = self.settings.told_at(remote).map(|own| own.to_string()).unwrap_or_default();
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let host = self.settings.told_at(remote).map(Uri::host_of).unwrap_or_default();
         let told = trunk.told(&caller, &carried.diverted, &called, &host);
         let redirect_nets = trunk.redirect_nets();
         let (account, patience_ms, nat) = (trunk.account.clone(), trunk.patience_ms, trunk.nat);
@@ -155,22 +152,17 @@ impl Endpoint {
             Refused::Rate => Why::new(503, "trunk_rate"),
         })?;
         let dial = Dial {
-            ways,
             patience_ms,
-            from: told.user,
             name: told.name,
             domain: told.domain,
             account,
             headers: told.headers,
-            body,
             carried,
-            auto_answer: false,
             nat,
             trunk: Some(id.clone()),
-            redirects: REDIRECTS,
-            redirect_nets,
+            ..Dial::new(ways, told.user, body)
         };
-        self.dial(leg, dial, now);
+        self.dial(leg, dial.redirected_within(redirect_nets), now);
         Ok(())
     }
 
@@ -279,15 +271,7 @@ impl Endpoint {
         let flow = flows.ok().and_then(|mut flows| flows.pop_front());
         let (Some(uri), Some(flow)) = (uri, flow) else { return self.settle_probe(id, target, None, now) };
         let own = format!("<sip:{}>", self.settings.advertised(flow));
-        let (tag, call_id) = (self.draw(), self.draw());
-        let request = Message::request(Method::Options, uri.clone())
-            .with("From", format!("{own};tag={tag}"))
-            .with("To", format!("<{uri}>"))
-            .with("Call-ID", call_id)
-            .with("CSeq", "1 OPTIONS")
-            .with("Contact", own)
-            .with("Max-Forwards", 70)
-            .with("Accept", "application/sdp");
+        let request = self.options(uri, flow).with("Contact", own);
         let key = self.send(request, flow, now);
         self.purposes.insert(key.clone(), Purpose::Probe(id.clone(), target));
         if let Some(probe) = self.probe_of(id, target) {

@@ -11,6 +11,8 @@ use crate::sip::message::{Message, Scheme, Uri};
 use crate::sip::transaction::Flow;
 use crate::time::{Now, TimerId};
 
+/// How long a way may say nothing before the next one is tried, ms: most answer within a round trip, and the caller waits.
+pub const WAY_PATIENCE_MS: u64 = 4_000;
 /// Answers to challenges of one way: the second one only where the first was right and came too late.
 const ANSWERS: u32 = 2;
 
@@ -48,7 +50,7 @@ impl Tries {
 }
 
 /// Whether a final response says that this way, and not the called party, is what failed.
-fn is_about_the_way(code: u16) -> bool {
+pub fn is_about_the_way(code: u16) -> bool {
     matches!(code, 408 | 500 | 502 | 503 | 504)
 }
 
@@ -121,7 +123,9 @@ impl Endpoint {
         calling.tries.answers = 0;
         self.let_go(&key, ids);
         self.go_over(leg, flow);
-        self.send_again(leg, 0, now) && self.await_way(leg, now)
+        let sent = self.send_again(leg, 0, now);
+        self.await_way(leg, now);
+        sent
     }
 
     /// Calls by another way, as another call: an answer by the old one is late, and is thanked and hung up.
@@ -138,7 +142,9 @@ impl Endpoint {
         self.note_dialled(leg, &ids);
         self.let_go(&key, old);
         self.aim(leg, way, flow);
-        self.send_again(leg, 1, now) && self.await_way(leg, now)
+        let sent = self.send_again(leg, 1, now);
+        self.await_way(leg, now);
+        sent
     }
 
     /// Points the INVITE at another target; what proved us to the last one says nothing there.
@@ -219,9 +225,9 @@ impl Endpoint {
         true
     }
 
-    /// Starts the patience with a way, where another one is left. `true`, for the caller's convenience.
-    pub(super) fn await_way(&mut self, leg: LegId, now: Now) -> bool {
-        let Some(calling) = self.calling(leg) else { return true };
+    /// Starts the patience with a way, where another one is left.
+    pub(super) fn await_way(&mut self, leg: LegId, now: Now) {
+        let Some(calling) = self.calling(leg) else { return };
         let old = calling.tries.patience.take();
         let others = !calling.tries.ways.is_empty() || !calling.tries.hops.is_empty();
         let due = others.then(|| now.in_ms(calling.tries.patience_ms));
@@ -232,7 +238,6 @@ impl Endpoint {
         if let Some(calling) = self.calling(leg) {
             calling.tries.patience = patience;
         }
-        true
     }
 
     /// The present way has said nothing for too long.

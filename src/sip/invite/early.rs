@@ -101,7 +101,7 @@ impl Endpoint {
     /// Keeps what a provisional response above 100 says in its early dialog, and acknowledges it where it is reliable.
     pub(super) fn note_progress(&mut self, leg: LegId, msg: &Message, now: Now) -> Progress {
         let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
-        let reliable = msg.require().iter().any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        let reliable = msg.names("Require", "100rel");
         let rseq = msg.header("RSeq").and_then(|value| value.trim().parse::<u32>().ok()).filter(|_| reliable);
         let tag = msg.to().ok().and_then(|to| to.tag().map(str::to_owned));
         let (Some(calling), Some(tag)) = (self.calling(leg), tag) else { return Progress::News(body) };

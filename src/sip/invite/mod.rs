@@ -2,6 +2,7 @@
 
 mod again;
 mod close;
+mod dial;
 mod early;
 mod incoming;
 mod info;
@@ -9,6 +10,7 @@ mod modify;
 mod outgoing;
 #[cfg(test)]
 mod outgoing_tests;
+mod peer;
 mod redirect;
 mod refer;
 mod refresh;
@@ -20,19 +22,19 @@ mod reliable_tests;
 pub(super) mod testing;
 mod within;
 
-pub use again::Way;
-pub use outgoing::Dial;
+pub use again::{WAY_PATIENCE_MS, Way, is_about_the_way};
+pub use dial::Dial;
 pub(super) use within::Act;
 
-use std::sync::Arc;
+use peer::{is_behind_nat, next_hop};
 
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::dialog::{Dialog, Role};
 use super::digest::Account;
 use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
-use super::message::{Message, Replaces, Scheme, Uri};
-use super::transaction::{Flow, TransactionKey, Transport};
+use super::message::{Message, Replaces, Scheme};
+use super::transaction::{Flow, TransactionKey};
 use crate::id::{LegId, TrunkId};
 use crate::time::TimerId;
 
@@ -339,46 +341,6 @@ impl Endpoint {
             cseq: request.cseq().ok()?.number,
         };
         Some(Dialog::new(role, origin, 0))
-    }
-}
-
-/// Whether the sender's Contact is of no use from here: a private address (RFC 1918, RFC 6598, RFC 4193) where the message itself
-/// comes from a public one; where the settings say `nat`, any other address than that.
-fn is_behind_nat(msg: &Message, source: Flow, nat: bool) -> bool {
-    let Ok(super::message::Contacts::List(contacts)) = msg.contacts() else { return false };
-    let routed = msg.header("Record-Route").is_some();
-    let Some(uri) = contacts.first().map(|contact| &contact.uri).filter(|_| !routed) else { return false };
-    let Ok(ip) = uri.host.trim_matches(['[', ']']).parse::<IpAddr>() else { return false };
-    let port = uri.port.unwrap_or(source.transport.default_port());
-    let elsewhere = ip != source.remote.ip();
-    nat && (elsewhere || port != source.remote.port()) || elsewhere && is_private(ip) && !is_private(source.remote.ip())
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(ip) => {
-            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
-            ip.is_private() || ip.is_link_local() || shared
-        }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
-/// Where requests within a dialog go: to the first route, else to the peer's Contact; streams stay on their connection (RFC 3261
-/// §12.2.1.1), and what is behind NAT is reached where it comes from.
-fn next_hop(dialog: &Dialog, flow: Flow, behind_nat: bool) -> NextHop {
-    if flow.transport != Transport::Udp || behind_nat {
-        return NextHop::Flow(flow);
-    }
-    let first = dialog.route_set().first().map(String::as_str);
-    let uri = match first {
-        Some(route) => route.trim().trim_start_matches('<').split('>').next().unwrap_or_default(),
-        None => dialog.remote_target(),
-    };
-    let Ok(uri) = uri.parse::<Uri>() else { return NextHop::Flow(flow) };
-    match uri.host.trim_matches(['[', ']']).parse() {
-        Ok(ip) => NextHop::Flow(Flow { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), ..flow }),
-        Err(_) => NextHop::Uri { uri, otherwise: flow },
     }
 }
 

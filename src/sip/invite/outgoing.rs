@@ -1,58 +1,23 @@
 //! A call that we place: INVITE, its responses, CANCEL (RFC 3261 §13.2, §9.1).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::again::{Tries, Way};
+use super::dial::Dial;
 use super::early::Progress;
 use super::redirect::Redirects;
 use super::{Calling, Counted, Session, State, describe, is_behind_nat, next_hop, reason_value};
 use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::{Dialog, RequestFrame, Role};
-use crate::sip::digest::Account;
-use crate::sip::endpoint::{Carried, Endpoint, Event, Flows, Pending, Purpose, Timer, Why, why_not};
+use crate::sip::endpoint::{Endpoint, Event, Flows, Pending, Purpose, Timer, Why, why_not};
 use crate::sip::locate::LookupId;
 use crate::sip::message::{Message, Method, NameAddr, Uri};
 use crate::sip::transaction::timers::GIVE_UP;
 use crate::sip::transaction::{Flow, TransactionKey};
-use crate::sip::trunk::Net;
 use crate::time::Now;
 
 /// How many INVITEs that were given up are remembered: more than a floor loses in the minutes after which a phone answers.
 const GIVEN_UP: usize = 1_000;
-
-/// Whom to call, and as whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dial {
-    /// Where to call, one after the other until somebody answers for the call; the first names To.
-    pub ways: Vec<Way>,
-    /// How long a way that is not the last may stay silent, milliseconds.
-    pub patience_ms: u64,
-    /// The user in our From: the number that the called party sees.
-    pub from: String,
-    /// The name in our From.
-    pub name: Option<String>,
-    /// The domain in our From; our own address where `None`.
-    pub domain: Option<String>,
-    /// What answers a challenge from the other side.
-    pub account: Option<Arc<Account>>,
-    /// Further headers, names and values.
-    pub headers: Vec<(&'static str, String)>,
-    /// Our offer.
-    pub body: String,
-    /// What the call brought along.
-    pub carried: Carried,
-    /// Whether the phone is to answer by itself, as headsets do.
-    pub auto_answer: bool,
-    /// Whether the peer is behind NAT, by its settings.
-    pub nat: bool,
-    /// The trunk that carries the call and counts it already.
-    pub trunk: Option<TrunkId>,
-    /// How many targets of redirections (3xx) may be tried; 0 where a redirection is a refusal.
-    pub redirects: u8,
-    /// Where such targets must be.
-    pub redirect_nets: Vec<Net>,
-}
 
 impl Endpoint {
     /// Places a call on a leg of [`Endpoint::next_leg`].
@@ -94,8 +59,7 @@ impl Endpoint {
         let (Some(Way { target, routes, .. }), Some(flow)) = (ways.pop_front(), hops.pop_front()) else { return };
         let contact = self.contact(&dial.from, flow, &target.scheme);
         let user = Some(dial.from.as_str()).filter(|user| !user.is_empty());
-        let host = self.settings.advertised(flow).ip();
-        let host = if host.is_ipv6() { format!("[{host}]") } else { host.to_string() };
+        let host = Uri::host_of(self.settings.advertised(flow).ip());
         let domain = dial.domain.as_deref().unwrap_or(&host);
         let mut own = NameAddr { name: dial.name, ..NameAddr::new(Uri::sip(user, domain, None)) };
         let ids = (format!("{}{}", self.draw(), self.draw()), self.draw());

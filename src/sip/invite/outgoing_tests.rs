@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::again::Way;
-use super::outgoing::Dial;
+use super::dial::Dial;
 use super::testing::{PHONE, SWITCH, dial_to, endpoint, flow, talk};
 use crate::sip::digest::{Account, Secret};
 use crate::sip::endpoint::{Admission, Event, Why};

@@ -11,6 +11,9 @@ use crate::sip::transaction::Flow;
 use crate::sip::trunk::Net;
 use crate::time::Now;
 
+/// Targets that a call may be led to, one after the other, where it may be led elsewhere at all.
+pub(super) const MOST_REDIRECTS: u8 = 5;
+
 /// How far an INVITE may be led elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Redirects {

@@ -32,8 +32,7 @@ pub(super) struct Refresh {
 
 /// Whether the sender knows session timers.
 fn knows_timers(msg: &Message) -> bool {
-    let named = |name| msg.list(name).is_ok_and(|list| list.iter().any(|tag| tag.trim().eq_ignore_ascii_case("timer")));
-    named("Supported") || named("Require")
+    msg.names("Supported", "timer") || msg.names("Require", "timer")
 }
 
 /// Session-Expires: seconds and who is to refresh.

@@ -67,10 +67,9 @@ enum Wants {
 }
 
 fn wants(invite: &Message) -> Wants {
-    let named = |list: Vec<&str>| list.iter().any(|tag| tag.trim().eq_ignore_ascii_case("100rel"));
-    if named(invite.require()) {
+    if invite.names("Require", "100rel") {
         Wants::OnlyReliable
-    } else if invite.list("Supported").is_ok_and(named) {
+    } else if invite.names("Supported", "100rel") {
         Wants::Reliable
     } else {
         Wants::Plain

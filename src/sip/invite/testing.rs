@@ -1,7 +1,7 @@
 //! A phone and a switch that talk to each other without a network, for the tests of the acts.
 
 use crate::sip::digest::Secret;
-use crate::sip::endpoint::{Admission, Carried, Dial, Endpoint, Event, Settings, User, Way};
+use crate::sip::endpoint::{Admission, Dial, Endpoint, Event, Settings, User, Way};
 use crate::sip::message::{Framing, Message, Verdict, judge, reason_phrase, response_to};
 use crate::sip::transaction::{Flow, Transport};
 use crate::time::Now;
@@ -52,22 +52,8 @@ pub(super) fn talk(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) {
 
 /// A call of the phone's to the switch.
 pub(in crate::sip) fn dial_to(target: &str) -> Dial {
-    Dial {
-        ways: vec![Way { target: target.parse().unwrap(), flow: Some(flow(PHONE, SWITCH)), routes: vec![] }],
-        patience_ms: 4_000,
-        from: "1001".into(),
-        name: None,
-        domain: None,
-        account: None,
-        headers: Vec::new(),
-        body: "v=0".into(),
-        carried: Carried::default(),
-        auto_answer: false,
-        nat: false,
-        trunk: None,
-        redirects: 0,
-        redirect_nets: Vec::new(),
-    }
+    let way = Way { target: target.parse().unwrap(), flow: Some(flow(PHONE, SWITCH)), routes: vec![] };
+    Dial::new(vec![way], "1001".into(), "v=0".into())
 }
 
 /// A way to a party of this port.

@@ -4,26 +4,14 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::Rng;
 
 use super::question::Srv;
+use crate::sip::weights::in_turn;
 
 /// The records in the order in which they are to be tried.
 pub(super) fn in_order<'a>(records: impl IntoIterator<Item = &'a Srv>, rng: &mut ChaCha12Rng) -> Vec<&'a Srv> {
-    let mut left: Vec<&Srv> = records.into_iter().collect();
-    // Those of weight 0 first, so that they have a small chance where others have weights.
-    left.sort_by_key(|srv| (srv.priority, srv.weight > 0));
-    let mut ordered = Vec::with_capacity(left.len());
-    while let Some(first) = left.first() {
-        let same = left.iter().take_while(|srv| srv.priority == first.priority).count();
-        let sum: u64 = left[..same].iter().map(|srv| u64::from(srv.weight)).sum();
-        let drawn = rng.next_u64() % (sum + 1);
-        let mut running = 0;
-        let chosen = left[..same].iter().position(|srv| {
-            running += u64::from(srv.weight);
-            running >= drawn
-        });
-        // The last running sum is the whole, and no draw is above it.
-        ordered.push(left.remove(chosen.unwrap_or(0)));
-    }
-    ordered
+    let mut sorted: Vec<&Srv> = records.into_iter().collect();
+    // Those of weight 0 first: one draw more than the weights have falls to the first, so that they have a small chance.
+    sorted.sort_by_key(|srv| (srv.priority, srv.weight > 0));
+    in_turn(sorted, |srv| srv.priority, |srv| srv.weight, 1, || rng.next_u64())
 }
 
 #[cfg(test)]

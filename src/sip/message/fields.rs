@@ -137,6 +137,11 @@ impl Message {
         Ok(pieces)
     }
 
+    /// Whether a comma-separated header has this word, in whatever case: an extension of Supported or Require.
+    pub fn names(&self, header: &str, word: &str) -> bool {
+        self.list(header).is_ok_and(|list| list.iter().any(|known| known.trim().eq_ignore_ascii_case(word)))
+    }
+
     /// The addresses of every line of a header.
     pub(in crate::sip) fn addresses(&self, name: &str) -> Result<Vec<NameAddr>, Syntax> {
         self.list(name)?.into_iter().map(str::parse).collect()

@@ -1,6 +1,7 @@
 //! URIs (RFC 3261 §19.1): SIP and SIPS in parts, every other scheme as it is written.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::params::Params;
@@ -87,6 +88,16 @@ impl Uri {
             Scheme::Tel => self.host.split(';').next().filter(|number| !number.is_empty()).map(str::to_owned),
             _ => self.plain_user(),
         }
+    }
+
+    /// The host where it is an address and no name.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// An address as it stands for a host: IPv6 in brackets (RFC 3261 §25.1).
+    pub fn host_of(address: IpAddr) -> String {
+        if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
     }
 
     /// Whether the scheme is `sip` or `sips`.

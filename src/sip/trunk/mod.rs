@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::digest::{Account, Secret};
+use super::endpoint::WAY_PATIENCE_MS;
 use super::message::Uri;
 
 /// A trunk: `[trunk.NAME]`.
@@ -83,7 +84,7 @@ impl Trunk {
             nat: false,
             trusted: false,
             targets: Vec::new(),
-            patience_ms: 4_000,
+            patience_ms: WAY_PATIENCE_MS,
             health_ms: 0,
             domain: None,
             account: None,
@@ -103,7 +104,7 @@ impl Trunk {
 
     /// Where it may lead a call elsewhere by a redirection (3xx): its own networks and targets.
     pub(in crate::sip) fn redirect_nets(&self) -> Vec<Net> {
-        let targets = self.targets.iter().filter_map(|target| target.uri.host.trim_matches(['[', ']']).parse().ok());
+        let targets = self.targets.iter().filter_map(|target| target.uri.address());
         self.addresses.iter().copied().chain(targets.map(Net::of)).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::sip::message::Uri;
+use crate::sip::weights::in_turn;
 use crate::time::Now;
 
 /// One place where a trunk takes calls.
@@ -70,24 +71,11 @@ impl Targets {
 
     /// Where to call, one after the other: those that answer first, then by priority, then drawn by weight (as RFC 2782 does).
     /// Those that are down come last: who is wrong about that is still tried.
-    pub(in crate::sip) fn order(&self, mut draw: impl FnMut() -> u64) -> Vec<Uri> {
-        let mut left: Vec<&Watched> = self.0.iter().collect();
-        left.sort_by_key(|watched| watched.rank());
-        let mut order = Vec::with_capacity(left.len());
-        while let Some(first) = left.first() {
-            let rank = first.rank();
-            let group = left.iter().take_while(|watched| watched.rank() == rank).count();
-            let total: u64 = left[..group].iter().map(|watched| u64::from(watched.target.weight)).sum();
-            let mut mark = draw() % total.max(1);
-            let drawn = left[..group].iter().position(|watched| {
-                let weight = u64::from(watched.target.weight);
-                let hit = mark < weight;
-                mark = mark.saturating_sub(weight);
-                hit
-            });
-            order.push(left.remove(drawn.unwrap_or(0)).target.uri.clone());
-        }
-        order
+    pub(in crate::sip) fn order(&self, draw: impl FnMut() -> u64) -> Vec<Uri> {
+        let mut sorted: Vec<&Watched> = self.0.iter().collect();
+        sorted.sort_by_key(|watched| watched.rank());
+        let order = in_turn(sorted, |watched| watched.rank(), |watched| watched.target.weight, 0, draw);
+        order.into_iter().map(|watched| watched.target.uri.clone()).collect()
     }
 
     pub(in crate::sip) fn uri(&self, index: usize) -> Option<&Uri> {
