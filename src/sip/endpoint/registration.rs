@@ -157,7 +157,7 @@ impl Endpoint {
                 self.send_register_by_hop(name, now);
             }
             Err(no_way) => {
-                tracing::warn!(trunk = name, %no_way, "a registrar is not to be found");
+                tracing::warn!(registration = name, %no_way, "a registrar is not to be found");
                 self.fail_registration(name, 503, now);
             }
         }
@@ -261,7 +261,7 @@ impl Endpoint {
         } else {
             let granted = granted(request, response).unwrap_or(held.expires_s).max(SHORTEST_S);
             if !matches!(held.standing, Standing::Registered { .. }) {
-                tracing::info!(trunk = name, expires_s = granted, "registered");
+                tracing::info!(registration = name, expires_s = granted, "registered");
             }
             held.standing = Standing::Registered { since_wall_ms: now.wall_ms, expires_s: granted };
             // In good time: a quarter before its end.
@@ -299,7 +299,7 @@ impl Endpoint {
             most / 2 + chance % (most / 2)
         };
         held.timer = Some(self.timers.arm(now.in_ms(wait_ms), Timer::Register(name.to_owned())));
-        tracing::warn!(trunk = name, code, wait_ms, "a registration failed and is tried again");
+        tracing::warn!(registration = name, code, wait_ms, "a registration failed and is tried again");
         self.tell_registration(name, code);
     }
 
