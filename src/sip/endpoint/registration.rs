@@ -218,7 +218,7 @@ impl Endpoint {
                     let realms = Account::realms(msg).join(", ");
                     let known = &held.registration.account.realm;
                     tracing::warn!(
-                        trunk = name,
+                        registration = name,
                         code,
                         realms,
                         known,
