@@ -1,5 +1,5 @@
 # The targets for people; each works from a fresh clone.
-.PHONY: build run demo test lint deps fuzz bench bench-sip bench-media bench-acd
+.PHONY: build run demo test lint deps fuzz soak interop bench bench-sip bench-media bench-acd
 
 # The dev profile is lightly optimised (Cargo.toml), so it starts soon and carries a demo floor with ease.
 build:
@@ -21,6 +21,7 @@ lint:
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test interop -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	cargo deny --log-level error check bans licenses sources
 
@@ -31,13 +32,27 @@ test: deps lint
 # Seconds for each fuzz target.
 FUZZ_SECONDS ?= 60
 
-# What strangers send: messages, URIs, SDP, digests, streams; `make test` does the same for five seconds each.
+# What strangers send: messages, URIs, SDP, digests, streams, SRTP, ICE's checks; `make test` does the same for five seconds each.
 fuzz: deps
 	fuzz/run.sh $(FUZZ_SECONDS)
 
+# A flood of eight methods beside calls, for so many seconds; `make test` sends a few thousand of each. And so many random days of
+# the ACD beside its model; `make test` plays 40.
+SOAK_SECONDS ?= 90
+SOAK_SEEDS ?= 400
+
+soak:
+	SOAK_SEEDS=$(SOAK_SEEDS) cargo test --locked --test acd_model beside::
+	SOAK_SECONDS=$(SOAK_SECONDS) cargo test --locked --test wire flood:: -- --nocapture
+
+# Asterisk 22 as trunk, registrar and phone, from a chroot that the first run makes.
+interop:
+	asterisk=$$(tests/asterisk.sh) && INTEROP_ASTERISK=$$asterisk cargo test --locked --test interop
+
 bench: bench-sip bench-media bench-acd
 
-# What signalling costs: a message read, the highest clean rate, overload, milliseconds from INVITE to 200, memory of a call.
+# What signalling costs: a message read, the highest clean rate, overload, milliseconds from INVITE to 200, memory of a call,
+# what a trace costs.
 bench-sip:
 	cargo bench --locked --quiet --bench sip
 
@@ -45,6 +60,6 @@ bench-sip:
 bench-media:
 	benches/calls.sh media
 
-# Events a second through the ACD.
+# The ACD at 5,000 agents and 10,000 waiting: events a second, microseconds of an event, bytes of an agent and a waiting caller.
 bench-acd:
 	cargo bench --locked --quiet --bench acd

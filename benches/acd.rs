@@ -1,76 +1,167 @@
-//! What the ACD costs: whole calls (enter, present, ring, answer, end) through one queue of 1,000 agents while many wait.
+//! What the ACD costs: a floor where every agent talks and many wait, each end of a conversation gives the next caller to
+//! somebody, and another caller comes. Agents serve four queues, and every queue asks for a skill.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use trunkline::acd::{Acd, Ageing, AgentSettings, Input, Output, QueueSettings, Settings};
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::time::Now;
 
-const AGENTS: usize = 1_000;
-const CALLS: u128 = 200_000;
+/// Queues of one agent.
+const QUEUES_EACH: usize = 4;
+/// Conversations that end in one run.
+const ENDS: usize = 200_000;
 
-fn floor() -> Acd {
-    let name = |n: usize| AgentId::from(format!("{n:04}").as_str());
-    let queue = QueueSettings {
-        id: QueueId::from("bench"),
-        members: (0..AGENTS).map(name).collect(),
-        ring_timeout_ms: 30_000,
-        acw_ms: 0,
-        max_wait_ms: None,
-        overflow: Vec::new(),
-        capacity: None,
-        required: Default::default(),
-    };
-    let agents = (0..AGENTS).map(|n| AgentSettings { id: name(n), skills: Default::default() });
-    let settings = Settings { agents: agents.collect(), queues: vec![queue], ageing: Ageing::default() };
-    let mut acd = Acd::new(settings).expect("a sound floor");
-    for n in 0..AGENTS {
-        acd.handle(Input::AgentSignedIn { agent: name(n) }, Now::default());
-    }
-    while acd.poll_output().is_some() {}
-    acd
+/// A floor at work.
+struct Floor {
+    acd: Acd,
+    now: Now,
+    agents: usize,
+    queues: usize,
+    calls: u64,
+    /// Who talks in which call, the longest first.
+    talking: VecDeque<(AgentId, CallId)>,
+    /// Nanoseconds of each event, where they are wanted.
+    spent: Option<Vec<u64>>,
+    events: u64,
 }
 
-/// Runs the calls with `waiting` callers ahead of the agents; gives events per second.
-fn run(waiting: u128) -> f64 {
-    let (mut acd, mut now, mut events) = (floor(), Now::default(), 0u64);
-    let queue = QueueId::from("bench");
-    let begin = Instant::now();
-    let enter = |acd: &mut Acd, number: u128, now: Now| {
-        let (call, queue) = (CallId::new(now.wall_ms, number), queue.clone());
-        acd.handle(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms: now.wall_ms }, now);
-    };
-    for number in 0..CALLS + waiting {
-        now = now.plus_ms(1);
-        enter(&mut acd, number, now);
-        events += 1;
-        if number < waiting {
-            continue;
+impl Floor {
+    fn new(agents: usize, queues: usize) -> Self {
+        let skill = |queue: usize| format!("skill{}", queue % 64);
+        let of_agent = |agent: usize| (0..QUEUES_EACH).map(move |step| (agent * 7 + step * 13) % queues);
+        let mut members = vec![Vec::new(); queues];
+        for agent in 0..agents {
+            of_agent(agent).for_each(|queue| members[queue].push(name(agent).into()));
         }
-        while let Some(output) = acd.poll_output() {
-            let Output::Present { call, agent, .. } = output else { continue };
-            for input in [
-                Input::PhoneRinging { agent: agent.clone(), call },
-                Input::AgentAnswered { agent: agent.clone(), call },
-                Input::ConversationEnded { agent, call },
-            ] {
-                acd.handle(input, now);
-                events += 1;
-            }
+        let queue_of = |(queue, members): (usize, Vec<_>)| QueueSettings {
+            members,
+            required: BTreeMap::from([(skill(queue), 50)]),
+            ..QueueSettings::named(queue_name(queue))
+        };
+        let agent_of = |agent: usize| AgentSettings {
+            id: name(agent),
+            skills: of_agent(agent).map(|queue| (skill(queue), 50 + (agent % 50) as u8)).collect(),
+        };
+        let settings = Settings {
+            agents: (0..agents).map(agent_of).collect(),
+            queues: members.into_iter().enumerate().map(queue_of).collect(),
+            ageing: Ageing::default(),
+        };
+        let acd = Acd::new(settings, [0; 32]).expect("a sound floor");
+        let talking = VecDeque::with_capacity(agents);
+        Self { acd, now: Now::default(), agents, queues, calls: 0, talking, spent: None, events: 0 }
+    }
+
+    fn tell(&mut self, input: Input) {
+        let begin = self.spent.is_some().then(Instant::now);
+        self.acd.handle(input, self.now);
+        if let Some((begin, spent)) = begin.zip(self.spent.as_mut()) {
+            spent.push(begin.elapsed().as_nanos() as u64);
+        }
+        self.events += 1;
+    }
+
+    fn sign_in(&mut self) {
+        for agent in 0..self.agents {
+            self.tell(Input::AgentSignedIn { agent: name(agent) });
+            // What is left to be polled would count as the agents' memory.
+            while self.acd.poll_output().is_some() {}
         }
     }
-    events as f64 / begin.elapsed().as_secs_f64()
+
+    /// A caller in the next queue; whoever is presented answers.
+    fn enter(&mut self) {
+        self.calls += 1;
+        self.now = self.now.plus_ms(1);
+        let (call, queue) =
+            (CallId::new(self.now.wall_ms, self.calls.into()), queue_name(self.calls as usize % self.queues));
+        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms: self.now.wall_ms, prefer: None });
+        self.answer();
+    }
+
+    fn answer(&mut self) {
+        while let Some(output) = self.acd.poll_output() {
+            let Output::Present { call, agent, .. } = output else { continue };
+            self.tell(Input::PhoneRinging { agent: agent.clone(), call });
+            self.tell(Input::AgentAnswered { agent: agent.clone(), call });
+            self.talking.push_back((agent, call));
+        }
+    }
+
+    fn work(&mut self) {
+        for _ in 0..ENDS {
+            let Some((agent, call)) = self.talking.pop_front() else { return };
+            self.tell(Input::ConversationEnded { agent, call });
+            self.answer();
+            self.enter();
+        }
+    }
+}
+
+fn name(agent: usize) -> AgentId {
+    AgentId::from(format!("{agent:05}").as_str())
+}
+
+fn queue_name(queue: usize) -> QueueId {
+    QueueId::from(format!("queue{queue:04}").as_str())
+}
+
+/// A floor of so many agents, all in conversation, with so many waiting.
+fn busy(agents: usize, queues: usize, waiting: usize) -> Floor {
+    let mut floor = Floor::new(agents, queues);
+    floor.sign_in();
+    while floor.talking.len() < agents {
+        floor.enter();
+    }
+    let more = waiting.saturating_sub(floor.calls as usize - agents);
+    (0..more).for_each(|_| floor.enter());
+    floor
+}
+
+/// Memory that the process holds (bytes).
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
+    pages * 4096
 }
 
 fn main() {
-    println!("{:<28} {:>14} {:>12}", "ACD, 1,000 agents", "events/s", "µs an event");
-    let mut json = Vec::new();
-    for waiting in [0, 10_000] {
-        let rate = run(waiting);
-        println!("{:<28} {rate:>14.0} {:>12.2}", format!("{waiting} callers ahead"), 1e6 / rate);
-        json.push(format!(
-            "{{\"name\":\"acd, {waiting} callers ahead\",\"value\":{rate:.0},\"unit\":\"events/s\",\"peer\":null,\"ratio\":null}}"
-        ));
+    let mut figures: Vec<(&str, f64, &str)> = Vec::new();
+    let before = resident();
+    let mut large = Floor::new(20_000, 2_000);
+    large.sign_in();
+    let with_agents = resident();
+    figures.push(("acd, memory of one of 20,000 agents", (with_agents - before) as f64 / 20_000.0, "bytes"));
+    while large.talking.len() < 20_000 {
+        large.enter();
     }
-    json.iter().for_each(|line| println!("{line}"));
+    let with_calls = resident();
+    (0..100_000).for_each(|_| large.enter());
+    let more = (resident() - with_calls) as f64;
+    figures.push(("acd, memory of one of 100,000 waiting callers", more / 100_000.0, "bytes"));
+    drop(large);
+
+    let mut floor = busy(5_000, 500, 10_000);
+    (floor.events, floor.spent) = (0, None);
+    let begin = Instant::now();
+    floor.work();
+    let rate = floor.events as f64 / begin.elapsed().as_secs_f64();
+    figures.push(("acd, 5,000 agents and 10,000 waiting", rate, "events/s"));
+
+    floor.spent = Some(Vec::with_capacity(4 * ENDS));
+    floor.work();
+    let mut spent = floor.spent.take().unwrap_or_default();
+    spent.sort_unstable();
+    for (name, share) in [("acd, an event, p50", 0.5), ("acd, an event, p99", 0.99), ("acd, an event, p99.9", 0.999)] {
+        let at = (spent.len() as f64 * share) as usize;
+        figures.push((name, spent[at] as f64 / 1e3, "µs"));
+    }
+    for (name, value, unit) in &figures {
+        println!("{name:<48} {value:>14.2} {unit}");
+    }
+    for (name, value, unit) in &figures {
+        println!("{{\"name\":\"{name}\",\"value\":{value:.2},\"unit\":\"{unit}\",\"peer\":null,\"ratio\":null}}");
+    }
 }

@@ -1,7 +1,17 @@
 //! The rooms that read what strangers send. They are pure, so they compile without the rest of the house.
 
+#[path = "../src/codec/mod.rs"]
+pub mod codec;
 #[path = "../src/id.rs"]
 pub mod id;
+#[path = "../src/journal/mod.rs"]
+pub mod journal;
+#[path = "../src/media/mod.rs"]
+pub mod media;
+#[path = "../src/recording/mod.rs"]
+pub mod recording;
+#[path = "../src/rtp/mod.rs"]
+pub mod rtp;
 #[path = "../src/sdp/mod.rs"]
 pub mod sdp;
 #[path = "../src/sip/mod.rs"]

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?seconds for each target}
 seeds=(tests/data/rfc4475 tests/data/rfc5118 tests/data/digest)
 cargo fuzz build --sanitizer none
-for target in message uri sdp digest stream; do
+for target in message uri sdp digest stream rtp srtp ice recording; do
   mkdir -p "fuzz/corpus/$target"
   echo "fuzz: $target, $seconds s"
   log=$(mktemp)

@@ -31,6 +31,8 @@ pub mod records;
 
 pub mod quality;
 
+pub mod insight;
+
 pub mod config;
 
 pub mod net;

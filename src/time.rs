@@ -71,6 +71,11 @@ impl<T> Timers<T> {
         self.armed.pop_first().map(|(_, timer)| timer)
     }
 
+    /// Every armed timer, to change what it stands for; its deadline stays.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.armed.values_mut()
+    }
+
     /// When to call again: the earliest deadline (monotonic nanoseconds).
     pub fn next_deadline(&self) -> Option<u64> {
         self.armed.first_key_value().map(|(id, _)| id.deadline_ns)

@@ -1,9 +1,19 @@
 //! The ACD: one scenario for each behaviour, and (`acd_model/`) random days beside a slow and obvious model.
 
+#[path = "acd_model/agents.rs"]
+mod agents;
 #[path = "acd_model/beside.rs"]
 mod beside;
+#[path = "acd_model/choice.rs"]
+mod choice;
+#[path = "acd_model/expected.rs"]
+mod expected;
 #[path = "acd_model/model.rs"]
 mod model;
+#[path = "acd_model/strategies.rs"]
+mod strategies;
+#[path = "acd_model/waits.rs"]
+mod waits;
 
 use std::collections::BTreeMap;
 
@@ -20,16 +30,8 @@ fn agent_settings(number: usize) -> AgentSettings {
 }
 
 fn queue_settings(id: &str, members: impl IntoIterator<Item = usize>) -> QueueSettings {
-    QueueSettings {
-        id: id.into(),
-        members: members.into_iter().map(agent).collect(),
-        ring_timeout_ms: 15_000,
-        acw_ms: 5_000,
-        max_wait_ms: None,
-        overflow: Vec::new(),
-        capacity: None,
-        required: BTreeMap::new(),
-    }
+    let members = members.into_iter().map(|number| agent(number).into()).collect();
+    QueueSettings { members, acw_ms: 5_000, ..QueueSettings::named(id.into()) }
 }
 
 fn agent(number: usize) -> AgentId {
@@ -55,13 +57,22 @@ impl Floor {
     fn new(queues: Vec<QueueSettings>, agents: usize) -> Self {
         let settings =
             Settings { agents: (0..agents).map(agent_settings).collect(), queues, ageing: Ageing::default() };
-        Self { acd: Acd::new(settings).unwrap(), now: START, outputs: Vec::new() }
+        Self::of(settings)
+    }
+
+    fn of(settings: Settings) -> Self {
+        Self { acd: Acd::new(settings, [0; 32]).unwrap(), now: START, outputs: Vec::new() }
     }
 
     fn tell(&mut self, input: Input) -> &mut Self {
         self.acd.handle(input, self.now);
         self.drain();
         self
+    }
+
+    fn reconfigure(&mut self, settings: Settings) {
+        self.acd.reconfigure(settings, self.now).unwrap();
+        self.drain();
     }
 
     fn drain(&mut self) {
@@ -87,7 +98,8 @@ impl Floor {
 
     fn enter(&mut self, number: u64, into: &str) -> &mut Self {
         let entered_wall_ms = self.now.wall_ms;
-        self.tell(Input::CallerEntered { call: call(number), queue: queue(into), priority: 0, entered_wall_ms })
+        let (call, queue) = (call(number), queue(into));
+        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms, prefer: None })
     }
 
     fn ring(&mut self, number: usize, of: u64) -> &mut Self {
@@ -229,7 +241,7 @@ fn the_longest_idle_agent_is_called_first() {
     floor.sign_in(2).pass(1_000).sign_in(0).pass(1_000).sign_in(1).take();
     floor.enter(1, "support");
     let why = floor.take().into_iter().find_map(|output| match output {
-        Output::Present { why, .. } => Some(why),
+        Output::Present { agent, why, .. } => Some(why.line(&agent)),
         _ => None,
     });
     assert_eq!(why.as_deref(), Some("agent 1003: idle 2 s; next best 1001: idle 1 s"));
@@ -258,7 +270,8 @@ fn priority_is_worth_five_minutes_of_waiting() {
     let mut floor = Floor::new(vec![queue_settings("support", 0..1)], 1);
     let complaint = |number, floor: &mut Floor| {
         let entered_wall_ms = floor.now.wall_ms;
-        floor.tell(Input::CallerEntered { call: call(number), queue: queue("support"), priority: 1, entered_wall_ms });
+        let (call, queue) = (call(number), queue("support"));
+        floor.tell(Input::CallerEntered { call, queue, priority: 1, entered_wall_ms, prefer: None });
     };
     floor.enter(1, "support").pass(299_000);
     complaint(2, &mut floor);
@@ -292,13 +305,14 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
             queues: (0..queues).map(queue_of).collect(),
             ageing: Ageing::default(),
         };
-        let mut floor = Floor { acd: Acd::new(settings).unwrap(), now: START, outputs: Vec::new() };
+        let mut floor = Floor::of(settings);
         let tell = |floor: &mut Floor, input| floor.acd.handle(input, START);
         let entered = |n: u64, q: usize| Input::CallerEntered {
             call: call(n),
             queue: queue(&format!("q{q}")),
             priority: 0,
             entered_wall_ms: START.wall_ms,
+            prefer: None,
         };
         (0..queues * 20).for_each(|n| tell(&mut floor, entered(n as u64, n % queues)));
         (10..queues * 10).for_each(|n| tell(&mut floor, Input::AgentSignedIn { agent: agent(n) }));
@@ -312,4 +326,106 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
         floor.acd.touched() - before
     };
     assert_eq!(cost(5), cost(500));
+}
+
+/// The queues `support` of agents 0 and 1, and `sales` of agent 2.
+fn two_queues() -> Settings {
+    let queues = vec![queue_settings("support", 0..2), queue_settings("sales", 2..3)];
+    Settings { agents: (0..3).map(agent_settings).collect(), queues, ageing: Ageing::default() }
+}
+
+#[test]
+fn new_members_and_new_agents_serve_who_waits_already() {
+    let mut floor = Floor::of(two_queues());
+    floor.sign_in(2).enter(1, "support").enter(2, "support").pass(1_000).take();
+    let mut settings = two_queues();
+    settings.agents.push(agent_settings(3));
+    settings.queues[0].members = vec![agent(2).into(), agent(3).into()];
+    floor.reconfigure(settings);
+    assert_eq!(floor.presented(), [(call(1), agent(2))]);
+    assert_eq!(floor.sign_in(3).presented(), [(call(2), agent(3))]);
+    // Who is a member no longer is called no more.
+    assert_eq!(floor.sign_in(0).enter(3, "support").presented(), []);
+}
+
+#[test]
+fn an_agent_who_is_taken_out_of_the_settings_ends_the_call_and_is_gone() {
+    let mut floor = Floor::of(two_queues());
+    floor.sign_in(0).enter(1, "support").answer(0, 1).sign_in(1).enter(2, "support").ring(1, 2).sign_in(2).take();
+    let mut settings = two_queues();
+    settings.agents.truncate(0);
+    settings.agents.push(agent_settings(2));
+    settings.queues[0].members = vec![agent(2).into()];
+    floor.reconfigure(settings.clone());
+    assert_eq!(floor.state(0), AgentState::Talking { call: call(1) });
+    assert_eq!(floor.acd.view().agent(&agent(1)), None);
+    let reason = SegmentEnd::Switch;
+    assert_eq!(
+        floor.take()[..2],
+        [Output::CancelPresentation { call: call(2), agent: agent(1), reason }, changed(1, AgentState::Offline)]
+    );
+    assert_eq!(floor.state(2), AgentState::Reserved { call: call(2) });
+    // No wish keeps the agent, and there is no after-call work.
+    floor.tell(Input::SetAvailable { agent: agent(0) }).end(0, 1);
+    let ended = Output::Journal(Event::AcwEnded { call: call(1), agent: agent(0) });
+    assert_eq!(floor.take(), [ended, changed(0, AgentState::Offline)]);
+    assert_eq!(floor.sign_in(0).sign_in(1).take(), []);
+    // Both are welcome again once they are named.
+    settings.agents.push(agent_settings(0));
+    floor.reconfigure(settings);
+    floor.sign_in(0);
+    assert_eq!(floor.state(0), AgentState::Available);
+}
+
+#[test]
+fn a_queue_that_is_taken_out_of_the_settings_is_served_until_it_is_empty() {
+    let mut floor = Floor::of(two_queues());
+    floor.enter(1, "support").enter(2, "support").take();
+    let mut settings = two_queues();
+    settings.queues.remove(0);
+    floor.reconfigure(settings.clone());
+    floor.enter(3, "support");
+    assert_eq!(floor.take().last(), Some(&Output::CallerOut { call: call(3), reason: LeaveReason::Refused }));
+    assert_eq!(floor.acd.view().queues().map(|queue| queue.id.as_str()).collect::<Vec<_>>(), ["sales", "support"]);
+    assert_eq!(floor.sign_in(1).presented(), [(call(1), agent(1))]);
+    floor.reconfigure(settings.clone());
+    floor.answer(1, 1).tell(Input::CallerLeft { call: call(2) }).end(1, 1);
+    // Its rules hold for who still works for it: five seconds of after-call work.
+    assert!(matches!(floor.state(1), AgentState::Acw { .. }));
+    floor.pass(5_000);
+    assert_eq!(floor.state(1), AgentState::Available);
+    floor.reconfigure(settings);
+    assert_eq!(floor.acd.view().queue(&queue("support")), None);
+}
+
+#[test]
+fn waits_count_from_the_entry_when_the_rules_of_waiting_change() {
+    let mut floor = Floor::of(two_queues());
+    floor.sign_in(2).enter(1, "support").pass(30_000).take();
+    let mut settings = two_queues();
+    settings.queues[0].max_wait_ms = Some(45_000);
+    settings.queues[0].overflow = vec![OverflowStep { after_ms: 40_000, to: queue("sales") }];
+    floor.reconfigure(settings.clone());
+    assert_eq!(floor.pass(9_999).presented(), []);
+    assert_eq!(floor.pass(1).presented(), [(call(1), agent(2))]);
+    floor.tell(Input::AgentFailed { agent: agent(2), call: call(1), why: Failure::Busy }).take();
+    // A wait that is over already ends at once.
+    settings.queues[0].max_wait_ms = Some(20_000);
+    floor.reconfigure(settings);
+    floor.pass(0);
+    assert_eq!(floor.take().last(), Some(&Output::CallerOut { call: call(1), reason: LeaveReason::Timeout }));
+}
+
+#[test]
+fn settings_that_contradict_themselves_change_nothing() {
+    let mut floor = Floor::of(two_queues());
+    let mut settings = two_queues();
+    settings.queues[0].members.push(agent(9).into());
+    let before = format!("{:?}", floor.acd);
+    let told = floor.acd.reconfigure(settings, floor.now).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "queue \"support\" has the member \"1010\", who is no agent: define the agent or remove the member"
+    );
+    assert_eq!(format!("{:?}", floor.acd), before);
 }

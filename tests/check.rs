@@ -30,10 +30,25 @@ fn floor() -> tempfile::TempDir {
     for name in texts.lines().filter_map(|line| line.strip_prefix("[prompt.")?.strip_suffix(']')) {
         for language in ["zh", "en"] {
             let file = folder.path().join(format!("dialplans/prompts/{language}/{name}.wav"));
-            fs::write(file, b"").expect("a file");
+            fs::write(file, silence()).expect("a file");
         }
     }
     folder
+}
+
+/// A WAV file of a tenth of a second.
+fn silence() -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut wav = hound::WavWriter::new(&mut file, spec).expect("a writer");
+    (0..800).for_each(|_| wav.write_sample(0i16).expect("written"));
+    wav.finalize().expect("finished");
+    file.into_inner()
 }
 
 fn edit(folder: &Path, file: &str, from: &str, to: &str) {
@@ -65,8 +80,8 @@ fn every_problem_of_a_plan_is_told_at_once() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     for expected in [
-        "demo.toml:40:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
-        "demo.toml:49:8: there is no step \"wellcome\" in this flow",
+        "demo.toml:41:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
+        "demo.toml:50:8: there is no step \"wellcome\" in this flow",
         "there is no queue \"sails\"",
         "there is no step that does \"ehco\"",
         "config/demo.toml:7:1: unknown key \"lgo\"",
@@ -174,6 +189,31 @@ fn every_example_of_the_trunk_cookbook_is_right() {
 }
 
 #[test]
+fn every_example_about_recordings_is_right() {
+    let examples = examples("docs/recordings.md");
+    assert!(examples.len() >= 2, "{examples:?}");
+    for example in examples {
+        let folder = floor();
+        let plan = example.starts_with("# dialplan");
+        let file = if plan { "dialplans/demo.toml" } else { "config/demo.toml" };
+        let before = fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+        // A flow that nobody calls is checked as one that everybody may.
+        fs::write(folder.path().join(file), format!("{before}\n{example}")).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .current_dir(folder.path())
+            .args(["check", "--config", "config/demo.toml"])
+            .env_clear()
+            .envs([(
+                "TRUNKLINE_RECORDING_KEYS",
+                "2026-11:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            )])
+            .output()
+            .expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{example}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
 fn what_is_wrong_with_trunks_is_told_with_their_files() {
     let folder = floor();
     fs::create_dir(folder.path().join("config/trunks.d")).expect("a folder");
@@ -203,4 +243,82 @@ fn what_is_wrong_with_trunks_is_told_with_their_files() {
     ] {
         assert!(told.contains(expected), "{expected}\n---\n{told}");
     }
+}
+
+#[test]
+fn warnings_do_not_keep_a_plan_from_loading() {
+    let folder = floor();
+    let plan = "dialplans/demo.toml";
+    edit(
+        folder.path(),
+        plan,
+        "[flow.echo]",
+        "[hours.spare]\nzone = \"Europe/Berlin\"\nweekly = [{ days = [\"sun\"], from = \"02:30\", to = \"12:00\" }]\n\n[flow.echo]",
+    );
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("warning: hours \"spare\" is unused: no step asks for them"), "{told}");
+    assert!(told.contains("warning: 02:30 does not exist on ") && told.contains("when the clock changes"), "{told}");
+    let json = run(folder.path(), &["check", "--config", "config/demo.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json["problems"][0]["severity"], "warning");
+}
+
+#[test]
+fn files_include_others_and_a_name_that_is_there_twice_is_told() {
+    let folder = floor();
+    fs::create_dir(folder.path().join("sites")).expect("a folder");
+    let more = "version = 1\n[number.\"4100\"]\nflow = \"echo\"\n";
+    fs::write(folder.path().join("sites/a.toml"), more).expect("written");
+    edit(folder.path(), "dialplans/demo.toml", "version = 1\n", "version = 1\ninclude = [\"../sites\"]\n");
+    let route = |folder: &Path| run(folder, &["route", "--config", "config/demo.toml", "--to", "4100"]);
+    let told = String::from_utf8_lossy(&route(folder.path()).stdout).into_owned();
+    assert!(told.starts_with("flow echo in zh\necho.answer\n"), "{told}");
+    fs::write(folder.path().join("sites/b.toml"), more).expect("written");
+    let told = String::from_utf8_lossy(&route(folder.path()).stderr).into_owned();
+    assert!(told.contains("sites/b.toml:2:") && told.contains("number \"4100\" is there twice"), "{told}");
+}
+
+#[test]
+fn route_pretends_queues_and_hours_and_tells_why() {
+    let folder = floor();
+    let arguments = ["route", "--config", "config/demo.toml", "--to", "4000", "--at", "2026-11-27T12:00:00+08:00"];
+    let route = |more: &[&str]| run(folder.path(), &[&arguments[..], more].concat());
+    let told = String::from_utf8_lossy(&route(&["--keys", "2,1", "--give-up", "30s"]).stdout).into_owned();
+    for expected in [
+        "  because hours hotline are open, by the week's hours of fri",
+        "  queue sales, priority 0, recorded\n  nobody answers for 30000 ms\nhotline.busy",
+        "  hang up: 16 normal_clearing",
+    ] {
+        assert!(told.contains(expected), "{expected} in {told}");
+    }
+    let closed = String::from_utf8_lossy(&route(&["--closed", "hotline"]).stdout).into_owned();
+    assert!(closed.contains("closed by hand") && closed.contains("hotline.closed"), "{closed}");
+    let wrong = route(&["--queue", "sails:waiting=3"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", String::from_utf8_lossy(&wrong.stderr));
+}
+
+#[test]
+fn prompts_that_cannot_be_played_are_told_all_at_once() {
+    let folder = floor();
+    fs::write(folder.path().join("dialplans/prompts/en/welcome.wav"), b"no sound").expect("written");
+    fs::write(folder.path().join("dialplans/prompts/zh/closed.wav"), b"").expect("written");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    for file in ["en/welcome.wav", "zh/closed.wav"] {
+        assert!(told.contains(&format!("dialplans/prompts/{file}: cannot be played: ")), "{file} in {told}");
+    }
+}
+
+#[test]
+fn a_flow_is_drawn() {
+    let folder = floor();
+    let graph =
+        |arguments: &[&str]| run(folder.path(), &[&["graph", "--config", "config/demo.toml"], arguments].concat());
+    let svg = String::from_utf8_lossy(&graph(&["hotline", "--svg"]).stdout).into_owned();
+    assert!(svg.starts_with("<svg ") && svg.contains(">queue sales<") && svg.ends_with("</svg>\n"), "{svg}");
+    assert!(String::from_utf8_lossy(&graph(&["hotline"]).stdout).starts_with("flowchart TD\n"));
+    assert_eq!(graph(&["hotlnie"]).status.code(), Some(1));
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
@@ -32,7 +33,8 @@ fn append(journal: &mut JournalHandle, count: u64) {
 }
 
 fn write(dir: &Path, count: u64) {
-    let (mut journal, _reports) = Journal::open(dir).unwrap().start(Settings::default()).unwrap();
+    let (mut journal, _reports) =
+        Journal::open(dir).unwrap().start(Settings::default(), Waker::noop().clone()).unwrap();
     append(&mut journal, count);
     journal.close().unwrap();
 }
@@ -78,7 +80,7 @@ fn a_cut_at_any_byte_keeps_every_whole_entry() {
         assert_eq!(read(&journal).unwrap(), (1..=whole).map(entry).collect::<Vec<_>>());
         if cut % 16 == 0 {
             // It goes on where it was cut, and nothing of the torn frame comes back.
-            let (mut handle, _reports) = journal.start(Settings::default()).unwrap();
+            let (mut handle, _reports) = journal.start(Settings::default(), Waker::noop().clone()).unwrap();
             append(&mut handle, 1);
             handle.close().unwrap();
             let journal = Journal::open(dir.path()).unwrap();
@@ -129,7 +131,8 @@ fn zeros_after_a_power_cut_are_a_torn_tail() {
 #[test]
 fn a_second_opener_is_told_who_has_the_folder() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _reports) = Journal::open(dir.path()).unwrap().start(Settings::default()).unwrap();
+    let (journal, _reports) =
+        Journal::open(dir.path()).unwrap().start(Settings::default(), Waker::noop().clone()).unwrap();
     let error = Journal::open(dir.path()).unwrap_err();
     assert!(matches!(&error, JournalError::InUse { dir: named } if named == dir.path()));
     assert!(error.to_string().contains("in use by another trunkline"));
@@ -141,7 +144,7 @@ fn a_second_opener_is_told_who_has_the_folder() {
 fn full_segments_are_closed_and_read_back_from_any_entry() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { segment_bytes: 300, ..Settings::default() };
-    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings).unwrap();
+    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings, Waker::noop().clone()).unwrap();
     for seq in 1..=20 {
         append(&mut journal, 1);
         wait_for(&reports, seq);
@@ -174,7 +177,7 @@ fn full_segments_are_closed_and_read_back_from_any_entry() {
 fn a_full_backlog_and_wrong_numbers_are_refused_whole() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { backlog_bytes: 10, ..Settings::default() };
-    let (mut journal, _reports) = Journal::open(dir.path()).unwrap().start(settings).unwrap();
+    let (mut journal, _reports) = Journal::open(dir.path()).unwrap().start(settings, Waker::noop().clone()).unwrap();
     assert_eq!(journal.append(&[entry(1)]), Err(AppendError::Full { backlog: 0, limit: 10 }));
     assert_eq!(journal.append(&[entry(2)]), Err(AppendError::OutOfOrder { expected: 1, got: 2 }));
     assert_eq!((journal.next_seq(), journal.written()), (1, 0));
@@ -185,7 +188,7 @@ fn a_disk_that_fails_is_reported_and_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let retry_after = Duration::from_millis(5);
     let settings = Settings { segment_bytes: 1, retry_after, ..Settings::default() };
-    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings).unwrap();
+    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings, Waker::noop().clone()).unwrap();
     // The next segment cannot be made while a folder has its name.
     fs::create_dir(segment(dir.path(), 2)).unwrap();
     append(&mut journal, 1);
@@ -204,7 +207,7 @@ fn an_overdue_sync_is_reported_while_writing_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     // Nothing is synced before the patience with it ends, so the report must come, and be taken back with the sync.
     let settings = Settings { stall_after: Duration::ZERO, ..Settings::default() };
-    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings).unwrap();
+    let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(settings, Waker::noop().clone()).unwrap();
     append(&mut journal, 1);
     let told: Vec<_> = (0..4).map(|_| reports.recv_timeout(Duration::from_secs(20)).unwrap()).collect();
     assert_eq!(told, [Report::Written(1), Report::Stalled { synced: 0 }, Report::Synced(1), Report::Resumed]);

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::task::Waker;
 use std::time::Duration;
 
 use trunkline::id::CallId;
@@ -22,7 +23,7 @@ fn entry(seq: u64) -> Entry {
 /// Appends and says what is written, until it is killed.
 fn append_for_ever(dir: &Path) {
     let settings = Settings { segment_bytes: 20_000, ..Settings::default() };
-    let (mut journal, reports) = Journal::open(dir).unwrap().start(settings).unwrap();
+    let (mut journal, reports) = Journal::open(dir).unwrap().start(settings, Waker::noop().clone()).unwrap();
     let mut out = std::io::stderr();
     loop {
         for _ in 0..3 {

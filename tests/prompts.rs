@@ -28,7 +28,9 @@ fn every_prompt_is_spoken_in_both_languages() {
     assert!(found.len() >= 20, "the demo floor needs more prompts than {}", found.len());
     for (name, language) in &found {
         let other = if language == "zh" { "en" } else { "zh" };
-        assert!(found.contains(&(name.clone(), other.to_owned())), "{name} has no text in {other}");
+        // Numbers are put together from other words in each language.
+        let word = name.starts_with("say_");
+        assert!(word || found.contains(&(name.clone(), other.to_owned())), "{name} has no text in {other}");
         let file = prompts().join(language).join(format!("{name}.wav"));
         let mut wav = hound::WavReader::open(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let spec = wav.spec();
@@ -36,7 +38,8 @@ fn every_prompt_is_spoken_in_both_languages() {
         assert_eq!((spec.channels, spec.bits_per_sample), (1, 16), "{}", file.display());
         let samples: Vec<f64> = wav.samples::<i16>().map(|s| f64::from(s.expect("a sample"))).collect();
         let rms = (samples.iter().map(|s| s * s).sum::<f64>() / samples.len() as f64).sqrt();
-        assert!(samples.len() as f64 / f64::from(spec.sample_rate) > 0.3, "{} is too short", file.display());
+        let least_s = if word { 0.1 } else { 0.3 };
+        assert!(samples.len() as f64 / f64::from(spec.sample_rate) > least_s, "{} is too short", file.display());
         assert!(rms > 300.0, "{} is silent: RMS {rms:.0}", file.display());
     }
 }

@@ -5,8 +5,19 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Ticks a second of the figures in `/proc` (USER_HZ, the same on every Linux).
-const TICKS: f64 = 100.0;
+/// The daemon has one core for all that it does, and the load another one, so that neither takes the other's time.
+const DAEMON_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+
+/// Keeps this process off the daemon's core.
+pub fn step_aside() {
+    let own = std::process::id().to_string();
+    let moved = Command::new("taskset").args(["--cpu-list", "--pid", LOAD_CORE, &own]).stdout(Stdio::null()).status();
+    assert!(
+        moved.is_ok_and(|status| status.success()),
+        "the bench wants two cores and taskset (Debian package util-linux)"
+    );
+}
 
 pub struct Daemon {
     child: Child,
@@ -16,12 +27,19 @@ pub struct Daemon {
 impl Daemon {
     /// The bench floor with its data in a folder that goes with it.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of the run's own.
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let log = std::fs::File::create(data.path().join("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        let child = Command::new("taskset")
+            .args(["--cpu-list", DAEMON_CORE, env!("CARGO_BIN_EXE_trunkline")])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["serve", "--config", "config/bench.toml"])
             .env("TRUNKLINE__DATA_DIR", data.path().join("data"))
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -42,19 +60,25 @@ impl Daemon {
         self.used_seconds().expect("the signalling thread")
     }
 
+    /// CPU seconds that all threads together have used.
+    pub fn all_seconds(&self) -> f64 {
+        self.threads().map(|(_, seconds)| seconds).sum()
+    }
+
     fn used_seconds(&self) -> Option<f64> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
+        self.threads().find(|(name, _)| name == "switch").map(|(_, seconds)| seconds)
+    }
+
+    /// The name of each thread, and the CPU seconds that it has used.
+    fn threads(&self) -> impl Iterator<Item = (String, f64)> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
         let of = |task: &Path| {
-            let stat = std::fs::read_to_string(task.join("stat")).ok()?;
-            let (name, rest) = stat.rsplit_once(')')?;
-            if !name.ends_with("(switch") {
-                return None;
-            }
-            let fields: Vec<&str> = rest.split_whitespace().collect();
-            let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-            Some((ticks(11)? + ticks(12)?) / TICKS)
+            let name = std::fs::read_to_string(task.join("comm")).ok()?;
+            let times = std::fs::read_to_string(task.join("schedstat")).ok()?;
+            let on_cpu_ns: f64 = times.split_whitespace().next()?.parse().ok()?;
+            Some((name.trim().to_owned(), on_cpu_ns / 1e9))
         };
-        tasks.flatten().find_map(|task| of(&task.path()))
+        tasks.filter_map(move |task| of(&task.path()))
     }
 
     /// Bytes that are resident.

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub p99_ms: f64,
     /// CPU of the signalling thread, microseconds a call offered.
     pub cpu_us: f64,
+    /// The same of all threads together.
+    pub all_us: f64,
 }
 
 impl Outcome {
@@ -97,7 +99,7 @@ impl Load {
         self.calls.clear();
         self.ends.clear();
         self.seen.clear();
-        let (begin, cpu) = (Instant::now(), daemon.signalling_seconds());
+        let (begin, cpu, all) = (Instant::now(), daemon.signalling_seconds(), daemon.all_seconds());
         let total = (rate * seconds).ceil() as u64;
         let (mut offered, mut outcome, mut took) = (0, Outcome::default(), Vec::new());
         let mut carried = 0usize;
@@ -121,6 +123,7 @@ impl Load {
         outcome.failed = self.calls.len();
         outcome.goodput = carried as f64 / seconds;
         outcome.cpu_us = (daemon.signalling_seconds() - cpu) * 1e6 / total.max(1) as f64;
+        outcome.all_us = (daemon.all_seconds() - all) * 1e6 / total.max(1) as f64;
         took.sort_by(f64::total_cmp);
         let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(f64::INFINITY);
         (outcome.p50_ms, outcome.p99_ms) = (at(0.5), at(0.99));
@@ -161,30 +164,32 @@ impl Load {
         self.recovery(daemon, Shape::Answered, 10.0);
     }
 
-    /// Bytes of a bridged call, from so many at one time.
-    pub fn memory(&mut self, daemon: &Daemon, calls: u64) -> f64 {
+    /// Bytes of one more bridged call where `first` are up: from so many more at one time.
+    pub fn memory(&mut self, daemon: &Daemon, first: usize, more: usize) -> f64 {
         self.calls.clear();
         self.ends.clear();
+        self.raise(first);
         let before = daemon.resident();
+        self.raise(first + more);
+        let bytes = (daemon.resident() - before) / more as f64;
+        self.drain();
+        bytes
+    }
+
+    /// Dials until so many calls are up, two hundred on the way at most: this is no test of speed. They are hung up later.
+    fn raise(&mut self, wanted: usize) {
         let (mut outcome, mut took, mut carried) = (Outcome::default(), Vec::new(), 0);
-        let since = Instant::now();
-        let mut dialled = 0;
-        while took.len() < calls as usize && since.elapsed() < Duration::from_secs(20) {
-            // Two hundred on the way at most: this is no test of speed.
-            if dialled < calls && dialled - (took.len() as u64) < 200 {
+        let (since, mut up) = (Instant::now(), 0);
+        while up < wanted && since.elapsed() < Duration::from_secs(20) {
+            if self.calls.len() < wanted.min(up + 200) {
                 self.dial(Shape::Bridged);
-                dialled += 1;
             }
             self.listen(&mut outcome, &mut took, &mut carried);
             self.answer(&mut outcome);
+            up = self.calls.values().filter(|call| call.answered).count();
         }
-        let bytes = (daemon.resident() - before) / took.len().max(1) as f64;
-        while !self.calls.is_empty() && since.elapsed() < Duration::from_secs(30) {
-            self.hang_up_due();
-            self.listen(&mut outcome, &mut took, &mut carried);
-            self.answer(&mut outcome);
-        }
-        bytes
+        assert_eq!(up, wanted, "calls that are up, of those wanted");
+        self.ends.clear();
     }
 
     fn dial(&mut self, shape: Shape) {
@@ -259,12 +264,12 @@ impl Load {
     }
 }
 
-fn header<'a>(text: &'a str, name: &str) -> &'a str {
+pub fn header<'a>(text: &'a str, name: &str) -> &'a str {
     let find = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");
     text.split("\r\n").find_map(find).unwrap_or_default()
 }
 
-fn sdp() -> String {
+pub fn sdp() -> String {
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 5082 RTP/AVP 8 0 101\r\n\
      a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
         .to_owned()
@@ -283,7 +288,7 @@ pub fn invite(own: &str, id: &str, number: u64, called: &str) -> String {
     )
 }
 
-fn within(method: &str, own: &str, number: u64, to: &str, cseq: u32) -> String {
+pub fn within(method: &str, own: &str, number: u64, to: &str, cseq: u32) -> String {
     format!(
         "{method} sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport;branch=z9hG4bK{method}{number}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:13800138000@127.0.0.1>;tag=f{number}\r\nTo: {to}\r\nCall-ID: b{number}\r\n\
@@ -296,7 +301,7 @@ fn refused(own: &str, number: u64, to: &str) -> String {
     within("ACK", own, number, to, 1).replacen("z9hG4bKACK", "z9hG4bKi", 1)
 }
 
-fn accepted(request: &str, body: &str) -> String {
+pub fn accepted(request: &str, body: &str) -> String {
     let mut text = "SIP/2.0 200 OK\r\n".to_owned();
     for line in request.split("\r\n").take_while(|line| !line.is_empty()) {
         match line.split(':').next().unwrap_or_default() {

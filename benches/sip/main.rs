@@ -1,16 +1,25 @@
 //! What signalling costs, seen from outside: the daemon on the bench floor, and a load of raw text over UDP that offers calls at a rate
 //! and does not wait for the daemon (an open loop). Prints a table, and then a JSON object a line for each figure.
 //!
+//! `cargo bench --bench sip -- parse` stops after the first figure, `-- core` after the second, and `-- bridged 1000` offers that rate for
+//! a while: for profilers. `-- trace` measures nothing but what a trace costs.
+//!
 //! A rate is clean where every call was carried through, the daemon sent nothing twice, and no answer took half a second.
 
+mod core;
 mod daemon;
 mod load;
+mod trace;
 
 use std::time::Instant;
 
 use daemon::Daemon;
 use load::{Load, Outcome, Shape};
 use trunkline::sip::message::{Framing, Verdict, judge};
+
+/// The daemon's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seconds of one run.
 const SECONDS: f64 = 4.0;
@@ -23,11 +32,36 @@ fn main() {
     let parsed = parse_ns();
     println!("a message parsed and judged: {parsed:.0} ns");
     figure("message parsed and judged", parsed, "ns");
+    let only = |what: &str| std::env::args().any(|argument| argument == what);
+    if only("parse") {
+        return;
+    }
+    let core = core::bridged_us();
+    println!("a bridged call in the switch alone: {core:.0} µs");
+    figure("a bridged call in the switch alone", core, "µs");
+    if only("core") {
+        return;
+    }
+
+    daemon::step_aside();
+    let mut load = Load::open();
+    if let Some((shape, rate)) = steady() {
+        let daemon = Daemon::start();
+        for _ in 0..5 {
+            run(&mut load, &daemon, "steady", shape, rate);
+        }
+        return;
+    }
+    for (name, value, unit) in trace::cost(&mut load) {
+        figure(name, value, unit);
+    }
+    if only("trace") {
+        return figures.iter().for_each(|figure| println!("{figure}"));
+    }
 
     let daemon = Daemon::start();
-    let mut load = Load::open();
     // First: what an overload has freed would hide it.
-    let bytes = load.memory(&daemon, 1_000);
+    let bytes = load.memory(&daemon, 500, 1_500);
     println!("memory of a bridged call, all told: {:.1} KB", bytes / 1e3);
     figure("memory of a bridged call, all told", bytes / 1e3, "KB");
     println!("\n{:<34} {:>9} {:>9} {:>9} {:>9} {:>10}", "", "calls/s", "failed", "p50 ms", "p99 ms", "µs a call");
@@ -52,6 +86,15 @@ fn main() {
         figure(&format!("back to normal after 5 times capacity, {name}"), after, "s");
     }
     figures.iter().for_each(|figure| println!("{figure}"));
+}
+
+/// What `-- answered RATE` and `-- bridged RATE` ask for: that rate five times over, to look at the daemon meanwhile.
+fn steady() -> Option<(Shape, f64)> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let after = |word: &str| arguments.iter().skip_while(|argument| *argument != word).nth(1)?.parse().ok();
+    after("answered")
+        .map(|rate| (Shape::Answered, rate))
+        .or_else(|| after("bridged").map(|rate| (Shape::Bridged, rate)))
 }
 
 /// A rate that was carried, and what it cost.

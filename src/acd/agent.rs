@@ -1,14 +1,16 @@
 //! One agent: one state, one method per transition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
 use super::events::{Failure, Forced, Output};
+use super::line::Place;
 use super::phone::{Phone, is_hindered};
-use super::settings::AgentSettings;
+use super::queue::Rank;
+use super::settings::{AgentSettings, Member, QueueSettings};
 use super::{Acd, Timer, deadline};
 
 /// What waits for the end of the agent's call.
@@ -19,12 +21,49 @@ pub(super) enum Next {
     Offline,
 }
 
+/// An agent's part in a queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    pub(super) queue: usize,
+    /// The first ring of the queue's thresholds that takes the agent.
+    pub(super) ring: u8,
+    pub(super) tier: u8,
+    pub(super) weight: u8,
+    /// From 0, in the queue's list.
+    pub(super) place: u32,
+    /// As the queue lists the agent, while available.
+    pub(super) rank: Rank,
+}
+
+/// What strategies go by, since the agent signed in (ms each).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) calls: i64,
+    pub(super) talk_ms: i64,
+    busy_ms: i64,
+    free_ms: i64,
+}
+
+impl Tally {
+    /// Talk, hold and after-call work in thousandths of these and the time free for calls.
+    pub(super) fn occupied(&self) -> i64 {
+        let all = i128::from(self.busy_ms) + i128::from(self.free_ms);
+        // A share is never above the whole.
+        (i128::from(self.busy_ms) * 1_000 / all.max(1)) as i64
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub(super) id: AgentId,
     pub(super) skills: BTreeMap<String, u8>,
     /// The queues for which the agent qualifies, ascending.
-    pub(super) queues: Vec<usize>,
+    pub(super) queues: Vec<Membership>,
+    /// Callers who wait for this agent alone.
+    pub(super) wanted: BTreeSet<Place>,
+    pub(super) tally: Tally,
+    /// Talk, hold and after-call work of the present call so far (ms); `None` where its beginning was not seen.
+    pub(super) handled_ms: Option<i64>,
     pub(super) state: AgentState,
     /// Since when the state holds (wall ms).
     pub(super) since_ms: i64,
@@ -37,6 +76,8 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
+    /// The settings name the agent no longer: offline as soon as no call is left.
+    pub(super) retired: bool,
 }
 
 impl Agent {
@@ -45,6 +86,9 @@ impl Agent {
             id: settings.id,
             skills: settings.skills,
             queues: Vec::new(),
+            wanted: BTreeSet::new(),
+            tally: Tally::default(),
+            handled_ms: None,
             state: AgentState::Offline,
             since_ms: 0,
             idle_since_ms: 0,
@@ -52,20 +96,66 @@ impl Agent {
             next: Next::Available,
             timer: None,
             phone: Phone::default(),
+            retired: false,
         }
     }
 
-    /// Joins `queue` if the skills reach its thresholds.
-    pub(super) fn qualify(&mut self, queue: usize, required: &BTreeMap<String, u8>) {
-        let enough = required.iter().all(|(skill, least)| self.skills.get(skill).is_some_and(|has| has >= least));
-        if enough && self.queues.last() != Some(&queue) {
-            self.queues.push(queue);
+    /// Whether nothing is left of the agent but what is known of the phone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.retired && self.state == AgentState::Offline
+    }
+
+    /// Joins a queue if the skills reach its thresholds, now or once they are relaxed; whether that is so.
+    pub(super) fn qualify(&mut self, queue: usize, place: u32, member: &Member, settings: &QueueSettings) -> bool {
+        if self.queues.last().is_some_and(|last| last.queue == queue) {
+            return false;
+        }
+        let Some(ring) = settings.ring_of(&self.skills, member.tier) else { return false };
+        let (tier, weight) = (member.tier, member.weight);
+        self.queues.push(Membership { queue, ring, tier, weight, place, rank: Rank::default() });
+        true
+    }
+
+    /// The agent's part in a queue.
+    pub(super) fn membership(&self, queue: usize) -> Option<&Membership> {
+        self.queues.binary_search_by_key(&queue, |member| member.queue).ok().map(|at| &self.queues[at])
+    }
+
+    /// Counts the state that ends now, on the way to another one.
+    pub(super) fn count(&mut self, next: &AgentState, now: Now) {
+        let ms = now.wall_ms.saturating_sub(self.since_ms).max(0);
+        let tally = &mut self.tally;
+        match &self.state {
+            AgentState::Offline => *tally = Tally::default(),
+            AgentState::Talking { .. } | AgentState::Hold { .. } => {
+                tally.talk_ms = tally.talk_ms.saturating_add(ms);
+                self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
+                tally.busy_ms = tally.busy_ms.saturating_add(ms);
+            }
+            AgentState::Acw { .. } => {
+                self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
+                tally.busy_ms = tally.busy_ms.saturating_add(ms);
+            }
+            AgentState::Available | AgentState::Reserved { .. } | AgentState::Ringing { .. } => {
+                tally.free_ms = tally.free_ms.saturating_add(ms);
+            }
+            AgentState::NotReady { .. } => {}
+        }
+        let answered = matches!(next, AgentState::Talking { .. }) && self.presented().is_some();
+        if answered {
+            self.tally.calls += 1;
+            self.handled_ms = Some(0);
         }
     }
 
     /// The call that is presented to the agent.
     pub(super) fn presented(&self) -> Option<CallId> {
-        presented_in(&self.state)
+        self.state.presented()
+    }
+
+    /// Whether the agent works on a call: [`Self::serving`] says for which queue.
+    pub(super) fn is_engaged(&self) -> bool {
+        self.state.presented().is_some() || self.state.is_handling()
     }
 
     /// The call that the agent is in.
@@ -77,17 +167,12 @@ impl Agent {
     }
 }
 
-/// The call that is presented to an agent in this state.
-fn presented_in(state: &AgentState) -> Option<CallId> {
-    match state {
-        AgentState::Reserved { call } | AgentState::Ringing { call } => Some(*call),
-        _ => None,
-    }
-}
-
 /// What happens to an agent.
 impl Acd {
     pub(super) fn handle_signed_in(&mut self, n: usize, now: Now) {
+        if self.agents[n].is_gone() {
+            return;
+        }
         if self.agents[n].state == AgentState::Offline {
             self.free(n, now);
         } else if self.agents[n].next == Next::Offline {
@@ -129,7 +214,7 @@ impl Acd {
     pub(super) fn handle_acw_over(&mut self, n: usize, now: Now) {
         if let AgentState::Acw { call, .. } = self.agents[n].state {
             self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, now);
+            self.settle(n, None, now);
         }
     }
 
@@ -145,8 +230,12 @@ impl Acd {
         match number.filter(|n| self.agents[*n].presented() == Some(call)) {
             Some(n) => {
                 let queue = self.agents[n].serving;
+                let mut others = self.callers.get(&call).map(|caller| caller.agents().to_vec()).unwrap_or_default();
+                others.retain(|other| *other != n);
+                self.test_estimate(call, now);
                 self.leave_all(call, queue, LeaveReason::Answered);
                 self.transition_to_talking(n, call, now);
+                self.withdraw(&others, call, SegmentEnd::Elsewhere, now);
             }
             None if number.is_some_and(|n| self.agents[n].conversation() == Some(call)) => {}
             None => self.outputs.push_back(Output::CancelPresentation { call, agent, reason: SegmentEnd::Switch }),
@@ -156,7 +245,7 @@ impl Acd {
     pub(super) fn handle_failed(&mut self, n: usize, call: CallId, why: Failure, now: Now) {
         if self.agents[n].presented() == Some(call) {
             self.transition_to_not_ready(n, why.reason().to_owned(), now);
-            self.return_to_line(call, now);
+            self.return_to_line(call, n, now);
         }
     }
 
@@ -187,13 +276,13 @@ impl Acd {
         if self.agents[n].conversation() != Some(call) {
             return;
         }
-        let acw_ms = self.queues[self.agents[n].serving].acw_ms;
-        if acw_ms > 0 && self.agents[n].next != Next::Offline {
+        let acw_ms = self.queues[self.agents[n].serving].settings.acw_ms;
+        if acw_ms > 0 && self.agents[n].next != Next::Offline && !self.agents[n].retired {
             let until_ms = now.wall_ms.saturating_add(i64::try_from(acw_ms).unwrap_or(i64::MAX));
             self.transition_to_acw(n, call, until_ms, now);
         } else {
             self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, now);
+            self.settle(n, None, now);
         }
     }
 
@@ -214,7 +303,7 @@ impl Acd {
 
     /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
     pub(super) fn handle_restored(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
-        if self.agents[n].state != AgentState::Offline {
+        if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
             return;
         }
         self.agents[n].since_ms = since_ms;
@@ -222,15 +311,15 @@ impl Acd {
         match state {
             AgentState::Offline => {}
             AgentState::Available => {
-                self.agents[n].state = AgentState::Available;
+                self.set_state(n, AgentState::Available);
                 self.index(n);
                 self.match_agent(n, now);
             }
             // What hindered the phone ended with the last run, or shows again.
             AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
-            AgentState::NotReady { .. } => self.agents[n].state = state,
+            AgentState::NotReady { .. } => self.set_state(n, state),
             AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
-                self.agents[n].state = state;
+                self.set_state(n, state);
                 self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
             }
             AgentState::Acw { call, .. } | AgentState::Talking { call } | AgentState::Hold { call } => {
@@ -250,129 +339,68 @@ impl Acd {
         if let AgentState::Acw { call, .. } = self.agents[n].state {
             self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
         }
-        // The agent settles first, so that a caller who comes back cannot be presented here again unless that is wanted.
         self.agents[n].next = next;
         match presented {
             Some(call) if self.agents[n].next == Next::Available => {
                 // Freed by a supervisor: both sides come free at once, so the caller goes first, to somebody else if possible.
-                self.return_to_line(call, now);
-                self.settle(n, now);
+                self.return_to_line(call, n, now);
+                self.settle(n, None, now);
             }
+            // Otherwise the agent settles first, so that the caller who comes back is not presented here again.
             Some(call) => {
-                self.settle(n, now);
-                self.return_to_line(call, now);
+                let back = self.forget_phone(call, n).then_some(call);
+                if let Some(call) = back {
+                    self.rejoin(call, now);
+                }
+                self.settle(n, back, now);
             }
-            None => self.settle(n, now),
+            None => self.settle(n, None, now),
         }
     }
 
-    /// Goes to what waited for the end of the call.
-    fn settle(&mut self, n: usize, now: Now) {
+    /// Goes to what waited for the end of the call. Whoever can have somebody else now, because the agent is gone or in another
+    /// presentation no longer (`back`), is served in the order of the line.
+    fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
         match std::mem::replace(&mut self.agents[n].next, Next::Available) {
+            _ if self.agents[n].retired => self.transition_to_offline(n, now),
             Next::Available => self.free(n, now),
             Next::NotReady { reason } => self.transition_to_not_ready(n, reason, now),
             Next::Offline => self.transition_to_offline(n, now),
         }
+        let back = back.and_then(|call| self.callers.get(&call)).map(|caller| caller.place);
+        let mut line: BTreeSet<Place> = back.into_iter().collect();
+        if self.agents[n].state == AgentState::Offline {
+            line.extend(self.release_wanted(n, now));
+        }
+        line.into_iter().for_each(|place| self.match_caller(place.call, now));
     }
 
     /// The agent is idle from now on.
     pub(super) fn free(&mut self, n: usize, now: Now) {
         self.agents[n].idle_since_ms = now.wall_ms;
         self.offer(n, now);
+        self.match_agent(n, now);
     }
 
     /// Available, unless the phone can take no call.
     fn offer(&mut self, n: usize, now: Now) {
-        if let Some(reason) = self.agents[n].hindrance() {
-            return self.transition_to_not_ready(n, reason.to_owned(), now);
+        match self.agents[n].hindrance() {
+            Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), now),
+            None => self.transition_to_available(n, now),
         }
-        self.transition_to_available(n, now);
-        self.match_agent(n, now);
     }
 
-    fn cancel(&mut self, n: usize, call: CallId, reason: SegmentEnd) {
+    pub(super) fn cancel(&mut self, n: usize, call: CallId, reason: SegmentEnd) {
         let agent = self.agents[n].id.clone();
         self.outputs.push_back(Output::CancelPresentation { call, agent, reason });
     }
 
-    /// The caller hung up while this agent was presented: the agent is as idle as before.
-    pub(super) fn withdraw(&mut self, n: usize, call: CallId, reason: SegmentEnd, now: Now) {
-        self.cancel(n, call, reason);
-        self.offer(n, now);
-    }
-
-    fn transition_to_available(&mut self, n: usize, now: Now) {
-        self.transition(n, AgentState::Available, now);
-        self.index(n);
-    }
-
-    pub(super) fn transition_to_reserved(&mut self, n: usize, call: CallId, queue: usize, now: Now) {
-        self.transition(n, AgentState::Reserved { call }, now);
-        self.agents[n].serving = queue;
-        self.lease(n, now);
-    }
-
-    fn transition_to_ringing(&mut self, n: usize, call: CallId, now: Now) {
-        self.transition(n, AgentState::Ringing { call }, now);
-        self.lease(n, now);
-    }
-
-    pub(super) fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
-        self.transition(n, AgentState::Talking { call }, now);
-    }
-
-    fn transition_to_acw(&mut self, n: usize, call: CallId, until_ms: i64, now: Now) {
-        self.transition(n, AgentState::Acw { call, until_ms }, now);
-        self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
-    }
-
-    pub(super) fn transition_to_not_ready(&mut self, n: usize, reason: String, now: Now) {
-        self.transition(n, AgentState::NotReady { reason }, now);
-    }
-
-    fn transition_to_offline(&mut self, n: usize, now: Now) {
-        self.transition(n, AgentState::Offline, now);
-    }
-
-    /// Leaves the old state with its timer and its places in the queues, and writes the new one down if it is one.
-    fn transition(&mut self, n: usize, state: AgentState, now: Now) {
-        self.touched += 1;
-        if let Some(call) = self.agents[n].presented().filter(|call| presented_in(&state) != Some(*call))
-            && self.handed.get(&call) == Some(&n)
-        {
-            self.handed.remove(&call);
+    /// The caller needs these agents, who were presented, no longer: they are as idle as before.
+    pub(super) fn withdraw(&mut self, agents: &[usize], call: CallId, reason: SegmentEnd, now: Now) {
+        for n in agents {
+            self.cancel(*n, call, reason);
+            self.offer(*n, now);
         }
-        if let Some(timer) = self.agents[n].timer.take() {
-            self.timers.disarm(timer);
-        }
-        if self.agents[n].state == AgentState::Available {
-            self.unindex(n);
-        }
-        if self.agents[n].state != state {
-            self.agents[n].state = state.clone();
-            self.agents[n].since_ms = now.wall_ms;
-            self.journal(Event::AgentChanged { agent: self.agents[n].id.clone(), state });
-        }
-    }
-
-    fn lease(&mut self, n: usize, now: Now) {
-        let ring_timeout_ms = self.queues[self.agents[n].serving].ring_timeout_ms;
-        self.agents[n].timer = Some(self.timers.arm(now.in_ms(ring_timeout_ms), Timer::Lease { agent: n }));
-    }
-
-    fn index(&mut self, n: usize) {
-        let agent = &self.agents[n];
-        for queue in &agent.queues {
-            self.touched += 1;
-            self.queues[*queue].available.insert((agent.idle_since_ms, n));
-        }
-    }
-
-    fn unindex(&mut self, n: usize) {
-        let agent = &self.agents[n];
-        for queue in &agent.queues {
-            self.touched += 1;
-            self.queues[*queue].available.remove(&(agent.idle_since_ms, n));
-        }
+        self.match_agents(agents, now);
     }
 }

@@ -4,37 +4,73 @@ use crate::id::{CallId, QueueId};
 use crate::journal::{Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
-use super::events::Output;
+use super::Acd;
+use super::events::{Output, Preference};
 use super::line::Place;
-use super::{Acd, Timer, deadline};
 
-/// Whether an agent is reserved for the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a caller waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
+    /// Any agent of the queues.
     Waiting,
+    /// One agent, until an instant (wall ms).
+    Preferring { agent: usize, until_ms: i64 },
+    /// The answer of one of these, who are reserved or whose phones ring.
     Presented {
-        agent: usize,
-        /// The longest wait passed meanwhile: this is the last presentation.
+        agents: Vec<usize>,
+        /// When one more phone is to ring (wall ms).
+        more_ms: Option<i64>,
+        /// The longest wait passed meanwhile: these are the last.
         overdue: bool,
     },
+}
+
+/// A queue in which a caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) queue: usize,
+    /// How many of the queue's steps of relaxation the caller has reached.
+    pub(super) ring: u8,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// Where the caller waits, never empty; the first is the one that was entered.
-    pub(super) queues: Vec<usize>,
+    pub(super) queues: Vec<Entry>,
     pub(super) priority: i32,
     pub(super) place: Place,
     pub(super) standing: Standing,
     /// Overflow steps taken.
-    steps: usize,
-    pub(super) overflow: Option<TimerId>,
-    pub(super) max_wait: Option<TimerId>,
+    pub(super) steps: usize,
+    /// Whom the caller had last: the queue, and the place in its list.
+    pub(super) tried: Option<(usize, i64)>,
+    /// How long the caller was expected to wait on entering (ms).
+    pub(super) expected_ms: Option<i64>,
+    /// Fires when the next thing about the wait is due, at an instant (wall ms).
+    pub(super) timer: Option<(i64, TimerId)>,
+}
+
+impl Caller {
+    /// The phones that are reserved or ring.
+    pub(super) fn agents(&self) -> &[usize] {
+        match &self.standing {
+            Standing::Presented { agents, .. } => agents,
+            Standing::Waiting | Standing::Preferring { .. } => &[],
+        }
+    }
 }
 
 /// What happens to a caller.
 impl Acd {
-    pub(super) fn handle_entered(&mut self, call: CallId, queue: &QueueId, priority: i32, entered_ms: i64, now: Now) {
+    pub(super) fn handle_entered(
+        &mut self,
+        call: CallId,
+        queue: &QueueId,
+        priority: i32,
+        entered_ms: i64,
+        prefer: Option<&Preference>,
+        now: Now,
+    ) {
         if self.callers.contains_key(&call) {
             return;
         }
@@ -46,86 +82,111 @@ impl Acd {
         let place = Place::new(self.ageing, priority, entered_ms, call);
         let position = self.queues[home].line.position(place);
         self.journal(Event::QueueEntered { call, queue: queue.clone(), priority, position });
-        if self.queues[home].is_full() {
+        if !self.queues[home].takes() {
             self.journal(Event::QueueLeft { call, queue: queue.clone(), reason: LeaveReason::Refused, position });
             self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Refused });
             return;
         }
+        let expected_ms = self.queues[home].expected_ms(position);
         self.queues[home].join(place);
-        self.queues[home].waiting.insert(place);
-        let max_wait = self.queues[home].max_wait_ms;
-        let max_wait = max_wait.map(|ms| self.timers.arm(wait_deadline(now, place, ms), Timer::MaxWait { call }));
+        let ring = self.queues[home].ring_after(now.wall_ms.saturating_sub(entered_ms));
         let caller = Caller {
-            queues: vec![home],
+            queues: vec![Entry { queue: home, ring }],
             priority,
             place,
             standing: Standing::Waiting,
             steps: 0,
-            overflow: None,
-            max_wait,
+            tried: None,
+            expected_ms,
+            timer: None,
         };
         self.callers.insert(call, caller);
-        self.arm_overflow(call, now);
+        let preferred = prefer.and_then(|prefer| self.preferred(prefer, now));
+        if let Some(caller) = self.callers.get_mut(&call)
+            && let Some((agent, until_ms)) = preferred
+        {
+            caller.standing = Standing::Preferring { agent, until_ms };
+        }
+        self.stand(call);
+        self.arm_wait(call, now);
         self.match_caller(call, now);
     }
 
     pub(super) fn handle_left(&mut self, call: CallId, reason: LeaveReason, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return self.take_back(call, reason, now) };
-        let (home, standing) = (caller.queues[0], caller.standing);
+        let (home, phones) = (caller.queues[0].queue, caller.agents().to_vec());
         self.leave_all(call, home, reason);
-        if let Standing::Presented { agent, .. } = standing {
-            let end = if reason == LeaveReason::Abandoned { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
-            self.withdraw(agent, call, end, now);
-        }
+        let end = if reason == LeaveReason::Abandoned { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
+        self.withdraw(&phones, call, end, now);
     }
 
-    pub(super) fn handle_overflow(&mut self, call: CallId, now: Now) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let Some((_, to)) = self.queues[caller.queues[0]].overflow.get(caller.steps).copied() else { return };
-        caller.steps += 1;
-        let (place, priority, standing) = (caller.place, caller.priority, caller.standing);
-        // A step to a queue that is named already, or full, leaves the caller where he or she is.
-        if !caller.queues.contains(&to) && !self.queues[to].is_full() {
-            caller.queues.push(to);
-            self.touched += 1;
-            let position = self.queues[to].line.position(place);
-            let queue = self.queues[to].id.clone();
-            self.journal(Event::QueueEntered { call, queue, priority, position });
-            self.queues[to].join(place);
-            if standing == Standing::Waiting {
-                self.queues[to].waiting.insert(place);
-                self.match_caller(call, now);
+    /// Lists the caller where agents look who come free.
+    pub(super) fn stand(&mut self, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        match caller.standing {
+            Standing::Waiting => {
+                for entry in &caller.queues {
+                    self.touched += 1;
+                    self.queues[entry.queue].wait(caller.place, entry.ring);
+                }
             }
-        }
-        self.arm_overflow(call, now);
-    }
-
-    pub(super) fn handle_max_wait(&mut self, call: CallId) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        match &mut caller.standing {
-            Standing::Presented { overdue, .. } => *overdue = true,
-            Standing::Waiting => self.time_out(call),
+            Standing::Preferring { agent, .. } => {
+                self.agents[agent].wanted.insert(caller.place);
+            }
+            Standing::Presented { .. } => {}
         }
     }
 
-    /// The presentation came to nothing: back to the place that the caller never lost.
-    pub(super) fn return_to_line(&mut self, call: CallId, now: Now) {
+    /// Takes the caller off these lists.
+    pub(super) fn unlist(&mut self, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        match caller.standing {
+            Standing::Waiting => {
+                for entry in &caller.queues {
+                    self.touched += 1;
+                    self.queues[entry.queue].unwait(caller.place, entry.ring);
+                }
+            }
+            Standing::Preferring { agent, .. } => {
+                self.agents[agent].wanted.remove(&caller.place);
+            }
+            Standing::Presented { .. } => {}
+        }
+    }
+
+    /// An agent is out of a presentation. Whether it was the last one, and the caller is to wait again.
+    pub(super) fn forget_phone(&mut self, call: CallId, agent: usize) -> bool {
+        let standing = self.callers.get_mut(&call).map(|caller| &mut caller.standing);
+        let Some(Standing::Presented { agents, .. }) = standing else { return false };
+        agents.retain(|other| *other != agent);
+        agents.is_empty()
+    }
+
+    /// An agent is out of a presentation; after the last one the caller is back at the place that was never lost.
+    pub(super) fn return_to_line(&mut self, call: CallId, agent: usize, now: Now) {
+        if self.forget_phone(call, agent) {
+            self.rejoin(call, now);
+            self.match_caller(call, now);
+        }
+    }
+
+    /// The caller waits again, unless the longest wait is over.
+    pub(super) fn rejoin(&mut self, call: CallId, now: Now) {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let overdue = matches!(caller.standing, Standing::Presented { overdue: true, .. });
-        caller.standing = Standing::Waiting;
+        self.unlist(call);
+        if let Some(caller) = self.callers.get_mut(&call) {
+            caller.standing = Standing::Waiting;
+        }
+        self.stand(call);
         if overdue {
-            self.time_out(call);
-            return;
+            return self.time_out(call);
         }
-        for queue in &caller.queues {
-            self.touched += 1;
-            self.queues[*queue].waiting.insert(caller.place);
-        }
-        self.match_caller(call, now);
+        self.arm_wait(call, now);
     }
 
-    fn time_out(&mut self, call: CallId) {
-        if let Some(home) = self.callers.get(&call).map(|caller| caller.queues[0]) {
+    pub(super) fn time_out(&mut self, call: CallId) {
+        if let Some(home) = self.callers.get(&call).map(|caller| caller.queues[0].queue) {
             self.leave_all(call, home, LeaveReason::Timeout);
             self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Timeout });
         }
@@ -134,32 +195,21 @@ impl Acd {
     /// Removes the entry. `last` is the queue that accounts for the call: it is left with `reason`, after the others. The
     /// others are left with `Overflow` when an agent answered, as the call went elsewhere, and with `reason` otherwise.
     pub(super) fn leave_all(&mut self, call: CallId, last: usize, reason: LeaveReason) {
+        self.unlist(call);
         let Some(caller) = self.callers.remove(&call) else { return };
-        for timer in [caller.overflow, caller.max_wait].into_iter().flatten() {
+        if let Some((_, timer)) = caller.timer {
             self.timers.disarm(timer);
         }
-        let others = caller.queues.iter().copied().filter(|queue| *queue != last);
-        for number in others.chain([last]) {
+        let others = caller.queues.iter().copied().filter(|entry| entry.queue != last);
+        let accounts = caller.queues.iter().copied().filter(|entry| entry.queue == last);
+        for Entry { queue: number, .. } in others.chain(accounts) {
             self.touched += 1;
             let queue = &mut self.queues[number];
             let position = queue.line.position(caller.place);
             queue.leave(caller.place);
             let reason = if number != last && reason == LeaveReason::Answered { LeaveReason::Overflow } else { reason };
-            let queue = queue.id.clone();
+            let queue = queue.settings.id.clone();
             self.journal(Event::QueueLeft { call, queue, reason, position });
         }
     }
-
-    fn arm_overflow(&mut self, call: CallId, now: Now) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let step = self.queues[caller.queues[0]].overflow.get(caller.steps);
-        caller.overflow = step.map(|(after_ms, _)| {
-            self.timers.arm(wait_deadline(now, caller.place, *after_ms), Timer::Overflow { call })
-        });
-    }
-}
-
-/// The monotonic instant at which the caller has waited `ms`.
-fn wait_deadline(now: Now, place: Place, ms: u64) -> u64 {
-    deadline(now, place.entered_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
 }

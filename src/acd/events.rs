@@ -1,7 +1,7 @@
 //! What the ACD is told, and what it asks for.
 
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
+use crate::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd};
 
 /// Something that happened to an agent or a caller. One that no longer fits (a late ring, a second hang-up) changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,15 @@ pub enum Input {
     SetNotReady { agent: AgentId, reason: String },
     /// The agent is done with after-call work.
     EndAcw { agent: AgentId },
-    /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts.
-    CallerEntered { call: CallId, queue: QueueId, priority: i32, entered_wall_ms: i64 },
+    /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts; `prefer` is whom he or she is to have,
+    /// if possible.
+    CallerEntered { call: CallId, queue: QueueId, priority: i32, entered_wall_ms: i64, prefer: Option<Preference> },
     /// The caller hung up.
     CallerLeft { call: CallId },
-    /// The switch took the caller out (its flow goes on elsewhere, or it ends the call).
+    /// The switch took the caller out: it ends the call.
     CallerRemoved { call: CallId },
+    /// The plan took the caller out and goes on elsewhere: by a key, or because the hours ended.
+    CallerExited { call: CallId },
     /// An agent in conversation hands the caller to another one, who is reserved if available. That caller stands in no line.
     HandedOver { call: CallId, from: AgentId, to: AgentId },
     /// The agent's conversation goes on in another call: two calls have been made one.
@@ -49,6 +52,15 @@ pub enum Input {
     Forced { agent: AgentId, to: Forced },
     /// The agent's last state in the journal and since when, told once after a restart, before any caller enters.
     Restored { agent: AgentId, state: AgentState, since_wall_ms: i64 },
+}
+
+/// An agent whom a caller waits for alone at first, a member of the queue or not. One who signs out is waited for no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preference {
+    /// The agent.
+    pub agent: AgentId,
+    /// How long (ms); 0 where only an agent who is free at once will do.
+    pub wait_ms: u64,
 }
 
 /// Why a presentation failed. The agent becomes not ready with the reason of that name.
@@ -97,7 +109,7 @@ pub enum Forced {
     reason = "outputs live until the next poll; a box each would cost more than it saves"
 )]
 pub enum Output {
-    /// Call this agent for this caller. `why` is one line for people.
+    /// Call this agent for this caller; several may be called for one.
     Present {
         /// The caller's call.
         call: CallId,
@@ -106,7 +118,7 @@ pub enum Output {
         /// For which queue.
         queue: QueueId,
         /// How the pair came about.
-        why: String,
+        why: Decision,
     },
     /// End the agent's leg of this call (CANCEL, or BYE if it was answered meanwhile).
     CancelPresentation {

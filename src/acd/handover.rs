@@ -1,7 +1,7 @@
 //! A caller who comes from another agent and not out of a queue: reserved and counted like any other, and standing in no line.
 
 use crate::id::{AgentId, CallId};
-use crate::journal::{AgentState, LeaveReason, SegmentEnd};
+use crate::journal::{AgentState, Decision, LeaveReason, SegmentEnd};
 use crate::time::Now;
 
 use super::Acd;
@@ -15,10 +15,10 @@ impl Acd {
         if self.agents[n].state != AgentState::Available {
             return;
         }
-        let (queue, why) = (giver.serving, format!("handed over by {from}"));
+        let (queue, why) = (giver.serving, Decision::HandedOver { from: from.clone() });
         self.handed.insert(call, n);
         self.transition_to_reserved(n, call, queue, now);
-        let (agent, queue) = (self.agents[n].id.clone(), self.queues[queue].id.clone());
+        let (agent, queue) = (self.agents[n].id.clone(), self.queues[queue].settings.id.clone());
         self.outputs.push_back(Output::Present { call, agent, queue, why });
     }
 
@@ -33,7 +33,7 @@ impl Acd {
     pub(super) fn take_back(&mut self, call: CallId, reason: LeaveReason, now: Now) {
         if let Some(n) = self.handed.get(&call).copied() {
             let end = if reason == LeaveReason::Abandoned { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
-            self.withdraw(n, call, end, now);
+            self.withdraw(&[n], call, end, now);
         }
     }
 }
@@ -46,23 +46,18 @@ mod tests {
     fn floor() -> (Acd, CallId, Now) {
         let (call, now) = (CallId::new(1, 1), Now::default());
         let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default() };
-        let queue = QueueSettings {
-            id: "support".into(),
-            members: vec!["1001".into()],
-            ring_timeout_ms: 15_000,
-            acw_ms: 5_000,
-            max_wait_ms: None,
-            overflow: Vec::new(),
-            capacity: None,
-            required: Default::default(),
-        };
+        let members = vec![AgentId::from("1001").into()];
+        let queue = QueueSettings { members, acw_ms: 5_000, ..QueueSettings::named("support".into()) };
         let settings =
             Settings { agents: vec![agent("1001"), agent("1002")], queues: vec![queue], ..Default::default() };
-        let mut acd = Acd::new(settings).unwrap();
+        let mut acd = Acd::new(settings, [0; 32]).unwrap();
         for agent in ["1001", "1002"] {
             acd.handle(Input::AgentSignedIn { agent: agent.into() }, now);
         }
-        acd.handle(Input::CallerEntered { call, queue: "support".into(), priority: 0, entered_wall_ms: 0 }, now);
+        acd.handle(
+            Input::CallerEntered { call, queue: "support".into(), priority: 0, entered_wall_ms: 0, prefer: None },
+            now,
+        );
         acd.handle(Input::AgentAnswered { agent: "1001".into(), call }, now);
         (acd, call, now)
     }

@@ -3,7 +3,8 @@
 use crate::journal::AgentState;
 
 use super::Acd;
-use super::caller::Standing;
+use super::agent::Agent;
+use super::caller::{Caller, Standing};
 
 impl Acd {
     /// Looks at the whole floor: for simulations and tests, never in an event.
@@ -11,54 +12,93 @@ impl Acd {
     /// # Errors
     /// Names the first thing that is not as it must be.
     pub fn check_invariants(&self) -> Result<(), String> {
-        let mut timers = 0;
         for (number, agent) in self.agents.iter().enumerate() {
-            timers += usize::from(agent.timer.is_some());
-            for (at, queue) in self.queues.iter().enumerate() {
-                let listed = queue.available.contains(&(agent.idle_since_ms, number));
-                let free = agent.state == AgentState::Available && agent.queues.contains(&at);
-                ensure(listed == free, || format!("agent {} listed {listed} in queue {}", agent.id, queue.id))?;
-            }
-            let fit = agent.state != AgentState::Available || agent.hindrance().is_none();
-            ensure(fit, || format!("agent {} is available with a phone that takes no call", agent.id))?;
-            let timed = agent.presented().is_some() || matches!(agent.state, AgentState::Acw { .. });
-            ensure(timed == agent.timer.is_some(), || format!("agent {} has no deadline, or one too many", agent.id))?;
-            if let Some(call) = agent.presented() {
-                let standing = self.callers.get(&call).map(|caller| caller.standing);
-                let mutual = matches!(standing, Some(Standing::Presented { agent, .. }) if agent == number);
-                let booked = mutual || self.handed.get(&call) == Some(&number) && standing.is_none();
-                ensure(booked, || format!("agent {} is booked for {call}, which is {standing:?}", agent.id))?;
-            }
+            self.check_agent(number, agent)?;
         }
         for (call, agent) in &self.handed {
             let presented = self.agents[*agent].presented() == Some(*call);
             ensure(presented, || format!("{call} is handed to {}, who knows nothing", self.agents[*agent].id))?;
         }
-        for (call, caller) in &self.callers {
-            timers += caller.overflow.iter().chain(&caller.max_wait).count();
-            ensure(!caller.queues.is_empty(), || format!("{call} waits nowhere"))?;
-            if let Standing::Presented { agent, .. } = caller.standing {
-                let mutual = self.agents[agent].presented() == Some(*call);
-                ensure(mutual, || format!("{call} is presented to {}, who knows nothing", self.agents[agent].id))?;
+        for caller in self.callers.values() {
+            self.check_caller(caller)?;
+        }
+        for (number, queue) in self.queues.iter().enumerate() {
+            let id = &queue.settings.id;
+            for (ring, place) in queue.waiting() {
+                let idle = queue.best(ring, None).is_none();
+                ensure(idle, || format!("{} waits in {id} while agents are available", place.call))?;
             }
-            for (at, queue) in self.queues.iter().enumerate() {
-                let named = caller.queues.iter().filter(|number| **number == at).count();
-                let listed = queue.by_age.contains(&(caller.place.entered_ms, caller.place));
-                let waits = queue.waiting.contains(&caller.place);
-                ensure(named <= 1 && listed == (named == 1), || format!("{call} stands wrongly in {}", queue.id))?;
-                let should = named == 1 && caller.standing == Standing::Waiting;
-                ensure(waits == should, || format!("{call} waits {waits} in {}", queue.id))?;
+            let (mut signed_in, mut ready) = (0, 0);
+            for agent in self.agents.iter().filter(|agent| agent.membership(number).is_some()) {
+                signed_in += u32::from(agent.state != AgentState::Offline);
+                ready += u32::from(agent.state.is_ready());
+            }
+            let counted = (queue.expectation.signed_in, queue.expectation.ready);
+            ensure(counted == (signed_in, ready), || format!("{id} counts {counted:?} of {signed_in} and {ready}"))?;
+            ensure(queue.line.len() == queue.by_age.len(), || format!("{id} counts in two ways"))?;
+            let known = queue.by_age.iter().all(|(_, call)| self.callers.contains_key(call));
+            ensure(known, || format!("{id} holds a caller who is gone"))?;
+        }
+        let agents = self.agents.iter().filter(|agent| agent.timer.is_some()).count();
+        let callers = self.callers.values().filter(|caller| caller.timer.is_some()).count();
+        let timers = self.timers.len();
+        ensure(timers == agents + callers, || format!("{timers} timers of {agents} agents and {callers} callers"))
+    }
+
+    fn check_agent(&self, number: usize, agent: &Agent) -> Result<(), String> {
+        let id = &agent.id;
+        for (at, queue) in self.queues.iter().enumerate() {
+            let listed = queue.available.iter().filter(|rank| rank.agent == number).count();
+            let free = agent.state == AgentState::Available && agent.membership(at).is_some();
+            let known = agent.membership(at).is_some_and(|member| queue.available.contains(&member.rank));
+            let fits = listed == usize::from(free) && known == free;
+            ensure(fits, || format!("agent {id} listed {listed} times in queue {}", queue.settings.id))?;
+        }
+        let fit = agent.state != AgentState::Available || agent.hindrance().is_none();
+        ensure(fit, || format!("agent {id} is available with a phone that takes no call"))?;
+        let timed = agent.presented().is_some() || matches!(agent.state, AgentState::Acw { .. });
+        ensure(timed == agent.timer.is_some(), || format!("agent {id} has no deadline, or one too many"))?;
+        let alone = agent.wanted.is_empty() || !matches!(agent.state, AgentState::Available | AgentState::Offline);
+        ensure(alone, || format!("callers wait for {id} alone, who is {:?}", agent.state))?;
+        for place in &agent.wanted {
+            let standing = self.callers.get(&place.call).map(|caller| &caller.standing);
+            let mutual = matches!(standing, Some(Standing::Preferring { agent, .. }) if *agent == number);
+            ensure(mutual, || format!("{} is to wait for {id}, and is {standing:?}", place.call))?;
+        }
+        let Some(call) = agent.presented() else { return Ok(()) };
+        let caller = self.callers.get(&call);
+        let mutual = caller.is_some_and(|caller| caller.agents().contains(&number));
+        let booked = mutual || self.handed.get(&call) == Some(&number) && caller.is_none();
+        ensure(booked, || format!("agent {id} is booked for {call}, which knows nothing"))
+    }
+
+    fn check_caller(&self, caller: &Caller) -> Result<(), String> {
+        let call = caller.place.call;
+        ensure(!caller.queues.is_empty(), || format!("{call} waits nowhere"))?;
+        match &caller.standing {
+            Standing::Waiting => {}
+            Standing::Preferring { agent, .. } => {
+                let wanted = self.agents[*agent].wanted.contains(&caller.place);
+                ensure(wanted, || format!("{call} waits for {}, who does not know", self.agents[*agent].id))?;
+            }
+            Standing::Presented { agents, .. } => {
+                ensure(!agents.is_empty(), || format!("{call} is presented to nobody"))?;
+                let mutual = agents.iter().all(|agent| self.agents[*agent].presented() == Some(call));
+                ensure(mutual, || format!("{call} is presented to one who knows nothing"))?;
             }
         }
-        for queue in &self.queues {
-            let idle = queue.waiting.is_empty() || queue.available.is_empty();
-            ensure(idle, || format!("callers wait in {} while agents are available", queue.id))?;
-            ensure(queue.line.len() == queue.by_age.len(), || format!("{} counts in two ways", queue.id))?;
-            let known = queue.by_age.iter().all(|(_, place)| self.callers.contains_key(&place.call));
-            ensure(known, || format!("{} holds a caller who is gone", queue.id))?;
+        for (at, queue) in self.queues.iter().enumerate() {
+            let id = &queue.settings.id;
+            let mut named = caller.queues.iter().filter(|entry| entry.queue == at);
+            let (entry, twice) = (named.next(), named.next().is_some());
+            let listed = queue.by_age.contains(&(caller.place.entered_ms, call));
+            ensure(!twice && listed == entry.is_some(), || format!("{call} stands wrongly in {id}"))?;
+            let waits: Vec<u8> =
+                queue.waiting().filter(|(_, place)| **place == caller.place).map(|(ring, _)| ring).collect();
+            let should = entry.filter(|_| caller.standing == Standing::Waiting).map(|entry| entry.ring);
+            ensure(waits.iter().copied().eq(should), || format!("{call} waits in rings {waits:?} of {id}"))?;
         }
-        // A caller's deadline that has fired keeps its name, so timers may be fewer but never more.
-        ensure(self.timers.len() <= timers, || format!("{} timers for {timers} deadlines", self.timers.len()))
+        Ok(())
     }
 }
 

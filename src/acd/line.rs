@@ -7,7 +7,7 @@ use super::settings::Ageing;
 /// The place of a caller: the smallest is served first. Constant while the caller waits, as all age at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    rank: i128,
+    rank: i64,
     pub(super) entered_ms: i64,
     pub(super) call: CallId,
 }
@@ -17,7 +17,9 @@ impl Place {
     pub(super) fn new(ageing: Ageing, priority: i32, entered_ms: i64, call: CallId) -> Self {
         let aged = i128::from(ageing.rate) * i128::from(entered_ms);
         let class = i128::from(ageing.base) * i128::from(priority) * 1000;
-        Self { rank: aged - class, entered_ms, call }
+        // Classes and rates beyond all reason end at the limits, where who came first is first.
+        let rank = (aged - class).clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Self { rank, entered_ms, call }
     }
 }
 

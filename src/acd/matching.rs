@@ -1,85 +1,197 @@
 //! The one decision: which pair?
 
 use crate::id::CallId;
+use crate::journal::{AgentState, Decision, NextBest, SkillFit, Strategy};
 use crate::time::Now;
 
 use super::Acd;
-use super::caller::Standing;
+use super::caller::{Entry, Standing};
 use super::events::Output;
 use super::line::Place;
-use super::queue::Idle;
+use super::queue::Rank;
 
 impl Acd {
-    /// Calls are short, agents are not: the longest-idle agent among the caller's queues, for the queue that
-    /// the caller joined first if the agent serves several of them.
+    /// Calls are short, agents are not: the first of the caller's queues, in the order in which they were joined, that has
+    /// somebody; whom, says its strategy. A caller who waits for one agent gets no other one.
     pub(super) fn match_caller(&mut self, call: CallId, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return };
-        if caller.standing != Standing::Waiting {
-            return;
-        }
-        let mut best: Option<(Idle, usize)> = None;
-        let mut second: Option<Idle> = None;
-        for queue in &caller.queues {
-            for idle in self.queues[*queue].available.iter().take(2).copied() {
-                self.touched += 1;
-                match best {
-                    Some((chosen, _)) if idle == chosen => {}
-                    Some((chosen, _)) if idle > chosen => second = Some(second.map_or(idle, |other| other.min(idle))),
-                    _ => {
-                        second = best.map(|(former, _)| former).or(second);
-                        best = Some((idle, *queue));
+        match caller.standing {
+            Standing::Presented { .. } => {}
+            Standing::Preferring { agent, .. } if self.agents[agent].state == AgentState::Available => {
+                self.present_preferred(call, agent, now);
+            }
+            Standing::Preferring { .. } => {}
+            Standing::Waiting => {
+                let tried = caller.tried;
+                for at in 0..caller.queues.len() {
+                    self.touched += 1;
+                    let Some(entry) = self.callers.get(&call).map(|caller| caller.queues[at]) else { return };
+                    if self.present_best(call, entry, tried, now) {
+                        return;
                     }
                 }
             }
         }
-        let Some(((since_ms, agent), queue)) = best else { return };
-        let mut why = format!("agent {}: idle {} s", self.agents[agent].id, seconds(now, since_ms));
-        for (skill, least) in &self.queues[queue].required {
-            let has = self.agents[agent].skills.get(skill).copied().unwrap_or(0);
-            why.push_str(&format!(", skill {skill} {has} ≥ {least}"));
-        }
-        if let Some((since_ms, next)) = second {
-            why.push_str(&format!("; next best {}: idle {} s", self.agents[next].id, seconds(now, since_ms)));
-        }
-        self.present(call, agent, queue, why, now);
     }
 
-    /// Agents are short: the caller with the highest score among the agent's queues. A caller who names several of these
-    /// is taken from the one joined first.
+    /// Presents the caller to whom the queue's strategy chooses; `false` where nobody is there.
+    fn present_best(&mut self, call: CallId, entry: Entry, tried: Option<(usize, i64)>, now: Now) -> bool {
+        let queue = &self.queues[entry.queue];
+        let tried = tried.filter(|(queue, _)| *queue == entry.queue).map(|(_, place)| place);
+        let Some((best, next)) = queue.best(entry.ring, tried) else { return false };
+        let strategy = queue.settings.strategy;
+        if strategy == Strategy::RingAll {
+            let all: Vec<Rank> = queue.all_best(entry.ring).collect();
+            let phones = i64::try_from(all.len()).unwrap_or(i64::MAX);
+            let chosen = all.iter().map(|rank| (rank.agent, self.by_strategy(entry, *rank, phones, None))).collect();
+            self.present(call, entry.queue, chosen, None, now);
+            return true;
+        }
+        let figure = |rank: Rank| match strategy {
+            Strategy::LongestIdle => now.wall_ms.saturating_sub(rank.idle_since_ms).max(0),
+            strategy if strategy.is_by_place() => rank.figure + 1,
+            strategy if strategy.is_random() => {
+                self.agents[rank.agent].membership(entry.queue).map_or(0, |member| i64::from(member.weight))
+            }
+            _ => rank.figure,
+        };
+        let next = next.map(|next| NextBest { agent: self.agents[next.agent].id.clone(), figure: figure(next) });
+        let why = self.by_strategy(entry, best, figure(best), next);
+        let more_ms = self.more_at(entry.queue, now);
+        self.present(call, entry.queue, vec![(best.agent, why)], more_ms, now);
+        true
+    }
+
+    fn by_strategy(&self, entry: Entry, rank: Rank, figure: i64, next: Option<NextBest>) -> Decision {
+        Decision::Strategy {
+            strategy: self.queues[entry.queue].settings.strategy,
+            figure,
+            ring: rank.ring,
+            tier: rank.tier,
+            skills: self.fits(rank.agent, entry),
+            next,
+        }
+    }
+
+    /// The agent's skills that the queue asks for of who answers this caller.
+    fn fits(&self, agent: usize, entry: Entry) -> Vec<SkillFit> {
+        let required = self.queues[entry.queue].settings.required_in(entry.ring).iter();
+        let has = |skill: &String| self.agents[agent].skills.get(skill).copied().unwrap_or(0);
+        required.map(|(skill, needs)| SkillFit { skill: skill.clone(), has: has(skill), needs: *needs }).collect()
+    }
+
+    /// When one more phone is to ring for a caller who is presented now.
+    fn more_at(&self, queue: usize, now: Now) -> Option<i64> {
+        let settings = &self.queues[queue].settings;
+        let ms = i64::try_from(settings.ring_more_ms).unwrap_or(i64::MAX).max(1);
+        (settings.strategy == Strategy::RingProgressively).then(|| now.wall_ms.saturating_add(ms))
+    }
+
+    /// One more phone rings, if there is one; then it is time to look for a further one.
+    pub(super) fn ring_more(&mut self, call: CallId, now: Now) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let Some(queue) = caller.agents().first().map(|agent| self.agents[*agent].serving) else { return };
+        let Some(entry) = caller.queues.iter().copied().find(|entry| entry.queue == queue) else { return };
+        let best = self.queues[queue].best(entry.ring, None).map(|(best, _)| best);
+        let more_ms = self.more_at(queue, now);
+        let caller = self.callers.get_mut(&call);
+        if let Some(Standing::Presented { agents, more_ms: at, .. }) = caller.map(|caller| &mut caller.standing) {
+            *at = more_ms;
+            agents.extend(best.map(|best| best.agent));
+        }
+        if let Some(best) = best {
+            let why = self.by_strategy(entry, best, best.figure + 1, None);
+            self.reserve(call, queue, best.agent, why, now);
+        }
+    }
+
+    /// Agents are short: the caller with the highest score whom the agent may have, be it as one of a queue or as the one whom
+    /// the caller waits for. A caller who names several of the agent's queues is taken from the one joined first.
     pub(super) fn match_agent(&mut self, agent: usize, now: Now) {
-        let mut best: Option<Place> = None;
-        for queue in &self.agents[agent].queues {
+        if self.agents[agent].state != AgentState::Available {
+            return;
+        }
+        let Some(place) = self.first_for(agent) else { return };
+        let Some(caller) = self.callers.get(&place.call) else { return };
+        if matches!(caller.standing, Standing::Preferring { .. }) {
+            return self.present_preferred(place.call, agent, now);
+        }
+        let serves =
+            |entry: &Entry| self.agents[agent].membership(entry.queue).is_some_and(|member| member.ring <= entry.ring);
+        let Some(entry) = caller.queues.iter().copied().find(serves) else { return };
+        let why = Decision::Line {
+            waited_ms: waited_ms(place, now),
+            priority: caller.priority,
+            waiting: u32::try_from(self.queues[entry.queue].waiting_len()).unwrap_or(u32::MAX),
+            skills: self.fits(agent, entry),
+        };
+        let more_ms = self.more_at(entry.queue, now);
+        self.present(place.call, entry.queue, vec![(agent, why)], more_ms, now);
+    }
+
+    /// Several agents have come free at once: the first in line chooses first.
+    pub(super) fn match_agents(&mut self, agents: &[usize], now: Now) {
+        if let [agent] = agents {
+            return self.match_agent(*agent, now);
+        }
+        loop {
+            let mut first: Option<Place> = None;
+            for agent in agents {
+                if self.agents[*agent].state == AgentState::Available {
+                    first = [first, self.first_for(*agent)].into_iter().flatten().min();
+                }
+            }
+            let Some(place) = first else { return };
+            self.match_caller(place.call, now);
+        }
+    }
+
+    /// The first in line whom an agent may have.
+    fn first_for(&mut self, agent: usize) -> Option<Place> {
+        let agent = &self.agents[agent];
+        let mut best = agent.wanted.first().copied();
+        for member in &agent.queues {
             self.touched += 1;
-            let first = self.queues[*queue].waiting.first().copied();
+            let first = self.queues[member.queue].first_for(member.ring);
             best = [best, first].into_iter().flatten().min();
         }
-        let Some(place) = best else { return };
-        let Some(caller) = self.callers.get(&place.call) else { return };
-        let serves = |queue: &usize| self.agents[agent].queues.binary_search(queue).is_ok();
-        let Some(queue) = caller.queues.iter().copied().find(serves) else { return };
-        let why = format!(
-            "agent {} free: caller waited {} s, priority {}, first of {} waiting",
-            self.agents[agent].id,
-            seconds(now, place.entered_ms),
-            caller.priority,
-            self.queues[queue].waiting.len(),
-        );
-        self.present(place.call, agent, queue, why, now);
+        best
     }
 
-    fn present(&mut self, call: CallId, agent: usize, queue: usize, why: String, now: Now) {
+    fn present_preferred(&mut self, call: CallId, agent: usize, now: Now) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let (home, waited_ms) = (caller.queues[0].queue, waited_ms(caller.place, now));
+        self.present(call, home, vec![(agent, Decision::Preferred { waited_ms })], None, now);
+    }
+
+    fn present(&mut self, call: CallId, queue: usize, chosen: Vec<(usize, Decision)>, more_ms: Option<i64>, now: Now) {
+        self.unlist(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
-        caller.standing = Standing::Presented { agent, overdue: false };
-        for queue in &caller.queues {
-            self.touched += 1;
-            self.queues[*queue].waiting.remove(&caller.place);
+        let agents = chosen.iter().map(|(agent, _)| *agent).collect();
+        caller.standing = Standing::Presented { agents, more_ms, overdue: false };
+        for (agent, why) in chosen {
+            self.reserve(call, queue, agent, why, now);
+        }
+        self.arm_wait(call, now);
+    }
+
+    fn reserve(&mut self, call: CallId, queue: usize, agent: usize, why: Decision, now: Now) {
+        if let Some(member) = self.agents[agent].membership(queue) {
+            let place = i64::from(member.place);
+            self.queues[queue].last = Some(place);
+            if self.queues[queue].settings.strategy.is_random() {
+                self.queues[queue].drawn = self.queues[queue].drawn.max(member.rank.figure);
+            }
+            if let Some(caller) = self.callers.get_mut(&call) {
+                caller.tried = Some((queue, place));
+            }
         }
         self.transition_to_reserved(agent, call, queue, now);
-        let (agent, queue) = (self.agents[agent].id.clone(), self.queues[queue].id.clone());
+        let (agent, queue) = (self.agents[agent].id.clone(), self.queues[queue].settings.id.clone());
         self.outputs.push_back(Output::Present { call, agent, queue, why });
     }
 }
 
-fn seconds(now: Now, since_ms: i64) -> i64 {
-    now.wall_ms.saturating_sub(since_ms).max(0) / 1000
+fn waited_ms(place: Place, now: Now) -> u64 {
+    u64::try_from(now.wall_ms.saturating_sub(place.entered_ms)).unwrap_or(0)
 }

@@ -3,30 +3,38 @@
 //! A pure engine on events and time. [`Acd::handle`] takes what happened, [`Acd::poll_output`] gives what to do about it,
 //! [`Acd::poll_timeout`] says when to call [`Acd::handle_timeout`].
 //!
-//! The decision is one pair at a time. When an agent frees, the caller with the highest score among the agent's queues is
-//! presented; when a caller arrives, comes back or is added to a queue, the longest-idle agent among the caller's queues.
+//! The decision is one pair at a time. When an agent frees, the caller with the highest score whom the agent may have is presented;
+//! when a caller arrives, comes back, is added to a queue or may have more agents, one whom the queue's strategy chooses (or all).
 //! Before each event nobody eligible waits while an eligible agent is available, and an event frees one side at most, so one
-//! pair restores it. A reservation is a lease: when its deadline passes without an answer the agent is taken out (not ready)
-//! and the caller, whose place never changed, goes to the next one.
+//! pair restores it; where several agents come free at once, the first in line chooses first. A reservation is a lease: when its
+//! deadline passes without an answer the agent is taken out (not ready) and the caller, whose place never changed, goes to the
+//! next one.
 
 mod agent;
 mod caller;
 mod events;
+mod expect;
 mod handover;
 mod invariants;
 mod line;
 mod matching;
 mod phone;
 mod queue;
+mod reconfigure;
 mod settings;
+mod transition;
 mod view;
+mod wait;
 
-pub use events::{Failure, Forced, Input, Output};
+pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::OWN_CALL;
-pub use settings::{Ageing, AgentSettings, BadSettings, OverflowStep, QueueSettings, Settings};
+pub use settings::{Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings};
 pub use view::{AgentView, QueueView, View};
 
 use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng;
 
 use crate::id::{AgentId, CallId, QueueId};
 use crate::journal::{Event, LeaveReason};
@@ -43,16 +51,14 @@ enum Timer {
     Lease { agent: usize },
     /// When to end an agent's after-call work.
     Acw { agent: usize },
-    /// When to add a caller's next queue.
-    Overflow { call: CallId },
-    /// When a caller has waited as long as the queue allows.
-    MaxWait { call: CallId },
+    /// When the next thing about a caller's wait is due.
+    Wait { call: CallId },
 }
 
 /// Agents, queues and callers of one floor.
 ///
-/// Agents and queues are numbered in the order of the settings; every number inside comes from these two lists, which never
-/// shrink, so indexing by it holds.
+/// Agents and queues are numbered in the order of the settings; every number inside comes from these two lists, which only
+/// [`Acd::reconfigure`] changes, with every number in it, so indexing by it holds.
 #[derive(Clone, Debug)]
 pub struct Acd {
     ageing: Ageing,
@@ -65,45 +71,52 @@ pub struct Acd {
     handed: BTreeMap<CallId, usize>,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
+    /// For strategies that draw lots.
+    random: ChaCha12Rng,
     touched: u64,
 }
 
 impl Acd {
     /// A floor with everybody signed out. Skills are weighed once here: a member who does not reach a queue's thresholds is
-    /// never called for it.
+    /// called for it once they are relaxed, or never. `seed` is for strategies that draw lots.
     ///
     /// # Errors
     /// The first of [`Settings::faults`].
-    pub fn new(settings: Settings) -> Result<Self, BadSettings> {
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Result<Self, BadSettings> {
         if let Some(fault) = settings.faults().into_iter().next() {
             return Err(fault);
         }
-        let number = |index, id: &AgentId| (id.clone(), index);
-        let agent_numbers: BTreeMap<_, _> = settings.agents.iter().enumerate().map(|(i, a)| number(i, &a.id)).collect();
-        let queue_numbers: BTreeMap<_, _> =
-            settings.queues.iter().enumerate().map(|(i, q)| (q.id.clone(), i)).collect();
-        let mut agents: Vec<Agent> = settings.agents.into_iter().map(Agent::new).collect();
-        let mut queues = Vec::with_capacity(settings.queues.len());
-        for (index, queue) in settings.queues.into_iter().enumerate() {
-            for agent in queue.members.iter().filter_map(|member| agent_numbers.get(member)) {
-                agents[*agent].qualify(index, &queue.required);
-            }
-            let steps = queue.overflow.iter().filter_map(|s| queue_numbers.get(&s.to).map(|to| (s.after_ms, *to)));
-            let steps = steps.collect();
-            queues.push(Queue::new(queue, steps));
-        }
-        Ok(Self {
+        let mut acd = Self {
             ageing: settings.ageing,
-            agents,
-            queues,
-            agent_numbers,
-            queue_numbers,
+            agents: settings.agents.into_iter().map(Agent::new).collect(),
+            queues: settings.queues.into_iter().map(Queue::new).collect(),
+            agent_numbers: BTreeMap::new(),
+            queue_numbers: BTreeMap::new(),
             callers: BTreeMap::new(),
             handed: BTreeMap::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            random: ChaCha12Rng::from_seed(seed),
             touched: 0,
-        })
+        };
+        acd.number();
+        Ok(acd)
+    }
+
+    /// Numbers agents and queues as they stand in their lists, and tells each agent the queues that he or she qualifies for.
+    fn number(&mut self) {
+        self.agent_numbers = self.agents.iter().enumerate().map(|(n, agent)| (agent.id.clone(), n)).collect();
+        self.queue_numbers = self.queues.iter().enumerate().map(|(n, queue)| (queue.settings.id.clone(), n)).collect();
+        self.agents.iter_mut().for_each(|agent| agent.queues.clear());
+        for (number, queue) in self.queues.iter_mut().enumerate() {
+            for (place, member) in (0..).zip(&queue.settings.members) {
+                if let Some(agent) = self.agent_numbers.get(&member.agent)
+                    && self.agents[*agent].qualify(number, place, member, &queue.settings)
+                {
+                    queue.expectation.count(&self.agents[*agent].state);
+                }
+            }
+        }
     }
 
     /// The floor as it stands.
@@ -119,11 +132,12 @@ impl Acd {
     /// Takes one event. Agents and calls that are not known change nothing.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::CallerEntered { call, queue, priority, entered_wall_ms } => {
-                self.handle_entered(call, &queue, priority, entered_wall_ms, now);
+            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer } => {
+                self.handle_entered(call, &queue, priority, entered_wall_ms, prefer.as_ref(), now);
             }
             Input::CallerLeft { call } => self.handle_left(call, LeaveReason::Abandoned, now),
             Input::CallerRemoved { call } => self.handle_left(call, LeaveReason::Ended, now),
+            Input::CallerExited { call } => self.handle_left(call, LeaveReason::Exit, now),
             Input::AgentSignedIn { agent } => self.with(&agent, |acd, n| acd.handle_signed_in(n, now)),
             Input::AgentSignedOut { agent } => self.with(&agent, |acd, n| acd.handle_signed_out(n, now)),
             Input::SetAvailable { agent } => self.with(&agent, |acd, n| acd.handle_set_available(n, now)),
@@ -161,8 +175,7 @@ impl Acd {
             match timer {
                 Timer::Lease { agent } => self.handle_lease_over(agent, now),
                 Timer::Acw { agent } => self.handle_acw_over(agent, now),
-                Timer::Overflow { call } => self.handle_overflow(call, now),
-                Timer::MaxWait { call } => self.handle_max_wait(call),
+                Timer::Wait { call } => self.handle_wait_due(call, now),
             }
         }
     }

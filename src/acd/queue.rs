@@ -1,65 +1,165 @@
 //! One queue: who waits, who could answer.
 
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 
-use crate::id::QueueId;
+use crate::id::CallId;
+use crate::journal::Strategy;
 
+use super::expect::Expectation;
 use super::line::{Line, Place};
 use super::settings::QueueSettings;
 
-/// An agent in the order "longest idle first, then as in the settings".
-pub(super) type Idle = (i64, usize);
+/// How many phones ring at once for one caller: each needs ports before it is known who answers.
+const MOST_PHONES: usize = 50;
+
+/// An available agent as the queue's strategy sees him or her: the smallest is the best.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// Who qualified in an earlier ring of thresholds is better.
+    pub(super) ring: u8,
+    pub(super) tier: u8,
+    /// What the strategy goes by, the same for all where it goes by idle time.
+    pub(super) figure: i64,
+    /// Since when the agent has been idle (wall ms).
+    pub(super) idle_since_ms: i64,
+    pub(super) agent: usize,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    pub(super) id: QueueId,
-    pub(super) ring_timeout_ms: u64,
-    pub(super) acw_ms: u64,
-    pub(super) max_wait_ms: Option<u64>,
-    pub(super) capacity: Option<u32>,
-    pub(super) required: Vec<(String, u8)>,
-    /// (milliseconds after entering, queue), earliest first.
-    pub(super) overflow: Vec<(u64, usize)>,
+    /// Its steps stand earliest first.
+    pub(super) settings: QueueSettings,
+    /// The settings name it no longer: nobody joins, and who waits is served by the members that it had.
+    pub(super) draining: bool,
     /// All in the queue, those included whose agent's phone rings: tells positions.
     pub(super) line: Line,
     /// The same by the instant of entering: tells the longest wait.
-    pub(super) by_age: BTreeSet<(i64, Place)>,
-    /// Those for whom no agent is reserved.
-    pub(super) waiting: BTreeSet<Place>,
-    /// Available agents who qualify.
-    pub(super) available: BTreeSet<Idle>,
+    pub(super) by_age: BTreeSet<(i64, CallId)>,
+    /// Those whom any agent of their ring may have, by the ring that they have reached.
+    waiting: Vec<BTreeSet<Place>>,
+    /// Available agents who qualify, the best first.
+    pub(super) available: BTreeSet<Rank>,
+    /// The place in the list of who was presented a caller last.
+    pub(super) last: Option<i64>,
+    /// The lot of who was drawn last: later lots are drawn from here on.
+    pub(super) drawn: i64,
+    pub(super) expectation: Expectation,
 }
 
 impl Queue {
-    pub(super) fn new(settings: QueueSettings, mut overflow: Vec<(u64, usize)>) -> Self {
-        overflow.sort_by_key(|(after_ms, _)| *after_ms);
+    pub(super) fn new(mut settings: QueueSettings) -> Self {
+        settings.overflow.sort_by_key(|step| step.after_ms);
+        settings.relax.sort_by_key(|step| step.after_ms);
+        settings.relax.truncate(usize::from(u8::MAX));
         Self {
-            id: settings.id,
-            ring_timeout_ms: settings.ring_timeout_ms,
-            acw_ms: settings.acw_ms,
-            max_wait_ms: settings.max_wait_ms,
-            capacity: settings.capacity,
-            required: settings.required.into_iter().collect(),
-            overflow,
+            waiting: vec![BTreeSet::new(); settings.relax.len() + 1],
+            settings,
+            draining: false,
             line: Line::default(),
             by_age: BTreeSet::new(),
-            waiting: BTreeSet::new(),
             available: BTreeSet::new(),
+            last: None,
+            drawn: 0,
+            expectation: Expectation::default(),
         }
+    }
+
+    /// The queue without anybody in it, as it goes on when the settings name it no longer.
+    pub(super) fn drained(self) -> Self {
+        let mut drained = Self { draining: true, last: self.last, ..Self::new(self.settings) };
+        drained.expectation.remember(&self.expectation);
+        drained
     }
 
     pub(super) fn join(&mut self, place: Place) {
         self.line.insert(place);
-        self.by_age.insert((place.entered_ms, place));
+        self.by_age.insert((place.entered_ms, place.call));
     }
 
     pub(super) fn leave(&mut self, place: Place) {
         self.line.remove(place);
-        self.by_age.remove(&(place.entered_ms, place));
-        self.waiting.remove(&place);
+        self.by_age.remove(&(place.entered_ms, place.call));
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.capacity.is_some_and(|capacity| self.by_age.len() >= capacity as usize)
+    /// Knows what the queue knew under its former settings: where it was in the list, if that is the same, and how long calls take.
+    pub(super) fn remember(&mut self, former: &Self) {
+        self.last = former.last.filter(|_| self.settings.members == former.settings.members);
+        self.expectation.remember(&former.expectation);
+    }
+
+    /// Whether its callers wait as long and in the same way as those of `other`.
+    pub(super) fn waits_like(&self, other: &Self) -> bool {
+        self.settings.max_wait_ms == other.settings.max_wait_ms && self.settings.overflow == other.settings.overflow
+    }
+
+    /// Whether one more may join.
+    pub(super) fn takes(&self) -> bool {
+        let room = self.settings.capacity.is_none_or(|capacity| self.by_age.len() < capacity as usize);
+        room && !self.draining
+    }
+
+    pub(super) fn wait(&mut self, place: Place, ring: u8) {
+        self.waiting[usize::from(ring)].insert(place);
+    }
+
+    pub(super) fn unwait(&mut self, place: Place, ring: u8) {
+        self.waiting[usize::from(ring)].remove(&place);
+    }
+
+    /// The first in line whom an agent of this ring may have.
+    pub(super) fn first_for(&self, ring: u8) -> Option<Place> {
+        self.waiting[usize::from(ring)..].iter().filter_map(|places| places.first()).min().copied()
+    }
+
+    /// Everybody whom an agent may have, by the ring.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u8, &Place)> {
+        (0..=u8::MAX).zip(&self.waiting).flat_map(|(ring, places)| places.iter().map(move |place| (ring, place)))
+    }
+
+    pub(super) fn waiting_len(&self) -> usize {
+        self.waiting.iter().map(BTreeSet::len).sum()
+    }
+
+    /// The ring that a caller has reached who has waited so long.
+    pub(super) fn ring_after(&self, waited_ms: i64) -> u8 {
+        let reached = |after_ms: u64| i64::try_from(after_ms).is_ok_and(|after_ms| after_ms <= waited_ms);
+        let steps = self.settings.relax.iter().filter(|step| reached(step.after_ms)).count();
+        u8::try_from(steps).unwrap_or(u8::MAX)
+    }
+
+    /// Whom a caller of this ring gets, and who would have been next. `tried` is the place in the list of whom the caller had
+    /// last.
+    pub(super) fn best(&self, ring: u8, tried: Option<i64>) -> Option<(Rank, Option<Rank>)> {
+        let may = |rank: &&Rank| rank.ring <= ring;
+        let first = self.available.first().filter(may)?;
+        let after = match self.settings.strategy {
+            Strategy::RoundRobin => self.last,
+            Strategy::Sequential => tried,
+            _ => None,
+        };
+        let onward = after.and_then(|place| {
+            let from = Rank { figure: place + 1, idle_since_ms: i64::MIN, agent: 0, ..*first };
+            self.available.range(from..).next().filter(|rank| first.is_beside(rank))
+        });
+        let best = onward.unwrap_or(first);
+        let later = self.available.range((Excluded(best), Unbounded)).next().filter(may);
+        let around = Some(first).filter(|first| *first != best);
+        let next = later.filter(|later| best.is_beside(later)).or(around).or(later);
+        Some((*best, next.copied()))
+    }
+
+    /// All whose phones ring at once for a caller of this ring: those who are as good as the best.
+    pub(super) fn all_best(&self, ring: u8) -> impl Iterator<Item = Rank> {
+        let first = self.available.first().filter(|rank| rank.ring <= ring).copied();
+        let beside = move |rank: &Rank| first.is_some_and(|first| first.is_beside(rank));
+        self.available.iter().copied().take_while(beside).take(MOST_PHONES)
+    }
+}
+
+impl Rank {
+    /// Whether both are of the same ring and tier.
+    fn is_beside(&self, other: &Self) -> bool {
+        (self.ring, self.tier) == (other.ring, other.tier)
     }
 }

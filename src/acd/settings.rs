@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AgentId, QueueId};
+use crate::journal::Strategy;
 
 /// Agents, queues and how a wait is weighed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +30,14 @@ pub struct AgentSettings {
 pub struct QueueSettings {
     /// The queue.
     pub id: QueueId,
-    /// Who may be called for it.
-    pub members: Vec<AgentId>,
+    /// Who may be called for it, in the order that strategies by place go by; whoever is named twice counts as named first.
+    pub members: Vec<Member>,
+    /// Whom of several free agents a caller gets.
+    pub strategy: Strategy,
     /// How long a phone may ring, and how long a reservation may stay without ringing (ms each).
     pub ring_timeout_ms: u64,
+    /// After how long one more phone rings, by [`Strategy::RingProgressively`] (ms).
+    pub ring_more_ms: u64,
     /// After-call work (ms); 0 for none.
     pub acw_ms: u64,
     /// The longest wait (ms). A phone that rings at that instant may ring on.
@@ -43,6 +48,77 @@ pub struct QueueSettings {
     pub capacity: Option<u32>,
     /// Skill → least proficiency that a member needs for this queue.
     pub required: BTreeMap<String, u8>,
+    /// The highest tier that is called at first.
+    pub tier: u8,
+    /// What is asked of members once a caller has waited; who qualified before still does. At most 255 steps count.
+    pub relax: Vec<Relaxation>,
+}
+
+impl QueueSettings {
+    /// A queue without members: longest idle, rings 15 s, no after-call work, no limits.
+    pub fn named(id: QueueId) -> Self {
+        Self {
+            id,
+            members: Vec::new(),
+            strategy: Strategy::LongestIdle,
+            ring_timeout_ms: 15_000,
+            ring_more_ms: 5_000,
+            acw_ms: 0,
+            max_wait_ms: None,
+            overflow: Vec::new(),
+            capacity: None,
+            required: BTreeMap::new(),
+            tier: u8::MAX,
+            relax: Vec::new(),
+        }
+    }
+
+    /// The first ring of thresholds that takes such an agent: 0 at once, n after the nth step; `None` where none does.
+    pub(super) fn ring_of(&self, skills: &BTreeMap<String, u8>, tier: u8) -> Option<u8> {
+        let takes = |required: &BTreeMap<String, u8>, highest: u8| {
+            let mut levels = required.iter();
+            tier <= highest && levels.all(|(skill, least)| skills.get(skill).is_some_and(|has| has >= least))
+        };
+        let steps = self.relax.iter().map(|step| (&step.required, step.tier));
+        let mut rings = std::iter::once((&self.required, self.tier)).chain(steps);
+        rings.position(|(required, highest)| takes(required, highest)).and_then(|ring| u8::try_from(ring).ok())
+    }
+
+    /// What is asked of members in a ring.
+    pub(super) fn required_in(&self, ring: u8) -> &BTreeMap<String, u8> {
+        let step = usize::from(ring).checked_sub(1).and_then(|step| self.relax.get(step));
+        step.map_or(&self.required, |step| &step.required)
+    }
+}
+
+/// One who may be called for a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The agent.
+    pub agent: AgentId,
+    /// Lower tiers are called first, higher ones only while no one of a lower tier is free. What Asterisk calls a penalty and
+    /// FreeSWITCH a level.
+    pub tier: u8,
+    /// How likely the agent is, by [`Strategy::WeightedRandom`]; at least 1.
+    pub weight: u8,
+}
+
+impl From<AgentId> for Member {
+    /// In the first tier, as likely as everybody.
+    fn from(agent: AgentId) -> Self {
+        Self { agent, tier: 0, weight: 1 }
+    }
+}
+
+/// "After `after_ms`, this is asked instead."
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relaxation {
+    /// Milliseconds after the caller entered.
+    pub after_ms: u64,
+    /// Skill → least proficiency.
+    pub required: BTreeMap<String, u8>,
+    /// The highest tier that is called.
+    pub tier: u8,
 }
 
 /// "After `after_ms`, wait in `to` as well."
@@ -117,8 +193,9 @@ impl Settings {
             }
         }
         for queue in &self.queues {
-            for agent in queue.members.iter().filter(|member| !agents.contains(member)) {
-                faults.push(BadSettings::UnknownMember { queue: queue.id.clone(), agent: agent.clone() });
+            for member in queue.members.iter().filter(|member| !agents.contains(&member.agent)) {
+                let (queue, agent) = (queue.id.clone(), member.agent.clone());
+                faults.push(BadSettings::UnknownMember { queue, agent });
             }
             for step in queue.overflow.iter().filter(|step| !queues.contains(&step.to)) {
                 faults.push(BadSettings::UnknownOverflow { queue: queue.id.clone(), to: step.to.clone() });

@@ -19,10 +19,20 @@ pub struct QueueView<'a> {
     pub id: &'a QueueId,
     /// Callers in it, those included whose agent's phone rings.
     pub waiting: u32,
-    /// Of these, how many are being presented to an agent.
+    /// Of these, how many are being presented to an agent, or wait for one alone.
     pub presented: u32,
     /// Agents who would take a call at once.
     pub available: u32,
+    /// Members who are signed in.
+    pub signed_in: u32,
+    /// Of these, those who are not "not ready".
+    pub ready: u32,
+    /// How long whoever enters now is expected to wait (ms); `None` where nobody is there or nothing is known yet.
+    pub expected_wait_ms: Option<u64>,
+    /// Estimates that were put to the test by an answer.
+    pub estimates: u64,
+    /// The sum of their errors, whatever the direction (ms).
+    pub estimates_error_ms: u64,
     /// When the one entered who waits longest (wall ms).
     pub oldest_entered_ms: Option<i64>,
 }
@@ -48,27 +58,39 @@ impl<'a> View<'a> {
         self.acd.queue_numbers.get(id).map(|number| of_queue(&self.acd.queues[*number]))
     }
 
-    /// All queues in the order of the settings.
+    /// All queues in the order of the settings; those that only drain follow.
     pub fn queues(&self) -> impl Iterator<Item = QueueView<'a>> + use<'a> {
         self.acd.queues.iter().map(of_queue)
     }
 
     /// One agent by name.
     pub fn agent(&self, id: &AgentId) -> Option<AgentView<'a>> {
-        self.acd.agent_numbers.get(id).map(|number| of_agent(&self.acd.agents[*number]))
+        let agent = self.acd.agent_numbers.get(id).map(|number| &self.acd.agents[*number]);
+        agent.filter(|agent| !agent.is_gone()).map(of_agent)
     }
 
-    /// All agents in the order of the settings.
+    /// All agents in the order of the settings; those who only finish a call follow.
     pub fn agents(&self) -> impl Iterator<Item = AgentView<'a>> + use<'a> {
-        self.acd.agents.iter().map(of_agent)
+        self.acd.agents.iter().filter(|agent| !agent.is_gone()).map(of_agent)
     }
 
     /// The caller's position from 1 in each queue, the one that was entered first; empty when the call does not wait.
     pub fn positions(&self, call: CallId) -> Vec<(&'a QueueId, u32)> {
         let Some(caller) = self.acd.callers.get(&call) else { return Vec::new() };
-        let queues = caller.queues.iter().map(|number| &self.acd.queues[*number]);
-        queues.map(|queue| (&queue.id, queue.line.position(caller.place))).collect()
+        let queues = caller.queues.iter().map(|entry| &self.acd.queues[entry.queue]);
+        queues.map(|queue| (&queue.settings.id, queue.line.position(caller.place))).collect()
     }
+
+    /// How long the caller is expected to wait yet (ms), by the queue that promises the least; `None` where nothing is known.
+    pub fn expected_wait_ms(&self, call: CallId) -> Option<u64> {
+        let caller = self.acd.callers.get(&call)?;
+        let queues = caller.queues.iter().map(|entry| &self.acd.queues[entry.queue]);
+        queues.filter_map(|queue| expected(queue, queue.line.position(caller.place))).min()
+    }
+}
+
+fn expected(queue: &Queue, place: u32) -> Option<u64> {
+    queue.expected_ms(place).and_then(|ms| u64::try_from(ms).ok())
 }
 
 impl QueueView<'_> {
@@ -82,10 +104,15 @@ impl QueueView<'_> {
 fn of_queue(queue: &Queue) -> QueueView<'_> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     QueueView {
-        id: &queue.id,
+        id: &queue.settings.id,
         waiting: count(queue.by_age.len()),
-        presented: count(queue.by_age.len().saturating_sub(queue.waiting.len())),
+        presented: count(queue.by_age.len().saturating_sub(queue.waiting_len())),
         available: count(queue.available.len()),
+        signed_in: queue.expectation.signed_in,
+        ready: queue.expectation.ready,
+        expected_wait_ms: expected(queue, count(queue.line.len()).saturating_add(1)),
+        estimates: queue.expectation.tested,
+        estimates_error_ms: queue.expectation.error_ms,
         oldest_entered_ms: queue.by_age.first().map(|(entered, _)| *entered),
     }
 }

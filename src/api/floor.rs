@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::id::AgentId;
+use crate::id::{AgentId, CallId};
 use crate::records::Wall;
 use crate::switch::{AgentWish, Command};
 
@@ -31,17 +31,17 @@ pub(super) async fn calls(State(shared): State<Arc<Shared>>) -> Result<Json<Valu
 
 /// `GET /api/v1/agents`
 pub(super) async fn agents(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
-    let agents = shared.settings.agents.clone();
-    let items = shared.live.ask(move |live| live.agents(&agents)).await?;
+    let names = shared.named.get();
+    let items = shared.live.ask(move |live| live.agents(&names.agents)).await?;
     Ok(Json(json!({ "items": items, "next": null })))
 }
 
 /// `GET /api/v1/queues`
 pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
-    let queues = shared.settings.queues.clone();
+    let names = shared.named.get();
     let (now, day) = today(&shared);
     let lines = move |live: &crate::records::live::LiveFold| -> Vec<_> {
-        queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect()
+        names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect()
     };
     let items = shared.live.ask(lines).await?;
     Ok(Json(json!({ "items": items, "next": null })))
@@ -89,10 +89,62 @@ pub(super) async fn hang_up(
     State(shared): State<Arc<Shared>>,
     Path(call): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let call = call.parse().map_err(|error: crate::id::BadCallId| Problem::not_found(error.to_string()))?;
+    let call = known(&call)?;
     let seq = shared.commands.send(Command::HangUp { call }).await?;
     shared.live.wait_for(seq, FOLDING).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    at: Option<String>,
+}
+
+/// `POST /api/v1/calls/{call_id}/recording/pause`
+///
+/// It holds from the instant `at` of the body, or from when the request came in.
+pub(super) async fn pause_recording(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let arrived = Timestamp::now();
+    let call = known(&call)?;
+    let since = if body.is_empty() { Ok(Since::default()) } else { serde_json::from_slice(&body) };
+    let since = since.map_err(|error| {
+        let detail = format!("the body is not {{\"at\": an RFC 3339 instant}} in JSON, nor empty: {error}");
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    let at = match since.at.map(|at| at.parse::<Timestamp>()) {
+        None => arrived,
+        Some(Ok(at)) => at,
+        Some(Err(error)) => return Err(Problem::parameter("at", format!("this is no RFC 3339 instant: {error}"))),
+    };
+    let from_ms = at.as_millisecond();
+    change_recording(&shared, call, Command::PauseRecording { call, from_ms }).await
+}
+
+/// `POST /api/v1/calls/{call_id}/recording/resume`
+pub(super) async fn resume_recording(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let call = known(&call)?;
+    change_recording(&shared, call, Command::ResumeRecording { call }).await
+}
+
+async fn change_recording(shared: &Shared, call: CallId, command: Command) -> Result<Json<Value>, Problem> {
+    let seq = shared.commands.send(command).await?;
+    shared.live.wait_for(seq, FOLDING).await;
+    let (now, _) = today(shared);
+    let line = shared.live.ask(move |live| live.call(call, now)).await?;
+    line.map(|line| Json(json!(line))).ok_or_else(|| Problem::not_found(format!("call {call} has ended")))
+}
+
+/// A call's name in a path.
+pub(super) fn known(call: &str) -> Result<CallId, Problem> {
+    call.parse().map_err(|error: crate::id::BadCallId| Problem::not_found(error.to_string()))
 }
 
 /// Now, and when today began in the settings' zone.

@@ -17,7 +17,7 @@ pub(super) async fn alive() -> Json<Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// `GET /readyz`
+/// `GET /readyz`. Alarms make it no less ready: calls go on.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let checks = [
         ("ports_bound", shared.readiness.ports_bound()),
@@ -31,19 +31,20 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let checks: serde_json::Map<_, _> = checks.into_iter().map(|(name, good)| (name.to_owned(), json!(good))).collect();
     // Always the list of checks, also when one fails: that is what the reader came for.
     let body = json!({ "type": "about:blank", "title": if ready { "Ready" } else { "Not ready" },
-                       "status": status.as_u16(), "ready": ready, "checks": checks });
+                       "status": status.as_u16(), "ready": ready, "checks": checks, "alarms": (shared.alarms)() });
     let kind = if ready { "application/json" } else { super::problem::PROBLEM };
     (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
 }
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    let queues = shared.settings.queues.clone();
+    let names = shared.named.get();
     let (now, day) = super::floor::today(&shared);
     let (calls, lines) = shared
         .live
         .ask(move |live| {
-            let lines: Vec<_> = queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect();
+            let lines: Vec<_> =
+                names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect();
             (live.calls_in_progress(), lines)
         })
         .await?;

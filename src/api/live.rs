@@ -17,6 +17,8 @@ const QUESTIONS: usize = 1_024;
 const EVENTS: usize = 4_096;
 /// Entries folded before questions are answered again.
 const TURN: usize = 256;
+/// How long what comes is let collect before it is folded: a wake-up for each entry would cost the switch a system call.
+const COLLECT: Duration = Duration::from_millis(5);
 /// How long to wait for what is pushed and not written yet, or for files that cannot be read.
 const BEHIND: Duration = Duration::from_millis(5);
 
@@ -128,14 +130,18 @@ impl Thread {
         let mut select = Select::new();
         let stopped = select.recv(&self.stopped);
         select.recv(&self.asked);
-        if !self.tap.is_closed() {
-            select.recv(self.tap.inbox());
-        }
-        let ready = match drained {
-            Drained::More => select.try_ready(),
-            Drained::Behind => select.ready_timeout(BEHIND).map_err(|_| crossbeam_channel::TryReadyError),
-            Drained::Dry => Ok(select.ready()),
+        let within = |select: &mut Select<'_>, patience| select.ready_timeout(patience).ok();
+        let mut ready = match drained {
+            Drained::More => select.try_ready().ok(),
+            Drained::Behind => within(&mut select, BEHIND),
+            Drained::Dry => within(&mut select, COLLECT),
         };
-        ready != Ok(stopped)
+        if drained == Drained::Dry && ready.is_none() {
+            if !self.tap.is_closed() {
+                select.recv(self.tap.inbox());
+            }
+            ready = Some(select.ready());
+        }
+        ready != Some(stopped)
     }
 }

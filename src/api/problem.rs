@@ -57,10 +57,21 @@ impl From<DatabaseError> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::UnknownAgent(_) | CommandError::UnknownCall(_) | CommandError::UnknownBan(_) => {
-                Self::not_found(error.to_string())
-            }
-            CommandError::NoPhone(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            CommandError::UnknownAgent(_)
+            | CommandError::UnknownCall(_)
+            | CommandError::UnknownBan(_)
+            | CommandError::Unwritten { .. }
+            | CommandError::NotAnnounced(_)
+            | CommandError::NotClosed(_)
+            | CommandError::NotSupervised { .. } => Self::not_found(error.to_string()),
+            CommandError::NoPhone(_)
+            | CommandError::NotRecorded(_)
+            | CommandError::Unspoken { .. }
+            | CommandError::PausedForGood(_)
+            | CommandError::NoConversation(_)
+            | CommandError::OwnConversation(_)
+            | CommandError::TooManySupervisors(_)
+            | CommandError::NotReached { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
             CommandError::Stalled => Self::busy(error.to_string()),
         }
     }

@@ -1,21 +1,23 @@
 //! Recordings, whole or in ranges (RFC 9110 §14), as players ask for them.
 
-use std::io::SeekFrom;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio_util::io::ReaderStream;
+use futures_util::stream::{Stream, try_unfold};
 
 use super::Shared;
 use super::problem::Problem;
 use crate::records::{CallRecord, Recording};
-use crate::store::recordings_dir;
+use crate::store::{Manifest, RecordingFile, UnreadableError};
+
+/// Octets that are read at once.
+const PIECE: u64 = 65_536;
 
 /// `GET /api/v1/records/{call_id}/recording`
 pub(super) async fn wav(
@@ -23,14 +25,11 @@ pub(super) async fn wav(
     Path(call): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = super::records::document(&shared, &call).await?;
-    let record: CallRecord =
-        serde_json::from_str(&document).map_err(|_| Problem::busy("the record cannot be read; ask again"))?;
-    let recording = record.recording.ok_or_else(|| Problem::not_found(format!("call {call} was not recorded")))?;
+    let recording = of_call(&shared, &call).await?;
     let mut file = open(&shared, &recording).await?;
-    let broken = |_| Problem::busy("the recording's file cannot be read at the moment; ask again");
-    let len = file.metadata().await.map_err(broken)?.len();
-    let etag = recording.sha256.map(|hash| format!("\"{hash}\""));
+    let len = file.file_len();
+    let hash = file.sha256().or(recording.sha256.as_deref());
+    let etag = hash.map(|hash| format!("\"{hash}\""));
     let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
     // A range of another form of the file would make a torn one (RFC 9110 §13.1.5).
     let same = text(header::IF_RANGE).is_none_or(|wanted| etag.as_deref() == Some(wanted));
@@ -43,11 +42,12 @@ pub(super) async fn wav(
         }
     };
     let part = range.clone().unwrap_or(0..len);
-    file.seek(SeekFrom::Start(part.start)).await.map_err(broken)?;
+    let broken = |_| Problem::busy("the recording's file cannot be read at the moment; ask again");
+    file.seek(part.start).map_err(broken)?;
     let size = part.end - part.start;
     let mut response = Response::builder()
         .status(if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
-        .header(header::CONTENT_TYPE, "audio/wav")
+        .header(header::CONTENT_TYPE, file.media_type())
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CONTENT_LENGTH, size)
         .header(header::CACHE_CONTROL, "private, no-store");
@@ -57,21 +57,65 @@ pub(super) async fn wav(
     if let Some(etag) = etag {
         response = response.header(header::ETAG, etag);
     }
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(size), 65_536));
+    let body = Body::from_stream(pieces(file, size, recording.id));
     Ok(response.body(body).unwrap_or_else(|_| Problem::busy("the answer cannot be made").into_response()))
 }
 
-async fn open(shared: &Shared, recording: &Recording) -> Result<File, Problem> {
-    let gone = || Problem::not_found(format!("recording {} has no file", recording.id));
+/// The file's next `size` octets. Opening sealed ones takes the processor and reading may wait for the disk, so neither is done where
+/// other requests are served. What does not open any more cuts the answer short.
+fn pieces(file: RecordingFile, size: u64, name: String) -> impl Stream<Item = io::Result<Bytes>> {
+    try_unfold((file, size), move |(mut file, left)| {
+        let name = name.clone();
+        async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; left.min(PIECE) as usize];
+                file.read_exact(&mut piece).map(|()| (piece, file))
+            });
+            let (piece, file) = read.await.map_err(io::Error::other)?.inspect_err(|error| {
+                tracing::error!(%error, recording = name, "a recording cannot be read on; the player gets a part of it");
+            })?;
+            let left = left - piece.len() as u64;
+            Ok(Some((Bytes::from(piece), (file, left))))
+        }
+    })
+}
+
+/// `GET /api/v1/records/{call_id}/recording/manifest`
+pub(super) async fn manifest(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+) -> Result<Json<Manifest>, Problem> {
+    let recording = of_call(&shared, &call).await?;
+    let file = open(&shared, &recording).await?;
+    let missing = || Problem::not_found(format!("recording {} has no manifest", recording.id));
+    file.manifest.map(Json).ok_or_else(missing)
+}
+
+/// The recording that a call has.
+async fn of_call(shared: &Shared, call: &str) -> Result<Recording, Problem> {
+    let document = super::records::document(shared, call).await?;
+    let record: CallRecord =
+        serde_json::from_str(&document).map_err(|_| Problem::busy("the record cannot be read; ask again"))?;
+    record.recording.ok_or_else(|| Problem::not_found(format!("call {call} was not recorded")))
+}
+
+async fn open(shared: &Shared, recording: &Recording) -> Result<RecordingFile, Problem> {
     if recording.state.is_none() {
         return Err(Problem::not_found("the recording is not closed yet; ask again in a second"));
     }
-    // The name comes from our journal; that it stays inside the folder is checked all the same.
-    if !recording.id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
-        return Err(gone());
-    }
-    let path = recordings_dir(&shared.settings.data_dir).join(format!("{}.wav", recording.id));
-    File::open(path).await.map_err(|_| gone())
+    let (data_dir, name, keys) = (shared.settings.data_dir.clone(), recording.id.clone(), shared.settings.keys.clone());
+    let opened = tokio::task::spawn_blocking(move || RecordingFile::open(&data_dir, &name, keys.as_deref())).await;
+    let opened = opened.map_err(|_| Problem::busy("the recording cannot be opened at the moment; ask again"))?;
+    opened.map_err(|error| match error {
+        UnreadableError::Missing(_) => Problem::not_found(error.to_string()),
+        _ => {
+            tracing::error!(%error, "a recording cannot be played");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        }
+    })
 }
 
 /// What a Range header asks for.

@@ -9,15 +9,15 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
 use super::{
-    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, page, recording, records, trunks,
-    websocket,
+    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, orders, page, recording, records,
+    supervise, trunks, websocket,
 };
 use crate::store::Records;
 
@@ -114,8 +114,12 @@ pub fn start(listeners: Listeners, settings: ApiSettings, handles: Handles) -> R
         readiness: handles.readiness,
         figures: handles.figures,
         bans: handles.bans,
+        alarms: handles.alarms,
         websockets: handles.websockets,
         trunks: handles.trunks,
+        orders: handles.orders,
+        reload: handles.reload,
+        named: handles.named,
         stopping: stopping.clone(),
     });
     let service = router(shared).into_make_service_with_connect_info::<websocket::Ends>();
@@ -148,16 +152,25 @@ fn router(shared: Arc<Shared>) -> Router {
     let closed = Router::new()
         .route("/api/v1/calls", get(floor::calls))
         .route("/api/v1/calls/{call_id}", delete(floor::hang_up))
+        .route("/api/v1/calls/{call_id}/recording/pause", post(floor::pause_recording))
+        .route("/api/v1/calls/{call_id}/recording/resume", post(floor::resume_recording))
+        .route("/api/v1/calls/{call_id}/supervisors/{user}", put(supervise::supervise).delete(supervise::leave))
+        .route("/api/v1/calls/{call_id}/supervisors/{user}/take_over", post(supervise::take_over))
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))
         .route("/api/v1/trunks", get(trunks::trunks))
+        .route("/api/v1/reload", post(orders::reload))
+        .route("/api/v1/hours", get(orders::hours))
+        .route("/api/v1/hours/{name}/closure", put(orders::close).delete(orders::reopen))
+        .route("/api/v1/flows/{name}/announcement", put(orders::announce).delete(orders::take_away))
         .route("/api/v1/bans", get(bans::bans))
         .route("/api/v1/bans/{address}", delete(bans::lift))
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/records", get(records::list))
         .route("/api/v1/records/{call_id}", get(records::one))
         .route("/api/v1/records/{call_id}/recording", get(recording::wav))
+        .route("/api/v1/records/{call_id}/recording/manifest", get(recording::manifest))
         .route_layer(from_fn_with_state(shared.clone(), access::require_token));
     Router::new()
         .route("/healthz", get(health::alive))

@@ -11,6 +11,7 @@ mod sound;
 mod voice;
 
 use std::net::SocketAddr;
+use std::task::Waker;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
@@ -76,6 +77,8 @@ impl Bots {
         let net = Net::start(
             NetSettings { listen, tls: None, dscp: 0, dns: None, capture: None, limits: Limits::default() },
             deliver,
+            // The crew sleeps on its channels.
+            Waker::noop().clone(),
         )?;
         let (leave, orders) = crossbeam_channel::bounded(1);
         let thread = std::thread::Builder::new()

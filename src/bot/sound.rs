@@ -49,6 +49,7 @@ impl Sound {
             dtmf: true,
             direction: Direction::SendRecv,
             ptime_ms: 20,
+            protection: Default::default(),
         };
         Ok(Self {
             socket,
@@ -163,7 +164,8 @@ impl Sound {
 fn law_of(codec: AudioCodec) -> Law {
     match codec {
         AudioCodec::Pcmu => Law::Ulaw,
-        AudioCodec::Pcma => Law::Alaw,
+        // Bots neither offer nor take anything else.
+        AudioCodec::Pcma | AudioCodec::G722 | AudioCodec::Opus => Law::Alaw,
     }
 }
 

@@ -17,11 +17,13 @@ impl Call {
         };
         self.ended_by_switch = by == HangupBy::Switch;
         match std::mem::replace(&mut self.state, CallState::Ended) {
-            CallState::Presented { agent, leg, .. } => {
+            CallState::Presented { ringing, .. } => {
                 let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
-                self.journal(Event::SegmentEnded { call: self.id, agent, end });
+                for (agent, leg) in ringing {
+                    self.journal(Event::SegmentEnded { call: self.id, agent, end });
+                    self.cancel_agent(leg, cause.clone());
+                }
                 self.push(Output::CallerLeft);
-                self.cancel_agent(leg, cause.clone());
             }
             CallState::Waiting { .. } => self.push(Output::CallerLeft),
             CallState::Bridged { agent, leg, .. } => {
@@ -88,8 +90,9 @@ impl Call {
 
     /// Whether this leg is that of an agent who has not answered.
     fn is_called(&self, called: LegId) -> bool {
-        match self.state {
-            CallState::Presented { leg, .. } | CallState::Transferring { leg, to: Some(_), .. } => leg == called,
+        match &self.state {
+            CallState::Presented { ringing, .. } => ringing.iter().any(|(_, leg)| *leg == called),
+            CallState::Transferring { leg, to: Some(_), .. } => *leg == called,
             _ => false,
         }
     }

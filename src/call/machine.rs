@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::transfer::Giver;
 use super::{Input, Leg, LegState, Output};
 use crate::id::{AgentId, CallId, LegId, QueueId};
-use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
+use crate::journal::{Cause, Decision, Event, HangupBy, SegmentEnd};
 
 /// What the customer experiences.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +19,10 @@ pub enum CallState {
         /// Whether a conversation out of it is recorded.
         record: bool,
     },
-    /// Waiting, while an agent's phone rings.
+    /// Waiting, while phones ring.
     Presented {
-        /// Who.
-        agent: AgentId,
-        /// The agent's leg.
-        leg: LegId,
+        /// Whose, and on which leg; never empty.
+        ringing: Vec<(AgentId, LegId)>,
         /// As in `Waiting`.
         record: bool,
     },
@@ -65,7 +63,7 @@ pub struct Call {
     pub(super) id: CallId,
     pub(super) state: CallState,
     pub(super) caller: Leg,
-    /// Legs of agents and called phones that are not gone; more than one only while losers close.
+    /// Legs of agents and called phones that are not gone; more than one while several ring or losers close.
     pub(super) agents: Vec<Leg>,
     pub(super) answered: bool,
     pub(super) finished: bool,
@@ -125,6 +123,11 @@ impl Call {
         caller.into_iter().chain(self.agents.iter().map(|leg| leg.id))
     }
 
+    /// Its legs, the caller's first; others that are gone are not among them.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        std::iter::once(&self.caller).chain(&self.agents)
+    }
+
     /// The next thing to do. Call until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -139,19 +142,22 @@ impl Call {
             Input::Enqueued { record } => self.handle_enqueued(record),
             Input::Dequeued => self.handle_dequeued(),
             Input::Present { agent, queue, leg, why } => self.handle_present(agent, queue, leg, why),
-            Input::Withdraw { end } => self.handle_withdraw(end),
+            Input::Withdraw { agent, end } => self.handle_withdraw(agent.as_ref(), end),
             Input::AgentRinging { leg } => self.handle_agent_ringing(leg),
             Input::AgentAnswered { leg, codec_in, codec_out } => self.handle_agent_answered(leg, codec_in, codec_out),
             Input::AgentFailed { leg, end, cause } => self.handle_agent_failed(leg, end, cause),
             Input::Route { leg, record } => self.handle_route(leg, record),
             Input::TargetRinging { leg } => self.handle_target_ringing(leg),
             Input::TargetHeard { leg } => self.handle_target_heard(leg),
-            Input::TargetAnswered { leg, codec_in, codec_out } => self.handle_target_answered(leg, codec_in, codec_out),
+            Input::TargetAnswered { leg, codec_in, codec_out, number } => {
+                self.handle_target_answered(leg, codec_in, codec_out, number);
+            }
             Input::TargetFailed { leg, cause } => self.handle_target_failed(leg, cause),
+            Input::GivenBy { agent, leg } => self.handle_given_by(agent, leg),
             Input::ToFlow => self.handle_to_flow(),
             Input::ToTarget { leg, record } => self.handle_to_target(leg, record),
-            Input::ToParty { leg, agent, codec_in, codec_out } => {
-                self.handle_to_party(leg, agent, codec_in, codec_out);
+            Input::ToParty { leg, agent, codec_in, codec_out, number } => {
+                self.handle_to_party(leg, agent, (codec_in, codec_out), number);
             }
             Input::Moved { from, to } => self.handle_moved(from, to),
             Input::PartyGone { leg } => self.handle_party_gone(leg),
@@ -195,50 +201,83 @@ impl Call {
         match self.state {
             CallState::Waiting { .. } => self.state = CallState::InFlow,
             CallState::Presented { .. } => {
-                self.handle_withdraw(SegmentEnd::Switch);
+                self.stop_ringing(SegmentEnd::Switch, &Cause::new(31, "withdrawn"));
                 self.state = CallState::InFlow;
             }
             _ => {}
         }
     }
 
-    fn handle_present(&mut self, agent: AgentId, queue: QueueId, leg: LegId, why: String) {
+    fn handle_present(&mut self, agent: AgentId, queue: QueueId, leg: LegId, why: Decision) {
         if self.handle_to_agent(&agent, &queue, leg, &why) {
             return;
         }
-        let CallState::Waiting { record } = self.state else {
+        match &mut self.state {
+            CallState::Waiting { record } => {
+                self.state = CallState::Presented { ringing: vec![(agent.clone(), leg)], record: *record };
+            }
+            CallState::Presented { ringing, .. } => ringing.push((agent.clone(), leg)),
             // The caller left while the ACD's choice was on its way.
-            self.push(Output::PresentationFailed { agent, end: SegmentEnd::CallerLeft });
-            return;
-        };
-        self.state = CallState::Presented { agent: agent.clone(), leg, record };
+            _ => return self.push(Output::PresentationFailed { agent, end: SegmentEnd::CallerLeft }),
+        }
         self.agents.push(Leg::inviting(leg));
         self.journal(Event::AgentPresented { call: self.id, agent: agent.clone(), queue, leg, why });
         self.push(Output::DialAgent { leg, agent });
     }
 
-    fn handle_withdraw(&mut self, end: SegmentEnd) {
+    fn handle_withdraw(&mut self, agent: Option<&AgentId>, end: SegmentEnd) {
         let cause = match end {
             SegmentEnd::NoAnswer => Cause::new(19, "no_answer"),
             _ => Cause::new(31, "withdrawn"),
         };
-        if let CallState::Presented { agent, leg, record } = self.state.clone() {
-            self.state = CallState::Waiting { record };
+        if matches!(&self.state, CallState::Transferring { to, .. } if to.as_ref() == agent) {
+            return self.give_back(end, &cause);
+        }
+        let leg = self.ringing().iter().find(|(rings, _)| Some(rings) == agent).map(|(_, leg)| *leg);
+        if let Some((agent, leg)) = leg.and_then(|leg| self.take_ringing(leg)) {
             self.journal(Event::SegmentEnded { call: self.id, agent, end });
             self.cancel_agent(leg, cause);
-        } else {
-            self.give_back(end, &cause);
         }
     }
 
-    fn handle_agent_ringing(&mut self, ringing: LegId) {
-        let (CallState::Presented { agent, leg, .. } | CallState::Transferring { to: Some(agent), leg, .. }) =
-            &self.state
-        else {
-            return;
+    /// The phones that ring for a caller who waits.
+    fn ringing(&self) -> &[(AgentId, LegId)] {
+        match &self.state {
+            CallState::Presented { ringing, .. } => ringing,
+            _ => &[],
+        }
+    }
+
+    /// One phone rings no longer; after the last one the caller waits as before.
+    fn take_ringing(&mut self, leg: LegId) -> Option<(AgentId, LegId)> {
+        let CallState::Presented { ringing, record } = &mut self.state else { return None };
+        let at = ringing.iter().position(|(_, rings)| *rings == leg)?;
+        let taken = ringing.remove(at);
+        if ringing.is_empty() {
+            self.state = CallState::Waiting { record: *record };
+        }
+        Some(taken)
+    }
+
+    /// No phone is to ring any more.
+    fn stop_ringing(&mut self, end: SegmentEnd, cause: &Cause) {
+        while let Some((_, leg)) = self.ringing().first().cloned() {
+            if let Some((agent, leg)) = self.take_ringing(leg) {
+                self.journal(Event::SegmentEnded { call: self.id, agent, end });
+                self.cancel_agent(leg, cause.clone());
+            }
+        }
+    }
+
+    fn handle_agent_ringing(&mut self, rings: LegId) {
+        let agent = match &self.state {
+            CallState::Presented { ringing, .. } => {
+                ringing.iter().find(|(_, leg)| *leg == rings).map(|(agent, _)| agent)
+            }
+            CallState::Transferring { to, leg, .. } if *leg == rings => to.as_ref(),
+            _ => None,
         };
-        if *leg == ringing {
-            let agent = agent.clone();
+        if let Some(agent) = agent.cloned() {
             self.journal(Event::AgentRinging { call: self.id, agent });
         }
     }
@@ -247,26 +286,26 @@ impl Call {
         if !self.accept_answer(answered) {
             return;
         }
-        match self.state.clone() {
-            CallState::Presented { agent, leg, record } if leg == answered => {
-                self.journal(Event::AgentAnswered { call: self.id, agent: agent.clone(), codec_in, codec_out });
-                // Without the notice played to its end there is no recording, whatever the queue asks for.
-                self.transition_to_bridged(Some(agent), leg, record && self.notice_played);
-            }
-            CallState::Transferring { leg, .. } if leg == answered => self.take_over(codec_in, codec_out),
-            // The 200 crossed our CANCEL: the leg is up and must be closed by a BYE (RFC 3261 §9.1).
-            _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
+        if matches!(self.state, CallState::Transferring { leg, .. } if leg == answered) {
+            return self.take_over(codec_in, codec_out, None);
         }
+        let record = matches!(self.state, CallState::Presented { record: true, .. });
+        let Some((agent, leg)) = self.take_ringing(answered) else {
+            // The 200 crossed our CANCEL: the leg is up and must be closed by a BYE (RFC 3261 §9.1).
+            return self.bye_agent(answered, Cause::new(26, "lost_race"));
+        };
+        self.journal(Event::AgentAnswered { call: self.id, agent: agent.clone(), codec_in, codec_out });
+        // Phones that are told so list no missed call (RFC 3326 §3.1).
+        self.stop_ringing(SegmentEnd::Elsewhere, &Cause::new(200, "answered_elsewhere"));
+        // Without the notice played to its end there is no recording, whatever the queue asks for.
+        self.transition_to_bridged(Some(agent), leg, record && self.notice_played);
     }
 
     pub(super) fn handle_agent_failed(&mut self, failed: LegId, end: SegmentEnd, cause: Cause) {
         if self.agent_leg(failed).is_none() {
             return;
         }
-        if let CallState::Presented { agent, leg, record } = self.state.clone()
-            && leg == failed
-        {
-            self.state = CallState::Waiting { record };
+        if let Some((agent, _)) = self.take_ringing(failed) {
             self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
             self.push(Output::PresentationFailed { agent, end });
         }

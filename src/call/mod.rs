@@ -14,7 +14,7 @@ pub use machine::{Call, CallState};
 pub use transfer::Giver;
 
 use crate::id::{AgentId, LegId, QueueId};
-use crate::journal::{Cause, Event, SegmentEnd};
+use crate::journal::{Cause, Decision, Event, Personal, SegmentEnd};
 
 /// What a call is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub enum Input {
     },
     /// The caller left the queue without an agent and the dialplan goes on.
     Dequeued,
-    /// The ACD chose an agent: for a caller who waits, or whom another agent hands on.
+    /// The ACD chose an agent: for a caller who waits, while others' phones ring or not, or whom another agent hands on.
     Present {
         /// Who.
         agent: AgentId,
@@ -40,11 +40,13 @@ pub enum Input {
         queue: QueueId,
         /// The leg to dial, drawn by the switch.
         leg: LegId,
-        /// Why this agent, for people.
-        why: String,
+        /// Why this agent.
+        why: Decision,
     },
-    /// The ACD withdraws the presentation (ring timeout, forced by a supervisor).
+    /// The ACD withdraws a presentation (ring timeout, forced by a supervisor), or who was to have the call is given up.
     Withdraw {
+        /// Who was called; none where the phone is no agent's.
+        agent: Option<AgentId>,
         /// What the segment ends with.
         end: SegmentEnd,
     },
@@ -96,6 +98,8 @@ pub enum Input {
         codec_in: String,
         /// Codec of the called leg.
         codec_out: String,
+        /// Whom an agent has handed the call on to, where one has.
+        number: Option<Personal>,
     },
     /// The called phone refused, failed or confirmed our CANCEL.
     TargetFailed {
@@ -103,6 +107,14 @@ pub enum Input {
         leg: LegId,
         /// The final status.
         cause: Cause,
+    },
+    /// A party of a call that no queue has given to an agent is one of our users, who hands it on: it counts as that agent's
+    /// conversation from now on, and the other party as the caller.
+    GivenBy {
+        /// The user.
+        agent: AgentId,
+        /// That party's leg.
+        leg: LegId,
     },
     /// Its agent hands the call on to a flow.
     ToFlow,
@@ -119,6 +131,8 @@ pub enum Input {
         leg: LegId,
         /// Whose phone it is; none where it is no agent's.
         agent: Option<AgentId>,
+        /// Whom the agent had called; none where it was an agent out of a queue.
+        number: Option<Personal>,
         /// Codec of the caller's leg.
         codec_in: String,
         /// Codec of the party's leg.
@@ -129,7 +143,7 @@ pub enum Input {
         /// The leg.
         leg: LegId,
     },
-    /// The agent goes on by another phone, which is up.
+    /// A user goes on by another phone, which is up.
     Moved {
         /// The leg that it replaces.
         from: LegId,

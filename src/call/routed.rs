@@ -2,7 +2,7 @@
 
 use super::{Call, CallState, Leg, LegState, Output};
 use crate::id::LegId;
-use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
+use crate::journal::{Cause, Event, HangupBy, Personal, SegmentEnd};
 
 impl Call {
     pub(super) fn handle_route(&mut self, leg: LegId, record: bool) {
@@ -26,7 +26,13 @@ impl Call {
     }
 
     /// The caller is answered by the same event: who pays for a call never pays for its ringing.
-    pub(super) fn handle_target_answered(&mut self, answered: LegId, codec_in: String, codec_out: String) {
+    pub(super) fn handle_target_answered(
+        &mut self,
+        answered: LegId,
+        codec_in: String,
+        codec_out: String,
+        number: Option<Personal>,
+    ) {
         if !self.accept_answer(answered) {
             return;
         }
@@ -36,10 +42,10 @@ impl Call {
                 self.answered = true;
                 self.journal(Event::CallAnswered { call: self.id });
                 self.push(Output::AnswerCaller);
-                self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out });
+                self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out, number });
                 self.transition_to_bridged(None, leg, record);
             }
-            _ if self.is_taker(answered) => self.take_over(codec_in, codec_out),
+            _ if self.is_taker(answered) => self.take_over(codec_in, codec_out, number),
             _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
         }
     }

@@ -25,7 +25,7 @@ fn waiting(notice: bool) -> Call {
 }
 
 fn present(call: &mut Call, leg: LegId) {
-    call.handle(Input::Present { agent: "1001".into(), queue: "support".into(), leg, why: "idle 3 s".into() });
+    call.handle(Input::Present { agent: "1001".into(), queue: "support".into(), leg, why: "idle".into() });
 }
 
 fn answer(call: &mut Call, leg: LegId) {
@@ -87,7 +87,7 @@ fn abandon_while_ringing_cancels_and_a_crossing_200_gets_a_bye() {
 fn a_withdrawn_agent_who_answers_late_is_closed_while_the_next_one_talks() {
     let mut call = waiting(true);
     present(&mut call, LegId(2));
-    call.handle(Input::Withdraw { end: SegmentEnd::NoAnswer });
+    call.handle(Input::Withdraw { agent: Some("1001".into()), end: SegmentEnd::NoAnswer });
     present(&mut call, LegId(3));
     answer(&mut call, LegId(2));
     answer(&mut call, LegId(3));
@@ -98,13 +98,35 @@ fn a_withdrawn_agent_who_answers_late_is_closed_while_the_next_one_talks() {
     assert!(matches!(call.state(), CallState::Bridged { leg: LegId(3), .. }), "the loser's end is not the call's");
 }
 
+#[test]
+fn the_first_of_several_phones_has_the_call_and_the_others_hear_that_it_was_answered() {
+    let mut call = waiting(true);
+    for (agent, leg) in [("1001", 2), ("1002", 3), ("1003", 4), ("1004", 5)] {
+        call.handle(Input::Present { agent: agent.into(), queue: "support".into(), leg: LegId(leg), why: "x".into() });
+    }
+    let busy = Input::AgentFailed { leg: LegId(3), end: SegmentEnd::Busy, cause: Cause::new(486, "busy") };
+    call.handle(busy);
+    call.handle(Input::Withdraw { agent: Some("1004".into()), end: SegmentEnd::NoAnswer });
+    assert!(matches!(call.state(), CallState::Presented { ringing, .. } if ringing.len() == 2));
+    drain(&mut call);
+    answer(&mut call, LegId(4));
+    let outputs = drain(&mut call);
+    let lost = Event::SegmentEnded { call: call.id(), agent: "1001".into(), end: SegmentEnd::Elsewhere };
+    assert!(outputs.contains(&Output::Journal(Box::new(lost))), "{outputs:?}");
+    let cause = Cause::new(200, "answered_elsewhere");
+    assert!(outputs.contains(&Output::CancelLeg { leg: LegId(2), cause }), "{outputs:?}");
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(4), record: true }));
+    answer(&mut call, LegId(2));
+    assert_eq!(drain(&mut call), [Output::ByeLeg { leg: LegId(2), cause: Cause::new(26, "lost_race") }]);
+}
+
 /// A recorded conversation with 1001 on leg 2 that is handed to 1002 on leg 3, who has not answered.
 fn handed_over() -> Call {
     let mut call = waiting(true);
     present(&mut call, LegId(2));
     answer(&mut call, LegId(2));
     drain(&mut call);
-    call.handle(Input::Present { agent: "1002".into(), queue: "support".into(), leg: LegId(3), why: String::new() });
+    call.handle(Input::Present { agent: "1002".into(), queue: "support".into(), leg: LegId(3), why: "idle".into() });
     let outputs = drain(&mut call);
     assert!(outputs.contains(&Output::Suspend { caller: CALLER, agent: LegId(2) }));
     assert!(outputs.contains(&Output::DialAgent { leg: LegId(3), agent: "1002".into() }));
@@ -131,10 +153,15 @@ fn two_calls_become_one_and_the_second_one_ends() {
     answer(&mut call, LegId(2));
     let mut second = Call::new(CallId::new(2, 2), LegId(4));
     second.handle(Input::Route { leg: LegId(5), record: false });
-    second.handle(Input::TargetAnswered { leg: LegId(5), codec_in: String::new(), codec_out: String::new() });
+    second.handle(Input::TargetAnswered {
+        leg: LegId(5),
+        codec_in: String::new(),
+        codec_out: String::new(),
+        number: None,
+    });
     let _ = (drain(&mut call), drain(&mut second));
     let (codec_in, codec_out) = (String::new(), String::new());
-    call.handle(Input::ToParty { leg: LegId(5), agent: None, codec_in, codec_out });
+    call.handle(Input::ToParty { leg: LegId(5), agent: None, codec_in, codec_out, number: None });
     second.handle(Input::PartyGone { leg: LegId(5) });
     let outputs = drain(&mut call);
     assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(5), record: true }));
@@ -231,17 +258,21 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
         let mut next_leg = 2;
         for _ in 0..random.next_u32() % 24 {
             let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
-            let input = match random.next_u32() % 19 {
+            let input = match random.next_u32() % 20 {
                 0 | 1 => Input::Answer,
                 2 | 3 => Input::Enqueued { record: true },
                 4 | 5 => {
                     let leg = LegId(next_leg);
                     next_leg += 1;
-                    Input::Present { agent: "1001".into(), queue: "q".into(), leg, why: String::new() }
+                    let agent = ["1001", "1002", "1003"][(random.next_u32() % 3) as usize];
+                    Input::Present { agent: agent.into(), queue: "q".into(), leg, why: "idle".into() }
                 }
                 6 => Input::AgentAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
                 7 => Input::AgentFailed { leg: some_leg, end: SegmentEnd::Busy, cause: Cause::new(486, "busy") },
-                8 => Input::Withdraw { end: SegmentEnd::NoAnswer },
+                8 => {
+                    let agent = [Some("1001"), Some("1002"), None][(random.next_u32() % 3) as usize];
+                    Input::Withdraw { agent: agent.map(Into::into), end: SegmentEnd::NoAnswer }
+                }
                 9 => Input::Held { on: random.next_u32() % 2 == 0 },
                 10 => Input::Dequeued,
                 11 => {
@@ -249,8 +280,14 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                     Input::Route { leg: LegId(next_leg - 1), record: false }
                 }
                 12 => Input::TargetHeard { leg: some_leg },
-                13 => Input::TargetAnswered { leg: some_leg, codec_in: String::new(), codec_out: String::new() },
+                13 => Input::TargetAnswered {
+                    leg: some_leg,
+                    codec_in: String::new(),
+                    codec_out: String::new(),
+                    number: None,
+                },
                 14 => Input::ToFlow,
+                18 => Input::GivenBy { agent: "1001".into(), leg: some_leg },
                 17 => {
                     next_leg += 1;
                     Input::Moved { from: some_leg, to: LegId(next_leg - 1) }
@@ -261,7 +298,11 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                 }
                 _ => Input::HungUp { leg: some_leg, cause: Cause::normal() },
             };
+            let has_agent = |call: &Call| matches!(call.state(), CallState::Bridged { agent: Some(_), .. });
+            let (given, before) = (matches!(input, Input::GivenBy { .. }), has_agent(&call));
             call.handle(input);
+            // From now on it is somebody's conversation.
+            world.talking += i32::from(given && !before && has_agent(&call));
             world.take(drain(&mut call));
         }
         call.handle(Input::Hangup { cause: Cause::normal(), as_designed: true });

@@ -1,14 +1,31 @@
 //! A call that its agent hands on: to a flow or to somebody whom the agent has spoken with at once, to another agent or an outside
 //! phone once it answers. Until then the caller is on hold, and comes back to the agent where nothing comes of it.
+//!
+//! The agent is whoever a queue gave the call to, or one of our users who placed it, or was called.
 
 use super::{Call, CallState, Leg, LegState, Output};
 use crate::id::{AgentId, LegId, QueueId};
-use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
+use crate::journal::{Cause, Decision, Event, HangupBy, Personal, SegmentEnd};
 
 /// The agent who hands a call on and is still there, and the leg.
 pub type Giver = (AgentId, LegId);
 
 impl Call {
+    /// One of our users hands on a call that no queue has given to anybody.
+    pub(super) fn handle_given_by(&mut self, giver: AgentId, by: LegId) {
+        let CallState::Bridged { agent, leg, .. } = &mut self.state else { return };
+        let other = *leg;
+        if by == self.caller.id
+            && let Some(party) = self.agents.iter_mut().find(|party| party.id == other)
+        {
+            std::mem::swap(&mut self.caller, party);
+            *leg = by;
+        }
+        if *leg == by {
+            *agent = Some(giver);
+        }
+    }
+
     /// The call goes on in a flow; the agent is out of it.
     pub(super) fn handle_to_flow(&mut self) {
         if let CallState::Bridged { agent: Some(agent), leg, .. } = self.state.clone() {
@@ -19,16 +36,16 @@ impl Call {
 
     /// The call is to go on with a phone that is no agent's.
     pub(super) fn handle_to_target(&mut self, leg: LegId, record: bool) {
-        if self.begin_transfer(leg, None, record && self.notice_played) {
+        if self.begin_transfer(leg, None, record && (self.notice_played || self.recorded)) {
             self.push(Output::DialTarget { leg });
         }
     }
 
     /// The call is to go on with another agent, whom the ACD has reserved. `false` where nobody hands it on.
-    pub(super) fn handle_to_agent(&mut self, agent: &AgentId, queue: &QueueId, leg: LegId, why: &str) -> bool {
+    pub(super) fn handle_to_agent(&mut self, agent: &AgentId, queue: &QueueId, leg: LegId, why: &Decision) -> bool {
         let begun = self.begin_transfer(leg, Some(agent.clone()), self.recorded);
         if begun {
-            let (call, agent, queue, why) = (self.id, agent.clone(), queue.clone(), why.to_owned());
+            let (call, agent, queue, why) = (self.id, agent.clone(), queue.clone(), why.clone());
             self.journal(Event::AgentPresented { call, agent: agent.clone(), queue, leg, why });
             self.push(Output::DialAgent { leg, agent });
         }
@@ -36,11 +53,17 @@ impl Call {
     }
 
     /// The call goes on with somebody whom its agent has spoken with before.
-    pub(super) fn handle_to_party(&mut self, leg: LegId, to: Option<AgentId>, codec_in: String, codec_out: String) {
+    pub(super) fn handle_to_party(
+        &mut self,
+        leg: LegId,
+        to: Option<AgentId>,
+        (codec_in, codec_out): (String, String),
+        number: Option<Personal>,
+    ) {
         if let CallState::Bridged { agent: Some(agent), leg: old, .. } = self.state.clone() {
             self.part((agent, old));
             self.agents.push(Leg { id: leg, state: LegState::Up });
-            self.tell_answer(to.clone(), codec_in, codec_out);
+            self.tell_answer(to.clone(), codec_in, codec_out, number);
             self.transition_to_bridged(to, leg, self.recorded);
         }
     }
@@ -55,13 +78,24 @@ impl Call {
         }
     }
 
-    /// The same agent speaks by another phone: no end of anything but the old leg.
+    /// The same person speaks by another phone: no end of anything but the old leg.
     pub(super) fn handle_moved(&mut self, from: LegId, to: LegId) {
         self.agents.push(Leg { id: to, state: LegState::Up });
-        if let CallState::Bridged { leg, .. } = &mut self.state
-            && *leg == from
-        {
-            *leg = to;
+        let moved = match &mut self.state {
+            CallState::Bridged { leg, .. } if *leg == from => {
+                *leg = to;
+                true
+            }
+            CallState::Bridged { .. } if self.caller.id == from => {
+                let new = self.agents.last_mut();
+                new.is_some_and(|new| {
+                    std::mem::swap(&mut self.caller, new);
+                    true
+                })
+            }
+            _ => false,
+        };
+        if moved {
             // Who held by the old phone does not by the new one.
             self.push(Output::Rejoin);
             self.bye_agent(from, Cause::normal());
@@ -70,11 +104,11 @@ impl Call {
         }
     }
 
-    fn tell_answer(&mut self, to: Option<AgentId>, codec_in: String, codec_out: String) {
+    fn tell_answer(&mut self, to: Option<AgentId>, codec_in: String, codec_out: String, number: Option<Personal>) {
         let call = self.id;
         self.journal(match to {
             Some(agent) => Event::AgentAnswered { call, agent, codec_in, codec_out },
-            None => Event::PeerAnswered { call, codec_in, codec_out },
+            None => Event::PeerAnswered { call, codec_in, codec_out, number },
         });
     }
 
@@ -98,12 +132,12 @@ impl Call {
     }
 
     /// The party that the call was handed to has answered.
-    pub(super) fn take_over(&mut self, codec_in: String, codec_out: String) {
+    pub(super) fn take_over(&mut self, codec_in: String, codec_out: String, number: Option<Personal>) {
         let CallState::Transferring { giver, leg, to, record } = self.state.clone() else { return };
         if let Some(giver) = giver {
             self.part(giver);
         }
-        self.tell_answer(to.clone(), codec_in, codec_out);
+        self.tell_answer(to.clone(), codec_in, codec_out, number);
         self.transition_to_bridged(to, leg, record);
     }
 

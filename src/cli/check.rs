@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Exit;
 use super::floor::{self, FloorError};
-use crate::dialplan::Problem;
+use crate::dialplan::{Problem, Severity};
 
 /// Check settings, dialplans, prompts and certificates; every error as file:line:column
 #[derive(Debug, Args)]
@@ -23,13 +23,16 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> Exit {
-        let loaded = floor::load(&self.config).and_then(|floor| floor::check_files(&floor.settings).map(|()| floor));
+        let loaded = floor::load(&self.config)
+            .and_then(|floor| floor::check_files(&floor.settings, &floor.program).map(|()| floor));
         match loaded {
             Ok(floor) => {
                 if self.json {
-                    println!("{}", serde_json::json!({ "problems": [] }));
+                    println!("{}", serde_json::json!({ "problems": floor.warnings }));
                 } else {
-                    let (numbers, queues) = (floor.program.numbers().count(), floor.program.queues().len());
+                    floor.warnings.iter().for_each(|warning| eprint!("{}", shown(warning)));
+                    let numbers = floor.program.numbers().written().count();
+                    let queues = floor.program.queues().len();
                     let (agents, trunks) = (floor.settings.agents.len(), floor.settings.trunks.len());
                     let file = self.config.display();
                     println!("{file}: fine ({numbers} numbers, {queues} queues, {agents} agents, {trunks} trunks)");
@@ -62,10 +65,14 @@ pub(super) fn report(error: &FloorError) -> Exit {
     }
 }
 
-fn shown(problem: &Problem) -> String {
-    let Problem { file, line, column, message, hint, excerpt } = problem;
-    let mut text =
-        if *line == 0 { format!("{file}: {message}\n") } else { format!("{file}:{line}:{column}: {message}\n") };
+pub(super) fn shown(problem: &Problem) -> String {
+    let Problem { file, line, column, severity, message, hint, excerpt } = problem;
+    let kind = if *severity == Severity::Warning { "warning: " } else { "" };
+    let mut text = if *line == 0 {
+        format!("{file}: {kind}{message}\n")
+    } else {
+        format!("{file}:{line}:{column}: {kind}{message}\n")
+    };
     if !excerpt.is_empty() {
         // Tabs stay tabs under the line, so that the mark stands where the column is.
         let indent: String = excerpt.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();

@@ -8,9 +8,17 @@ use serde::de::DeserializeOwned;
 use super::Exit;
 use super::check::report;
 use super::floor;
+use crate::config::Settings;
 
 /// How long the floor may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came of an order.
+pub(super) enum Answer<T> {
+    Done(T),
+    /// A problem document whose parts are for people.
+    Refused(serde_json::Value),
+}
 
 /// The way to a running floor.
 pub(super) struct Client {
@@ -22,7 +30,15 @@ pub(super) struct Client {
 impl Client {
     /// The floor of these settings. What is wrong is told.
     pub(super) fn of(config: &Path) -> Result<Self, Exit> {
-        let settings = floor::load(config).map_err(|error| report(&error))?.settings;
+        Self::by(config, floor::load(config).map_err(|error| report(&error))?.settings)
+    }
+
+    /// The same where what else is wrong in the files is for the floor to tell.
+    pub(super) fn for_reload(config: &Path) -> Result<Self, Exit> {
+        Self::by(config, floor::load_settings(config).map_err(|error| report(&error))?)
+    }
+
+    fn by(config: &Path, settings: Settings) -> Result<Self, Exit> {
         let Some(address) = settings.http_listen.first() else {
             eprintln!("{}: http.listen names no address, so the running floor cannot be asked", config.display());
             return Err(Exit::No);
@@ -59,6 +75,28 @@ impl Client {
     pub(super) fn delete(&self, path: &str) -> Result<(), Exit> {
         let request = self.agent.delete(format!("{}{path}", self.base)).header("Authorization", &self.token);
         self.told(request.call()).map(|_| ())
+    }
+
+    pub(super) fn put(&self, path: &str, body: &serde_json::Value) -> Result<(), Exit> {
+        let request = self.agent.put(format!("{}{path}", self.base)).header("Authorization", &self.token);
+        self.told(request.send(body.to_string())).map(|_| ())
+    }
+
+    /// What comes of an order, its refusal with problems included.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, Exit> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Authorization", &self.token);
+        let mut answer = request.send_empty();
+        if let Ok(response) = &mut answer
+            && response.status() == ureq::http::StatusCode::UNPROCESSABLE_ENTITY
+        {
+            let body = response.body_mut().read_to_string().unwrap_or_default();
+            return Ok(Answer::Refused(serde_json::from_str(&body).unwrap_or_default()));
+        }
+        let body = self.told(answer)?;
+        serde_json::from_str(&body).map(Answer::Done).map_err(|error| {
+            eprintln!("{}{path} answers something else than expected ({error})", self.base);
+            Exit::Environment
+        })
     }
 
     /// The body of a success; everything else is told.

@@ -1,17 +1,23 @@
 //! Settings, dialplans and prompts from the disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::config::{self, Settings};
-use crate::dialplan::{self, Catalogue, Problem, Program, Source, Surroundings};
+use crate::dialplan::{self, Catalogue, Problem, Program, Severity, Source, Surroundings};
 use crate::net::{Tls, TlsError};
+use crate::node;
 
 /// What the files say.
 pub(super) struct Floor {
     pub(super) settings: Settings,
     pub(super) program: Program,
+    /// What is allowed and seldom meant.
+    pub(super) warnings: Vec<Problem>,
     pub(super) catalogue: Catalogue,
 }
 
@@ -26,31 +32,43 @@ pub(super) enum FloorError {
     Wrong(Vec<Problem>),
 }
 
-/// Reads everything that the settings file `config` leads to, the trunks in `trunks.d` beside it included.
-pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
+/// Reads the settings alone.
+pub(super) fn load_settings(config: &Path) -> Result<Settings, FloorError> {
+    let (settings, problems) = read_settings(config)?;
+    settings.ok_or(FloorError::Wrong(problems))
+}
+
+fn read_settings(config: &Path) -> Result<(Option<Settings>, Vec<Problem>), FloorError> {
     // Variables that are not UTF-8 cannot be ours.
     let environment = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
     let trunks = config.with_file_name("trunks.d");
     let trunks = if trunks.is_dir() { plan_files(&trunks)? } else { Vec::new() };
     let trunks = trunks.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let (settings, mut problems) = config::load_partly(&read(config)?, &trunks, environment);
+    Ok(config::load_partly(&read(config)?, &trunks, environment))
+}
+
+/// Reads everything that the settings file `config` leads to, the trunks in `trunks.d` beside it included.
+pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
+    let (settings, mut problems) = read_settings(config)?;
     let Some(settings) = settings else { return Err(FloorError::Wrong(problems)) };
-    let mut sources = Vec::new();
-    for name in &settings.dialplans {
-        for path in plan_files(Path::new(name))? {
-            sources.push(read(&path)?);
-        }
-    }
+    let plans = Plans::read(&settings.dialplans)?;
     let folder = Path::new(&settings.prompts);
     let prompts = prompt_files(folder)?;
     let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
-    let program =
-        dialplan::load(&sources, Surroundings { prompts: &prompts, agents: problems.is_empty().then_some(&agents) });
+    let surroundings = Surroundings {
+        prompts: &prompts,
+        agents: problems.is_empty().then_some(&agents),
+        beside: &plans.beside,
+        year: Some(TimeZone::UTC.to_datetime(Timestamp::now()).year()),
+    };
+    let program = dialplan::load(&plans.sources, surroundings);
     let catalogue_file = folder.join("catalogue.toml");
     let catalogue =
         if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
     match (program, catalogue) {
-        (Ok(program), Ok(catalogue)) if problems.is_empty() => Ok(Floor { settings, program, catalogue }),
+        (Ok((program, warnings)), Ok(catalogue)) if problems.is_empty() => {
+            Ok(Floor { settings, program, warnings, catalogue })
+        }
         (program, catalogue) => {
             problems.extend(program.err().into_iter().chain(catalogue.err()).flatten());
             Err(FloorError::Wrong(problems))
@@ -58,9 +76,81 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     }
 }
 
-/// Opens the files that are opened at the start only: those of `[tls]`.
-pub(super) fn check_files(settings: &Settings) -> Result<(), FloorError> {
-    let Some(tls) = &settings.tls else { return Ok(()) };
+/// The dialplans and what lies beside them.
+#[derive(Default)]
+struct Plans {
+    sources: Vec<Source>,
+    beside: BTreeMap<String, String>,
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Plans {
+    /// Reads the files and folders that the settings name, and those that they include.
+    fn read(names: &[String]) -> Result<Self, FloorError> {
+        let mut plans = Self::default();
+        for name in names {
+            let path = Path::new(name);
+            let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+            plans.read_beside(folder, folder)?;
+            for file in plan_files(path)? {
+                plans.take(&file)?;
+            }
+        }
+        Ok(plans)
+    }
+
+    /// One file, and those that it includes, each once.
+    fn take(&mut self, path: &Path) -> Result<(), FloorError> {
+        let real = path.canonicalize().map_err(|source| unreadable(path, source))?;
+        if !self.seen.insert(real) {
+            return Ok(());
+        }
+        let source = read(path)?;
+        let included = dialplan::includes(&source.text);
+        self.sources.push(source);
+        for name in included {
+            let target = path.parent().unwrap_or(Path::new("")).join(name);
+            for file in plan_files(&target)? {
+                self.take(&file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calendars and directories of a folder and of those in it, by their path under `root`.
+    fn read_beside(&mut self, root: &Path, folder: &Path) -> Result<(), FloorError> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        for path in list(folder)? {
+            if path.is_dir() {
+                self.read_beside(root, &path)?;
+            } else if path.to_str().is_some_and(dialplan::is_beside) {
+                let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+                self.beside.insert(name, read(&path)?.text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens the files that the floor opens when it starts: prompts, music, and those of `[tls]`.
+pub(super) fn check_files(settings: &Settings, program: &Program) -> Result<(), FloorError> {
+    let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
+    let unplayable = node::unplayable(Path::new(&settings.prompts), &music).into_iter();
+    let unplayable = unplayable.map(|error| Problem {
+        file: error.path.display().to_string(),
+        line: 0,
+        column: 0,
+        severity: Severity::Error,
+        message: format!("cannot be played: {}", error.what),
+        hint: Some("replace it by a WAV file with one channel, 16 bit, 8 or 16 kHz".to_owned()),
+        excerpt: String::new(),
+    });
+    let problems: Vec<Problem> = unplayable.chain(tls_problems(settings)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
+}
+
+fn tls_problems(settings: &Settings) -> Vec<Problem> {
+    let Some(tls) = &settings.tls else { return Vec::new() };
     let pair = tls.pair.as_ref().map(|(certificate, key)| (Path::new(certificate), Path::new(key)));
     let wrong = Tls::check(pair, tls.client_ca.as_ref().map(Path::new), tls.trust.as_ref().map(Path::new));
     let problem = |error: TlsError| {
@@ -69,8 +159,7 @@ pub(super) fn check_files(settings: &Settings) -> Result<(), FloorError> {
         let place = place.or(tls.places.first()).map(|(_, place)| place.clone());
         place.map(|place| Problem { message: format!("{}{error}", place.message), ..place })
     };
-    let problems: Vec<Problem> = wrong.into_iter().filter_map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
+    wrong.into_iter().filter_map(problem).collect()
 }
 
 fn count(problems: usize) -> String {

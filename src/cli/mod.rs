@@ -5,12 +5,17 @@ mod check;
 mod client;
 mod demo;
 mod floor;
+mod graph;
+mod hours;
 mod quality;
+mod recording;
 mod records;
+mod reload;
 mod report;
 mod route;
 mod running;
 mod serve;
+mod simulate;
 mod trace;
 mod trunk;
 
@@ -51,9 +56,15 @@ enum Command {
     Check(check::Check),
     Demo(demo::Demo),
     Route(route::Route),
+    Graph(graph::Graph),
+    Reload(reload::Reload),
+    Hours(hours::Hours),
+    Announce(hours::Announce),
     Serve(serve::Serve),
     Report(report::Report),
+    Simulate(simulate::Simulate),
     Quality(quality::Quality),
+    Recording(recording::Recording),
     Ban(ban::Ban),
     Trunk(trunk::Trunk),
     Trace(trace::Trace),
@@ -66,9 +77,15 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Demo(demo) => demo.run(),
         Command::Route(route) => route.run(),
+        Command::Graph(graph) => graph.run(),
+        Command::Reload(reload) => reload.run(),
+        Command::Hours(hours) => hours.run(),
+        Command::Announce(announce) => announce.run(),
         Command::Serve(serve) => serve.run(),
         Command::Report(report) => report.run(),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Quality(quality) => quality.run(),
+        Command::Recording(recording) => recording.run(),
         Command::Ban(ban) => ban.run(),
         Command::Trunk(trunk) => trunk.run(),
         Command::Trace(trace) => trace.run(),

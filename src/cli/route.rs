@@ -1,6 +1,6 @@
 //! `trunkline route`: the steps that a call would take, without a phone.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView};
-use crate::id::QueueId;
+use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView, Prompt};
+use crate::id::{QueueId, TrunkId};
+use crate::journal::LeaveReason;
 use crate::time::{MS, Now};
 
 /// Steps after which a call that only goes round is shown no further.
@@ -19,8 +20,10 @@ const MOST_ACTS: usize = 1_000;
 
 /// Print the steps that a call would take
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  trunkline route --config config/demo.toml --to 4000 --from 13800138000 \
-    --at 2026-10-01T21:30:00+08:00 --keys 1,2\n\n\
+#[command(after_help = "Examples:\n  trunkline route --config config/demo.toml --to 4000 --from 13800138000 \
+    --at 2026-10-01T21:30:00+08:00 --keys 1,2\n  \
+    trunkline route --config config/demo.toml --to 4001 --queue support:waiting=12,available=0 --give-up 30s\n\n\
+    Keys are pressed one per question, several of an entry together: --keys 1,4711#,2. A dash stands for silence.\n\
     Exit codes: 0 fine, 1 no flow for the number or problems in the files, 2 usage, 3 a file cannot be read")]
 pub(super) struct Route {
     /// The settings file
@@ -32,20 +35,114 @@ pub(super) struct Route {
     /// The caller's number
     #[arg(long, value_name = "NUMBER", default_value = "13800138000")]
     from: String,
+    /// The trunk that brings the call
+    #[arg(long, value_name = "TRUNK")]
+    trunk: Option<String>,
+    /// The caller's class
+    #[arg(long, value_name = "CLASS", default_value = "")]
+    class: String,
     /// When the call comes in, RFC 3339; now where absent
     #[arg(long, value_name = "INSTANT")]
     at: Option<Timestamp>,
-    /// The keys that the caller presses, one per question; none from then on
+    /// The keys that the caller presses, one or several per question; none from then on
     #[arg(long, value_delimiter = ',')]
-    keys: Vec<char>,
+    keys: Vec<String>,
+    /// A queue as it is to be taken: NAME:waiting=N,available=N,signed_in=N,expected_wait=3m
+    #[arg(long, value_name = "STATE", value_parser = parse_state)]
+    queue: Vec<(String, QueueState)>,
+    /// Nobody takes the call: what happens after such a wait, "30s"
+    #[arg(long, value_name = "DURATION", value_parser = parse_wait)]
+    give_up: Option<u64>,
+    /// Hours that are closed by hand
+    #[arg(long, value_name = "HOURS")]
+    closed: Vec<String>,
 }
 
-/// A floor on which somebody is signed in everywhere.
-struct Staffed;
+/// What is pretended of a queue.
+#[derive(Clone, Debug)]
+struct QueueState {
+    waiting: usize,
+    available: usize,
+    signed_in: usize,
+    expected_wait_ms: Option<u64>,
+}
 
-impl FloorView for Staffed {
-    fn signed_in(&self, _queue: &QueueId) -> usize {
-        1
+impl Default for QueueState {
+    /// Somebody is there and free.
+    fn default() -> Self {
+        Self { waiting: 0, available: 1, signed_in: 1, expected_wait_ms: None }
+    }
+}
+
+fn parse_wait(text: &str) -> Result<u64, String> {
+    crate::dialplan::table::duration_ms(text).ok_or_else(|| format!("\"{text}\" is no duration: write 30s or 3m"))
+}
+
+fn parse_state(text: &str) -> Result<(String, QueueState), String> {
+    let (name, rest) = text.split_once(':').ok_or("write NAME:waiting=3,available=0")?;
+    let mut state = QueueState::default();
+    for pair in rest.split(',') {
+        let (key, value) = pair.split_once('=').ok_or_else(|| format!("\"{pair}\" is no figure: write waiting=3"))?;
+        let count = || value.parse().map_err(|_| format!("\"{value}\" is no count"));
+        match key {
+            "waiting" => state.waiting = count()?,
+            "available" => state.available = count()?,
+            "signed_in" => state.signed_in = count()?,
+            "expected_wait" => state.expected_wait_ms = Some(parse_wait(value)?),
+            _ => return Err(format!("a queue has no figure \"{key}\": waiting, available, signed_in, expected_wait")),
+        }
+    }
+    Ok((name.to_owned(), state))
+}
+
+/// The floor as the command line has it.
+struct Pretended {
+    queues: BTreeMap<String, QueueState>,
+    closed: Vec<String>,
+}
+
+impl Pretended {
+    fn queue(&self, queue: &QueueId) -> QueueState {
+        self.queues.get(queue.as_str()).cloned().unwrap_or_default()
+    }
+}
+
+impl FloorView for Pretended {
+    fn signed_in(&self, queue: &QueueId) -> usize {
+        self.queue(queue).signed_in
+    }
+
+    fn waiting(&self, queue: &QueueId) -> usize {
+        self.queue(queue).waiting
+    }
+
+    fn available(&self, queue: &QueueId) -> usize {
+        self.queue(queue).available
+    }
+
+    fn expected_wait_ms(&self, queue: &QueueId) -> Option<u64> {
+        self.queue(queue).expected_wait_ms
+    }
+
+    fn position(&self) -> Option<u32> {
+        let waiting = self.queues.values().map(|queue| queue.waiting).max().unwrap_or(0);
+        u32::try_from(waiting).ok().map(|waiting| waiting + 1)
+    }
+
+    fn own_expected_wait_ms(&self) -> Option<u64> {
+        self.queues.values().filter_map(|queue| queue.expected_wait_ms).max()
+    }
+
+    fn closed_until(&self, hours: &str) -> Option<i64> {
+        self.closed.iter().any(|closed| closed == hours).then_some(i64::MAX)
+    }
+
+    fn announcement(&self, _flow: &str) -> Option<String> {
+        None
+    }
+
+    fn can_record(&self) -> bool {
+        true
     }
 }
 
@@ -57,64 +154,151 @@ impl Route {
         };
         let at = self.at.unwrap_or_else(Timestamp::now);
         let now = Now { mono_ns: 0, wall_ms: at.as_millisecond() };
-        let facts = CallFacts { called: self.to.clone(), caller: self.from.clone(), trunk: None };
-        let Some(mut cursor) = Cursor::start(Arc::new(floor.program), facts, now, &Staffed) else {
+        let trunk = self.trunk.as_deref().map(TrunkId::from);
+        if let Some(name) = self.unknown(&floor) {
+            eprintln!("{name}");
+            return Exit::Usage;
+        }
+        let facts = CallFacts {
+            called: self.to.clone(),
+            caller: self.from.clone(),
+            trunk: trunk.clone(),
+            class: self.class.clone(),
+        };
+        let pretended = Pretended { queues: self.queue.iter().cloned().collect(), closed: self.closed.clone() };
+        if let Some(destination) = floor.program.numbers().destination(&self.to, trunk.as_ref())
+            && (destination.called != self.to || destination.by != self.to)
+        {
+            println!("number {} by [number.\"{}\"]", destination.called, destination.by);
+        }
+        let Some(cursor) = Cursor::start(Arc::new(floor.program), facts, now, &pretended) else {
             eprintln!("no flow serves {}; add [number.\"{}\"] to a dialplan", self.to, self.to);
             return Exit::No;
         };
         println!("flow {} in {}", cursor.flow(), cursor.language());
-        self.walk(&mut cursor, now, &floor.catalogue);
+        let keys = self.keys.iter().cloned().collect();
+        Walk { cursor, now, keys, pretended: &pretended, catalogue: &floor.catalogue, waits: None }.go(self.give_up);
         Exit::Fine
     }
 
-    fn walk(&self, cursor: &mut Cursor, mut now: Now, catalogue: &Catalogue) {
-        let mut keys: VecDeque<char> = self.keys.iter().copied().collect();
+    /// A name on the command line that the files do not have.
+    fn unknown(&self, floor: &floor::Floor) -> Option<String> {
+        let queue = self.queue.iter().map(|(name, _)| name).find(|name| !floor.program.queues().contains_key(*name));
+        if let Some(name) = queue {
+            return Some(format!("--queue: there is no queue \"{name}\""));
+        }
+        let hours = self.closed.iter().find(|name| !floor.program.hours().contains_key(*name));
+        hours.map(|name| format!("--closed: there are no hours \"{name}\""))
+    }
+}
+
+/// One call on its way.
+struct Walk<'a> {
+    cursor: Cursor,
+    now: Now,
+    keys: VecDeque<String>,
+    pretended: &'a Pretended,
+    catalogue: &'a Catalogue,
+    /// When a wait ends of which nothing comes.
+    waits: Option<u64>,
+}
+
+impl Walk<'_> {
+    fn go(&mut self, give_up: Option<u64>) {
         for _ in 0..MOST_ACTS {
-            if let Some(act) = cursor.poll_act() {
-                println!("{}", told(&act, catalogue));
-                match act {
-                    Act::Answer => cursor.handle(CursorInput::Answered, now, &Staffed),
-                    Act::Play { id, .. } => {
-                        cursor.handle(CursorInput::PlayFinished { id, completed: true }, now, &Staffed);
-                    }
-                    Act::Enqueue { .. } | Act::Echo | Act::Hangup { .. } => return,
-                    Act::EnterStep { .. } | Act::StopPlay | Act::ChooseLanguage(_) | Act::ChangeAgent(_) => {}
+            if let Some(act) = self.cursor.poll_act() {
+                println!("{}", told(&act, self.catalogue));
+                if !self.answer(&act, give_up) {
+                    return;
                 }
-            } else if let Some(deadline) = cursor.poll_timeout() {
-                if let Some(key) = keys.pop_front() {
-                    println!("  key {key}");
-                    cursor.handle(CursorInput::Digit(key), now, &Staffed);
-                } else {
-                    let wait_ms = deadline.saturating_sub(now.mono_ns) / MS;
-                    println!("  no key for {wait_ms} ms");
-                    now = now.plus_ms(wait_ms);
-                    cursor.handle_timeout(now, &Staffed);
-                }
-            } else {
+            } else if !self.pass() {
                 return;
             }
         }
         println!("… and so on: stopped after {MOST_ACTS} acts");
     }
+
+    /// Plays the floor's part; `false` where the call is over as far as can be told.
+    fn answer(&mut self, act: &Act, give_up: Option<u64>) -> bool {
+        match act {
+            Act::Answer => self.tell(CursorInput::Answered),
+            Act::Play { id, .. } | Act::PlayToWaiting { id, .. } => {
+                self.tell(CursorInput::PlayFinished { id: *id, completed: true });
+            }
+            Act::Enqueue { .. } => match give_up {
+                Some(ms) => self.waits = Some(self.now.in_ms(ms)),
+                None => return false,
+            },
+            Act::LeaveQueue => self.waits = None,
+            Act::Echo | Act::Hangup { .. } => return false,
+            _ => {}
+        }
+        true
+    }
+
+    fn tell(&mut self, input: CursorInput) {
+        self.cursor.handle(input, self.now, self.pretended);
+    }
+
+    /// Lets time pass to whatever comes next; `false` where nothing does.
+    fn pass(&mut self) -> bool {
+        let deadline = self.cursor.poll_timeout();
+        if let (Some(end), None) = (self.waits, deadline.filter(|at| self.waits.is_some_and(|end| *at < end))) {
+            self.skip(end, "nobody answers for");
+            self.waits = None;
+            self.tell(CursorInput::QueueLeft { reason: LeaveReason::Timeout });
+            return true;
+        }
+        let Some(deadline) = deadline else { return false };
+        // Keys answer questions and lead out of queues; a dash lets one time pass.
+        match self.keys.pop_front().filter(|_| self.cursor.takes_keys()) {
+            Some(keys) if keys != "-" => {
+                for key in keys.chars() {
+                    println!("  key {key}");
+                    self.tell(CursorInput::Digit(key));
+                }
+            }
+            _ => {
+                self.skip(deadline, if self.cursor.takes_keys() { "no key for" } else { "after" });
+                self.cursor.handle_timeout(self.now, self.pretended);
+            }
+        }
+        true
+    }
+
+    fn skip(&mut self, to_ns: u64, what: &str) {
+        let wait_ms = to_ns.saturating_sub(self.now.mono_ns) / MS;
+        println!("  {what} {wait_ms} ms");
+        self.now = self.now.plus_ms(wait_ms);
+    }
 }
 
 fn told(act: &Act, catalogue: &Catalogue) -> String {
+    let said = |prompts: &[Prompt], what: &str| {
+        let line = |prompt: &Prompt| {
+            let text = catalogue.text(&prompt.language, &prompt.name).unwrap_or("(no text in the catalogue)");
+            format!("  {what} {}: {text}", prompt.path())
+        };
+        prompts.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
     match act {
         Act::EnterStep { flow, step } => format!("{flow}.{step}"),
         Act::Answer => "  answer".to_owned(),
-        Act::Play { prompts, .. } => {
-            let line = |prompt: &crate::dialplan::Prompt| {
-                let text = catalogue.text(&prompt.language, &prompt.name).unwrap_or("(no text in the catalogue)");
-                format!("  play {}: {text}", prompt.path())
-            };
-            prompts.iter().map(line).collect::<Vec<_>>().join("\n")
-        }
+        Act::Ring => "  ring".to_owned(),
+        Act::Play { prompts, .. } => said(prompts, "play"),
+        Act::PlayToWaiting { prompts, .. } => said(prompts, "say while waiting"),
+        Act::PlayMusic => "  music".to_owned(),
         Act::StopPlay => "  stop".to_owned(),
         Act::ChooseLanguage(language) => format!("  language {language}"),
         Act::Enqueue { queue, priority, record } => {
             format!("  queue {queue}, priority {priority}, {}", if *record { "recorded" } else { "not recorded" })
         }
+        Act::LeaveQueue => "  leave the queue".to_owned(),
+        Act::Classify { class } => format!("  class {class}"),
+        Act::Decided(decision) => format!("  because {decision}"),
         Act::ChangeAgent(change) => format!("  agent becomes {change:?}"),
+        Act::Unrecordable { queue } => format!("  not put through to {queue}: it must be recorded, and is not"),
+        Act::Record(change) => format!("  recording: {change:?}"),
         Act::Echo => "  echo".to_owned(),
         Act::Hangup { cause } => format!("  hang up: {} {}", cause.code, cause.text),
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::floor::Floor;
-use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, WebSockets};
-use crate::id::{AgentId, QueueId};
-use crate::node::{self, CommandPort, Control, Node, State, Watch};
-use crate::store::{FollowSettings, Follower};
-use crate::switch::{Health, Standing, TrunkStatus};
+use super::reload::{self, names};
+use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Named, Readiness, WebSockets};
+use crate::node::{self, Bell, CommandPort, Node, State, Watch};
+use crate::store::{Compressor, FollowSettings, Follower};
+use crate::switch::{Health, Standing, Storage, TrunkStatus};
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
 const BACKLOG: usize = 65_536;
@@ -23,7 +23,7 @@ pub(super) enum OpenError {
     Node(#[from] node::StartError),
     #[error(transparent)]
     Api(#[from] api::ApiError),
-    #[error("cannot start the thread that follows the journal: {0}; check the limits on threads")]
+    #[error("cannot start a thread that follows the journal: {0}; check the limits on threads")]
     Follower(std::io::Error),
 }
 
@@ -32,38 +32,46 @@ pub(super) struct Running {
     node: Node,
     api: ApiHandle,
     follower: Follower,
+    compressor: Option<Compressor>,
     readiness: Readiness,
+    reload: Arc<api::Reload>,
 }
 
 impl Running {
-    /// Opens everything. What was opened before a failure is closed again.
-    pub(super) fn open(floor: Floor) -> Result<Self, OpenError> {
+    /// Opens everything as the file `config` says, which gave `floor`. What was opened before a failure is closed again.
+    pub(super) fn open(config: &Path, floor: Floor) -> Result<Self, OpenError> {
         let Floor { settings, program, .. } = floor;
         let program = Arc::new(program);
         let data_dir = PathBuf::from(&settings.data_dir);
         let listeners = api::bind(&settings.http_listen)?;
-        let state = State::open(&data_dir)?;
+        let keys = node::recording_keys(&settings)?;
+        let state = State::open(&data_dir, keys.as_deref())?;
         let (seq, live) = (state.restored.folds.seq(), state.restored.folds.live.clone());
-        // The loop sleeps on the channel itself and needs no other wake-up.
-        let (sender, requests, replies) = api::commands(|| ());
+        let bell = Arc::new(Bell::default());
+        let waker = bell.waker();
+        let (sender, requests, replies) = api::commands(move || waker.wake_by_ref());
         let answer = Box::new(move |id, outcome| replies.reply(id, outcome));
         let mut taps = None;
-        let follow = |feed: &mut crate::store::Feed| taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG)));
-        let queues = program.queues().iter().map(|(name, queue)| {
-            let members = queue.members.iter().map(|member| AgentId::from(member.as_str())).collect();
-            (QueueId::from(name.as_str()), members)
-        });
+        let compress = settings.recording.compress;
+        let follow = |feed: &mut crate::store::Feed| {
+            let for_compressor = compress.then(|| feed.tap(seq, BACKLOG));
+            taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG), for_compressor));
+        };
+        let named = Named::default();
+        named.set(names(&settings, &program));
         let api_settings = ApiSettings {
             token: settings.api_token.as_ref().map(|token| token.expose().to_owned()),
             demo: settings.demo,
             data_dir: data_dir.clone(),
-            agents: settings.agents.keys().map(|agent| AgentId::from(agent.as_str())).collect(),
-            queues: queues.collect(),
+            keys: keys.clone(),
             zone: jiff::tz::TimeZone::system(),
         };
-        let node = node::open(&settings, program, state, follow, CommandPort { requests, answer })?;
+        let node = node::open(&settings, program, state, keys.clone(), follow, CommandPort { requests, answer, bell })?;
+        let reload: Arc<api::Reload> = Arc::new(reload::reload(config, &node, named.clone()));
         // `follow` was called by `node::open`, which has succeeded.
-        let Some((for_database, for_api)) = taps else { unreachable!("the node asks its followers to follow") };
+        let Some((for_database, for_api, for_compressor)) = taps else {
+            unreachable!("the node asks its followers to follow")
+        };
         let opened = open_api(
             &data_dir,
             for_database,
@@ -77,17 +85,23 @@ impl Running {
                 figures: figures_of(&node),
                 websockets: websockets_of(&node),
                 bans: watched(&node, |figures| figures.bans),
+                alarms: watched(&node, |figures| figures.alarms()),
                 trunks: watched(&node, |figures| figures.trunks),
+                orders: watched(&node, |figures| (figures.hours, figures.announcements)),
+                reload: Arc::clone(&reload),
+                named: named.clone(),
             },
             api_settings,
         );
         match opened {
-            Ok((follower, api, readiness)) => Ok(Self { node, api, follower, readiness }),
-            Err(error) => {
-                node.drain(0);
-                node.join();
-                Err(error)
+            Ok((follower, api, readiness)) => {
+                let start = |tap| Compressor::start(&data_dir, keys, tap);
+                match for_compressor.map(start).transpose() {
+                    Ok(compressor) => Ok(Self { node, api, follower, compressor, readiness, reload }),
+                    Err(error) => Err(close(node, OpenError::Follower(error))),
+                }
             }
+            Err(error) => Err(close(node, error)),
         }
     }
 
@@ -98,27 +112,35 @@ impl Running {
 
     /// Asks for the stop from another thread.
     pub(super) fn stopper(&self) -> impl Fn(u64) + Send + 'static {
-        let (control, readiness) = (self.node.control(), self.readiness.clone());
+        let (stopper, readiness) = (self.node.stopper(), self.readiness.clone());
         move |deadline_ms| {
             readiness.set_draining(true);
-            // A loop that has ended needs no order to.
-            let _ = control.send(Control::Drain { deadline_ms });
+            stopper.drain(deadline_ms);
         }
     }
 
-    /// Reads the certificates again, from another thread; `false` where there are none.
-    pub(super) fn reloader(&self) -> impl Fn() -> Result<bool, crate::net::TlsError> + Send + 'static {
-        let tls = self.node.tls.clone();
-        move || tls.as_ref().map_or(Ok(false), |tls| tls.reload().map(|()| true))
+    /// Reads all files again, from another thread.
+    pub(super) fn reloader(&self) -> Arc<api::Reload> {
+        Arc::clone(&self.reload)
     }
 
     /// Waits until the last call is gone, then closes everything in order. `false` where the loop came to grief.
     pub(super) fn join(self) -> bool {
         let sound = self.node.join();
+        if let Some(compressor) = self.compressor {
+            compressor.stop();
+        }
         self.follower.stop();
         self.api.stop(API_PATIENCE);
         sound
     }
+}
+
+/// Closes a node whose floor cannot open.
+fn close(node: Node, error: OpenError) -> OpenError {
+    node.stopper().drain(0);
+    node.join();
+    error
 }
 
 type Opened = (Follower, ApiHandle, Readiness);
@@ -176,9 +198,16 @@ fn figures(watch: &Watch) -> Figures {
         .gauge("trunkline_sip_dialogs", "Open SIP dialogs.", switch.dialogs as f64)
         .gauge("trunkline_sip_transactions", "Open SIP transactions.", switch.transactions as f64)
         .gauge("trunkline_sip_bindings", "Contacts that are bound.", switch.bindings as f64)
+        .gauge("trunkline_sip_subscriptions", "Subscriptions that stand.", switch.subscriptions as f64)
         .counter("trunkline_calls_offered", "Calls offered.", switch.calls_offered)
         .counter("trunkline_calls_ended", "Calls ended.", switch.calls_ended)
         .counter("trunkline_calls_bridged", "Calls in which two parties were joined.", switch.calls_bridged)
+        .counter("trunkline_expected_waits", "Expected waits that an answer has put to the test.", switch.estimates)
+        .counter(
+            "trunkline_expected_waits_error_milliseconds",
+            "The sum of their errors, whatever the direction.",
+            switch.estimates_error_ms,
+        )
         .counter("trunkline_sip_invites", "INVITEs outside dialogs.", switch.invites)
         .counter("trunkline_sip_challenges", "Requests that were challenged.", switch.challenges)
         .counter("trunkline_sip_wrong_answers", "Wrong answers to challenges.", switch.wrong_answers)
@@ -189,10 +218,41 @@ fn figures(watch: &Watch) -> Figures {
         .counter("trunkline_sip_ignored", "Messages of banned sources, not looked at.", switch.ignored)
         .counter(
             "trunkline_sip_slowed",
-            "Requests without a challenge, because their source asks too often.",
+            "Requests without an answer, because their source asks too often.",
             switch.slowed,
         )
         .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
+        .counter(
+            "trunkline_webrtc_lost",
+            "Browsers' calls that ended because their media failed.",
+            switch.browsers_lost,
+        )
+        .counter(
+            "trunkline_webrtc_stranger_packets",
+            "Datagrams to browsers' ports from who has proved nothing.",
+            switch.web_strangers,
+        )
+        .counter("trunkline_rtp_silences", "Times that a party of a conversation sent no sound.", switch.silences)
+        .counter(
+            "trunkline_rtp_timeouts",
+            "Calls that were ended because nothing came from a party.",
+            switch.media_timeouts,
+        )
+        .gauge(
+            "trunkline_recording_free_bytes",
+            "Bytes that are left where recordings lie.",
+            switch.storage.free_bytes as f64,
+        )
+        .counter(
+            "trunkline_recording_lost_ms",
+            "Milliseconds of sound that could not be written; silence stands for them.",
+            switch.storage.lost_ms,
+        )
+        .counter(
+            "trunkline_recording_refused_calls",
+            "Calls that were not put through because they must be recorded and could not be.",
+            switch.unrecordable,
+        )
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
         .counter("trunkline_dns_questions", "Questions put to DNS servers.", switch.dns_questions)
         .counter(
@@ -216,12 +276,30 @@ fn figures(watch: &Watch) -> Figures {
         .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent)
         .gauge("trunkline_net_inbound_connections", "Connections that peers have open to SIP.", net.inbound as f64)
         .counter("trunkline_net_refused", "Connections closed because of a limit, or in their handshake.", net.refused);
+    for trouble in Storage::TROUBLES {
+        figures.add(api::Figure {
+            name: "trunkline_recording_alarm",
+            help: "Whether recordings cannot be written, and why: 1 for the reason that holds.",
+            kind: api::Kind::Gauge,
+            labels: vec![("reason", trouble.name().to_owned())],
+            value: f64::from(u8::from(switch.storage.storage == trouble)),
+        });
+    }
     for (status, count) in &switch.responses {
         figures.add(api::Figure {
             name: "trunkline_sip_invite_responses",
             help: "Final responses to INVITEs outside dialogs.",
             kind: api::Kind::Counter,
             labels: vec![("status", status.to_string())],
+            value: *count as f64,
+        });
+    }
+    for (reason, count) in &switch.srtp_dropped {
+        figures.add(api::Figure {
+            name: "trunkline_srtp_dropped_packets",
+            help: "Media packets that could not be opened, dropped.",
+            kind: api::Kind::Counter,
+            labels: vec![("reason", (*reason).to_owned())],
             value: *count as f64,
         });
     }

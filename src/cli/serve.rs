@@ -10,16 +10,16 @@ use super::Exit;
 use super::check::report;
 use super::floor;
 use super::running::Running;
+use crate::api::{ReloadRefusal, ReloadReport};
 use crate::config::Settings;
-use crate::net::TlsError;
 
 /// Run the switch
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline serve --config config/demo.toml\n\n\
     SIGTERM or SIGINT stops in order: new calls get 503, calls in progress may finish until shutdown.deadline; a second one\n\
     hangs up at once. Peers that answer no BYE hold the end for two seconds, not longer.\n\
-    SIGHUP reads the certificates again: new connections get the new one, connections in progress live on, and a file that\n\
-    is wrong changes nothing.\n\
+    SIGHUP reads settings, dialplans, prompts and certificates again, as `trunkline reload` does: calls in progress end on the\n\
+    plan that they began with, connections live on, and a file that is wrong changes nothing.\n\
     Exit codes: 0 stopped in order, 1 problems in the files, 2 usage, 3 a port, a disk or a file is not to be had")]
 pub(super) struct Serve {
     /// The settings file
@@ -56,7 +56,7 @@ pub(super) fn run<F: FnOnce() + Send + 'static>(
         Err(error) => return no_floor(&format!("cannot listen for signals: {error}")),
     };
     let settings = floor.settings.clone();
-    let running = match Running::open(floor) {
+    let running = match Running::open(config, floor) {
         Ok(running) => running,
         Err(error) => return no_floor(&error.to_string()),
     };
@@ -83,7 +83,7 @@ fn run_until_stopped(
         let mut leaving = Some(leaving);
         for signal in signals.forever() {
             if signal == SIGHUP {
-                tell_reload(reload());
+                tell_reload(reload(false));
                 continue;
             }
             // Before the floor refuses everything: who lives on it has to sign off first.
@@ -101,13 +101,23 @@ fn run_until_stopped(
     if sound && watched { Exit::Fine } else { no_floor("the switch came to grief; its last words are in the log") }
 }
 
-fn tell_reload(reloaded: Result<bool, TlsError>) {
+fn tell_reload(reloaded: Result<ReloadReport, ReloadRefusal>) {
     match reloaded {
-        Ok(true) => tracing::info!("the certificates are read again; connections from now on are shown them"),
-        Ok(false) => tracing::info!("there are no certificates to read again"),
-        Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+        Ok(ReloadReport { changes, waiting, .. }) => {
+            tracing::info!(?changes, "the files are read again and in force");
+            if !waiting.is_empty() {
+                tracing::warn!(settings = ?waiting, "these settings have changed and wait for the next start");
+            }
+        }
+        Err(ReloadRefusal::Wrong(problems)) => {
+            for problem in problems.as_array().into_iter().flatten() {
+                let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+                let place = format!("{}:{}:{}", text("file"), problem["line"], problem["column"]);
+                tracing::error!(place, problem = text("message"), "nothing is reloaded");
+            }
+        }
+        Err(ReloadRefusal::Impossible(why)) => tracing::error!(why, "nothing is reloaded"),
     }
-    tracing::warn!("settings and dialplans are read at the start only: stop and start to load changed files");
 }
 
 fn no_floor(why: &str) -> Exit {

@@ -182,6 +182,32 @@ mod tests {
     }
 
     #[test]
+    fn every_octet_is_the_one_that_sox_makes() {
+        type Vectors<'a> = (Law, &'a [u8], &'a [u8]);
+        let all: [Vectors<'_>; 2] = [
+            (
+                Law::Alaw,
+                include_bytes!("../../tests/data/g711/encoded.a"),
+                include_bytes!("../../tests/data/g711/decoded.a"),
+            ),
+            (
+                Law::Ulaw,
+                include_bytes!("../../tests/data/g711/encoded.u"),
+                include_bytes!("../../tests/data/g711/decoded.u"),
+            ),
+        ];
+        for (law, encoded, decoded) in all {
+            assert_eq!((encoded.len(), decoded.len()), (8_192, 512));
+            for (sample, octet) in (i16::MIN..=i16::MAX).step_by(8).zip(encoded) {
+                assert_eq!(law.encode(sample), *octet, "{law:?} {sample}");
+            }
+            for (octet, sample) in (0..=255).zip(decoded.as_chunks::<2>().0) {
+                assert_eq!(law.decode(octet), i16::from_le_bytes(*sample), "{law:?} {octet:#x}");
+            }
+        }
+    }
+
+    #[test]
     fn every_code_survives_decoding_and_every_sample_gets_its_nearest() {
         for octet in 0..=255u8 {
             assert_eq!(alaw_encode(alaw_decode(octet)), octet);

@@ -1,7 +1,46 @@
-//! G.711, tones and sample rates. Samples are linear 16 bit.
+//! G.711, G.722, Opus, tones, keys and sample rates. Samples are linear 16 bit.
 
+pub mod dtmf;
 pub mod g711;
+pub mod g722;
+pub mod halfband;
 pub mod music;
+pub mod opus;
+pub mod plc;
 pub mod resample;
 pub mod tone;
 pub mod wav;
+
+/// How sound is coded on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711: an octet for each 8,000th of a second.
+    G711(g711::Law),
+    /// G.722: the same.
+    G722,
+    /// Opus: packets of any length.
+    Opus,
+}
+
+impl Codec {
+    /// The law that its sound has once it is G.711: for recordings.
+    pub fn law(self) -> g711::Law {
+        match self {
+            Self::G711(law) => law,
+            Self::G722 | Self::Opus => g711::Law::Alaw,
+        }
+    }
+
+    /// How many units its RTP clock counts in an 8,000th of a second.
+    pub fn clock_factor(self) -> u32 {
+        match self {
+            Self::G711(_) | Self::G722 => 1,
+            Self::Opus => 6,
+        }
+    }
+
+    /// Whether a packet of `self` can be made one of `other` octet by octet, without decoding.
+    pub fn passes_as(self, other: Self) -> bool {
+        matches!((self, other), (Self::G711(_), Self::G711(_))) || self == other
+    }
+}

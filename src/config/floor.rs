@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::queues::acd_queues;
 use super::{RouteTo, Secret, Settings, Trunk, TrunkSettings};
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
-use crate::id::{AgentId, QueueId, TrunkId};
+use crate::id::{AgentId, TrunkId};
 use crate::media::{MusicId, PromptId};
 use crate::sip::digest::{self, Account};
 use crate::sip::endpoint::{self, Admission, User};
 use crate::sip::registrar::{self, QualifySettings};
 use crate::sip::transaction::Transport;
-use crate::switch;
+use crate::sip::trunk::Target;
+use crate::switch::{self, Srtp};
 
 /// What only the shell knows when the floor opens.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Opening {
     pub inbound: BTreeMap<String, Secret>,
     /// What SIP listens on, as bound.
     pub listen: Vec<(Transport, SocketAddr)>,
+    /// SHA-256 of the certificate that browsers are shown.
+    pub fingerprint: Option<[u8; 32]>,
     /// Media threads.
     pub media_threads: u16,
     /// Prompts that were loaded.
@@ -49,11 +53,6 @@ impl Opening {
         let inbound = inbound.map(|(account, password)| (account.user.clone(), password.clone()));
         Trunk { account, inbound, ..settings.sip.clone() }
     }
-}
-
-fn trunk_media((name, settings): (&String, &TrunkSettings)) -> (TrunkId, switch::TrunkMedia) {
-    let media = switch::TrunkMedia { codecs: settings.codecs(), early_media: settings.early_media };
-    (TrunkId::from(name.as_str()), media)
 }
 
 impl Settings {
@@ -95,7 +94,22 @@ impl Settings {
             music: opening.music,
             default_music: opening.default_music,
             routes: routes.collect(),
-            trunks: self.trunks.iter().map(trunk_media).collect(),
+            record_internal: self.sip.record_internal,
+            recording_codes: switch::RecordingCodes {
+                pause: self.recording.pause_code.clone(),
+                resume: self.recording.resume_code.clone(),
+            },
+            srtp: self.rtp.srtp,
+            web: opening
+                .fingerprint
+                .zip(self.browsers_port())
+                .map(|(fingerprint, first_port)| switch::WebSettings { fingerprint, first_port }),
+            users_srtp: self
+                .agents
+                .iter()
+                .filter_map(|(name, agent)| Some((AgentId::from(name.as_str()), agent.srtp?)))
+                .collect(),
+            trunks: self.trunks.iter().map(|(name, trunk)| self.trunk_media(name, trunk)).collect(),
             auto_answer: self
                 .agents
                 .iter()
@@ -104,6 +118,32 @@ impl Settings {
                 .collect(),
             static_contacts: self.agents.iter().filter_map(contact).collect(),
         }
+    }
+
+    fn trunk_media(&self, name: &str, settings: &TrunkSettings) -> (TrunkId, switch::TrunkMedia) {
+        let srtp = settings.srtp.unwrap_or(self.rtp.srtp);
+        let media = switch::TrunkMedia { codecs: settings.codecs(), early_media: settings.early_media, srtp };
+        (TrunkId::from(name), media)
+    }
+
+    /// Where keys of sound are offered in descriptions that can be read under way (RFC 4568 §1): one line for a person each.
+    pub fn keys_in_the_clear(&self) -> Vec<String> {
+        let offers = |srtp: Option<Srtp>| matches!(srtp.unwrap_or(self.rtp.srtp), Srtp::Offer | Srtp::Require);
+        let clear = |target: &Target| !Transport::of_uri(&target.uri).is_some_and(Transport::is_secure);
+        let trunks = self.trunks.iter().filter(|(_, trunk)| offers(trunk.srtp) && trunk.sip.targets.iter().any(clear));
+        let mut lines: Vec<String> = trunks
+            .map(|(name, _)| {
+                format!("trunk \"{name}\" offers keys for SRTP over UDP or TCP; write its targets with transport=tls")
+            })
+            .collect();
+        let open = self.sip.udp.len() + self.sip.tcp.len() + self.sip.ws.len() > 0;
+        let agents: Vec<&str> =
+            self.agents.iter().filter(|(_, agent)| offers(agent.srtp)).map(|(name, _)| name.as_str()).collect();
+        if open && !agents.is_empty() {
+            let hint = "register them by TLS, or whoever sees their signalling hears their calls";
+            lines.push(format!("the phones of {} may get keys for SRTP over UDP or TCP; {hint}", agents.join(", ")));
+        }
+        lines
     }
 
     fn endpoint(&self, opening: &Opening) -> endpoint::Settings {
@@ -146,26 +186,12 @@ impl Settings {
         }
     }
 
-    fn acd(&self, program: &Program) -> acd::Settings {
-        let skilled = |skill: &String| (skill.clone(), 100);
-        let agents = self.agents.iter().map(|(name, agent)| acd::AgentSettings {
-            id: AgentId::from(name.as_str()),
-            skills: agent.skills.iter().map(skilled).collect(),
-        });
-        let queues = program.queues().iter().map(|(name, queue)| acd::QueueSettings {
-            id: QueueId::from(name.as_str()),
-            members: queue.members.iter().map(|member| AgentId::from(member.as_str())).collect(),
-            ring_timeout_ms: queue.ring_ms,
-            acw_ms: queue.acw_ms,
-            max_wait_ms: queue.max_wait_ms,
-            overflow: queue
-                .overflow
-                .iter()
-                .map(|step| acd::OverflowStep { after_ms: step.after_ms, to: step.to.clone() })
-                .collect(),
-            capacity: None,
-            required: queue.skills.iter().map(|skill| (skill.clone(), 1)).collect(),
-        });
-        acd::Settings { agents: agents.collect(), queues: queues.collect(), ageing: acd::Ageing::default() }
+    /// What the ACD is to know.
+    pub fn acd(&self, program: &Program) -> acd::Settings {
+        let agents = self
+            .agents
+            .iter()
+            .map(|(name, agent)| acd::AgentSettings { id: AgentId::from(name.as_str()), skills: agent.skills.clone() });
+        acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: acd::Ageing::default() }
     }
 }

@@ -1,16 +1,20 @@
 //! Settings: one file and the trunks beside it, with line and column, merged with the environment, every error at once.
 
+mod difference;
 mod environment;
 mod floor;
+mod queues;
 mod read;
 mod settings;
 
-pub use crate::dialplan::{Program, Prompt};
+pub use crate::dialplan::{Program, Prompt, differences as plan_differences};
 pub use crate::sip::digest::Secret;
 pub use crate::sip::trunk::{Net, Trunk};
+pub use difference::{differences, waiting};
 pub use floor::Opening;
+pub use queues::acd_queues;
 pub use read::{load, load_partly};
 pub use settings::{
-    AccountSettings, AgentSettings, DnsSettings, RouteSettings, RouteTo, RtpSettings, SecretSource, Settings,
-    SipSettings, TlsSettings, TraceSettings, TrunkSettings,
+    AccountSettings, AgentSettings, DnsSettings, RecordingSettings, RouteSettings, RouteTo, RtpSettings, SecretSource,
+    Settings, SipSettings, TlsSettings, TraceSettings, TrunkSettings,
 };

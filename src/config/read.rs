@@ -1,6 +1,6 @@
 //! Text and environment to [`Settings`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -11,6 +11,7 @@ use super::settings::{AgentSettings, RtpSettings, SecretSource, Settings, SipSet
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
 use crate::sip::guard;
+use crate::switch::Srtp;
 
 /// Reads the settings and the files of trunks, with `environment` as (name, value) pairs laid over the settings.
 ///
@@ -45,7 +46,7 @@ pub fn load_partly(
             (parse(&source.text, file, &mut report), file)
         })
         .collect();
-    if !report.is_empty() {
+    if !report.is_sound() {
         return (None, report.into_problems());
     }
     overlay(document.get_mut(), &environment, &mut report);
@@ -69,7 +70,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn settings(&mut self, root: &mut Table<'_>, trunk_files: &mut [Table<'_>]) -> Settings {
         self.demo = root.boolean("demo", false, &mut self.report);
-        let dialplans = self.texts(root, "dialplans", "dialplans");
+        let dialplans = self.texts(root, "dialplans", &["dialplans"]);
         let (dscp_sip, dscp_rtp) = self.dscp(root);
         let (api_token_env, api_token) = self.api(root);
         let sip = self.sip(root);
@@ -90,6 +91,7 @@ impl Reader<'_> {
             dns: self.dns(root),
             trace: self.trace(root),
             rtp: self.rtp(root),
+            recording: self.recording(root),
             http_listen: self.http(root),
             dscp_sip,
             dscp_rtp,
@@ -125,9 +127,12 @@ impl Reader<'_> {
         set.then_some(count as u32)
     }
 
-    fn texts(&mut self, table: &mut Table<'_>, key: &'static str, default: &str) -> Vec<String> {
+    fn texts(&mut self, table: &mut Table<'_>, key: &'static str, default: &[&str]) -> Vec<String> {
         let given = table.strings(key, &mut self.report);
-        if given.is_empty() { vec![default.to_owned()] } else { given.into_iter().map(|text| text.value).collect() }
+        if given.is_empty() {
+            return default.iter().map(|&text| text.to_owned()).collect();
+        }
+        given.into_iter().map(|text| text.value).collect()
     }
 
     fn one<T: FromStr>(&mut self, text: At<String>, expected: &str) -> Option<T> {
@@ -173,16 +178,26 @@ impl Reader<'_> {
             wss: self.listen(&mut table, "wss"),
             public_address: self.address(&mut table, "public_address"),
             digest: self.list(&mut table, "digest", "a hash that is known here: \"SHA-256\" or \"MD5\""),
-            md5_only: self.texts(&mut table, "md5_only", "baresip v1."),
+            md5_only: self.texts(&mut table, "md5_only", &["baresip v1.", "JsSIP "]),
             qualify_ms: table.duration("qualify", &mut self.report),
             session_expires_ms: table.duration("session_expires", &mut self.report),
             max_contacts: self.count(&mut table, "max_contacts", 100),
             max_calls_per_user: self.count(&mut table, "max_calls_per_user", 10_000),
+            record_internal: table.boolean("record_internal", false, &mut self.report),
+            max_connections: self.count(&mut table, "max_connections", 1_000_000),
+            max_connections_per_source: self.count(&mut table, "max_connections_per_source", 1_000_000),
         };
         if sip.session_expires_ms.is_some_and(|ms| ms > 0 && ms < 90_000) {
             let place = table.place;
             let hint = Some("write \"30m\", or \"0s\" for no timer (RFC 4028 §4)".to_owned());
             self.report.problem(place, "session_expires is at least 90 seconds", hint);
+        }
+        if let (Some(all), Some(of_one)) = (sip.max_connections, sip.max_connections_per_source)
+            && of_one > all
+        {
+            let place = table.place_of("max_connections_per_source");
+            let hint = Some(format!("write {all} at most, or raise sip.max_connections"));
+            self.report.problem(place, "one source could have more connections than all together", hint);
         }
         for key in ["tls", "wss"] {
             if table.has(key) && !root.has("tls") {
@@ -212,7 +227,17 @@ impl Reader<'_> {
     }
 
     fn rtp(&mut self, root: &mut Table<'_>) -> RtpSettings {
-        let mut rtp = RtpSettings { address: Vec::new(), public_address: None, ports: 20_000..=29_999 };
+        // Longer than a phone takes from one network to another, and than a quiet person does without a breath of comfort noise;
+        // short beside the half hour after which session timers would find out.
+        const SILENCE_MS: u64 = 60_000;
+        let mut rtp = RtpSettings {
+            address: Vec::new(),
+            public_address: None,
+            ports: 20_000..=29_999,
+            silence_timeout_ms: SILENCE_MS,
+            srtp: Srtp::Accept,
+            webrtc: Some(30_000),
+        };
         let Some(mut table) = root.table("rtp", &mut self.report) else { return rtp };
         let place = table.place_of("address");
         rtp.address = self.list(&mut table, "address", "an IP address such as \"192.0.2.1\"");
@@ -227,6 +252,15 @@ impl Reader<'_> {
                 }
             }
         }
+        rtp.silence_timeout_ms = table.duration("silence_timeout", &mut self.report).unwrap_or(SILENCE_MS);
+        if let Some(text) = table.string("webrtc", &mut self.report) {
+            rtp.webrtc = text.value.parse().ok().filter(|port| *port >= 1_024 && !rtp.ports.contains(port));
+            if rtp.webrtc.is_none() && text.value != "off" {
+                let hint = Some("write \"30000\", a port from 1024 on outside rtp.ports, or \"off\"".to_owned());
+                self.report.problem(text.place, format!("\"{}\" is no port for browsers", text.value), hint);
+            }
+        }
+        rtp.srtp = self.srtp(&mut table).unwrap_or(rtp.srtp);
         table.finish(&mut self.report);
         rtp
     }
@@ -286,11 +320,13 @@ impl Reader<'_> {
         for (name, mut table) in root.named("agent", &mut self.report) {
             let place = table.place;
             let password = self.password(&mut table);
-            let skills: BTreeSet<_> =
-                table.strings("skills", &mut self.report).into_iter().map(|skill| skill.value).collect();
+            // A skill that is only named is had in full.
+            let skills = table.levels("skills", 100, &mut self.report);
+            let skills: BTreeMap<_, _> = skills.into_iter().map(|(skill, level)| (skill, level.value)).collect();
             let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
             let nat = table.boolean("nat", false, &mut self.report);
             let auto_answer = table.boolean("auto_answer", false, &mut self.report);
+            let srtp = self.srtp(&mut table);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
@@ -303,8 +339,8 @@ impl Reader<'_> {
             };
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let agent =
-                    AgentSettings { password: password.clone(), nat, auto_answer, skills: skills.clone(), contact };
+                let (password, skills) = (password.clone(), skills.clone());
+                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }
@@ -344,6 +380,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 mod network;
+mod recording;
 mod routes;
 mod trunks;
 

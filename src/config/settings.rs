@@ -1,6 +1,6 @@
 //! What the settings say once they are right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ use crate::sip::guard;
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Net, Trunk};
-use crate::switch::AudioCodec;
+use crate::switch::{AudioCodec, Srtp};
 
 /// `[sip]`
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -39,6 +39,20 @@ pub struct SipSettings {
     pub max_contacts: Option<u32>,
     /// Calls that one user's phones may place at one time; ten where not set.
     pub max_calls_per_user: Option<u32>,
+    /// Whether calls of one user to another are recorded.
+    pub record_internal: bool,
+    /// Connections that peers may have open at one time, of all transports together; 10,000 where not set.
+    pub max_connections: Option<u32>,
+    /// How many of them may come from one address; 256 where not set.
+    pub max_connections_per_source: Option<u32>,
+}
+
+impl Settings {
+    /// The browsers' port of the first media thread, where a browser could sign in at all.
+    pub fn browsers_port(&self) -> Option<u16> {
+        let sockets = !(self.sip.ws.is_empty() && self.sip.wss.is_empty() && self.http_listen.is_empty());
+        self.rtp.webrtc.filter(|_| sockets)
+    }
 }
 
 impl SipSettings {
@@ -106,6 +120,42 @@ pub struct RtpSettings {
     pub public_address: Option<IpAddr>,
     /// Ports, both ends included.
     pub ports: RangeInclusive<u16>,
+    /// How long a party in a conversation may send neither RTP nor RTCP before its call is ended, ms; 0 where for ever.
+    pub silence_timeout_ms: u64,
+    /// The UDP port of browsers on the first media thread, each further thread's the next one; `None` where none are served.
+    pub webrtc: Option<u16>,
+    /// Whether sound is encrypted, where neither trunk nor agent says so.
+    pub srtp: Srtp,
+}
+
+/// `[recording]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingSettings {
+    /// What our users press in a conversation to pause its recording; none where no keys do it.
+    pub pause_code: Option<String>,
+    /// What they press to let it go on.
+    pub resume_code: Option<String>,
+    /// The keys under which recordings are sealed; plain where none.
+    pub keys: Option<SecretSource>,
+    /// The variable that they come from where no file is named.
+    pub keys_env: String,
+    /// Whether recordings become Ogg Opus once they are closed.
+    pub compress: bool,
+    /// Bytes that are to be left free where recordings lie; with less, they count as not writable.
+    pub min_free_bytes: u64,
+}
+
+impl Default for RecordingSettings {
+    fn default() -> Self {
+        Self {
+            pause_code: Some("*1".to_owned()),
+            resume_code: Some("*2".to_owned()),
+            keys: None,
+            compress: false,
+            keys_env: "TRUNKLINE_RECORDING_KEYS".to_owned(),
+            min_free_bytes: 64 << 20,
+        }
+    }
 }
 
 /// Where a secret is to be had; the shell resolves files.
@@ -126,8 +176,10 @@ pub struct AgentSettings {
     pub nat: bool,
     /// Whether the phone is asked to answer by itself.
     pub auto_answer: bool,
-    /// What the agent knows.
-    pub skills: BTreeSet<String>,
+    /// Whether its phone's sound is encrypted; as `[rtp]` says where not set.
+    pub srtp: Option<Srtp>,
+    /// What the agent knows, and how well (1–100).
+    pub skills: BTreeMap<String, u8>,
     /// A phone that needs no registration: its SIP URI.
     pub contact: Option<String>,
 }
@@ -156,6 +208,8 @@ pub struct TrunkSettings {
     pub codecs: Vec<AudioCodec>,
     /// Whether callers hear what the trunk sends before the call is answered.
     pub early_media: bool,
+    /// Whether its sound is encrypted; as `[rtp]` says where not set.
+    pub srtp: Option<Srtp>,
 }
 
 /// Where the calls of a route go.
@@ -209,6 +263,8 @@ pub struct Settings {
     pub trace: Option<TraceSettings>,
     /// Media.
     pub rtp: RtpSettings,
+    /// Recordings.
+    pub recording: RecordingSettings,
     /// Where HTTP listens.
     pub http_listen: Vec<SocketAddr>,
     /// DiffServ code point of signalling, 0–63 (RFC 2474).

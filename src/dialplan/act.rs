@@ -1,6 +1,8 @@
 //! What a cursor takes in and what it gives back.
 
-use super::program::{AgentChange, Prompt};
+use super::action::{AgentChange, RecordChange};
+use super::hours::Because;
+use super::program::Prompt;
 use crate::id::{QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
 
@@ -13,6 +15,8 @@ pub struct CallFacts {
     pub caller: String,
     /// The trunk that brought the call.
     pub trunk: Option<TrunkId>,
+    /// The caller's class, where it is known already; empty otherwise.
+    pub class: String,
 }
 
 /// What happened to the call.
@@ -34,6 +38,8 @@ pub enum CursorInput {
         /// Why.
         reason: LeaveReason,
     },
+    /// The caller waited for a conversation that must be recorded, and it cannot be.
+    Unrecordable,
     /// The caller hung up.
     HungUp,
 }
@@ -50,6 +56,8 @@ pub enum Act {
     },
     /// Answer the call.
     Answer,
+    /// Let the caller hear ringing; nothing is answered.
+    Ring,
     /// Play prompts one after another, then say [`CursorInput::PlayFinished`].
     Play {
         /// Which, in order.
@@ -69,11 +77,36 @@ pub enum Act {
         queue: QueueId,
         /// Greater goes first.
         priority: i32,
-        /// Whether to record; never without a notice that was heard to its end.
+        /// Whether to record; never without a notice that was heard to its end, or the caller's yes.
         record: bool,
     },
+    /// Say something to a caller who waits, then say [`CursorInput::PlayFinished`].
+    PlayToWaiting {
+        /// Which, in order.
+        prompts: Vec<Prompt>,
+        /// Names the play.
+        id: u32,
+    },
+    /// Play the music of the queue again.
+    PlayMusic,
+    /// Take the caller out of the queue: the plan goes on elsewhere.
+    LeaveQueue,
+    /// From now on the caller is of this class.
+    Classify {
+        /// The class.
+        class: String,
+    },
+    /// Something was decided; nothing is to be done.
+    Decided(Decision),
     /// Change the state of the agent whose phone calls; nothing where the caller is no agent.
     ChangeAgent(AgentChange),
+    /// The call is not put through to this queue, because it must be recorded and cannot be, or may not.
+    Unrecordable {
+        /// Which queue.
+        queue: QueueId,
+    },
+    /// Something about the call's recording.
+    Record(RecordChange),
     /// Send the caller's audio back.
     Echo,
     /// End the call.
@@ -83,8 +116,87 @@ pub enum Act {
     },
 }
 
-/// What the plan may ask about the queues.
+/// What a plan decided, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// By hours.
+    Hours {
+        /// Which.
+        hours: String,
+        /// Whether they are open.
+        open: bool,
+        /// What decided.
+        because: Because,
+    },
+    /// By the cases of a `when` step.
+    Case {
+        /// The first that holds, from 1; `None` where none does.
+        number: Option<usize>,
+    },
+    /// By the directory.
+    Customer {
+        /// Whom it has; `None` where it has nobody.
+        name: Option<String>,
+    },
+    /// Nobody is signed in.
+    Unstaffed {
+        /// To this queue.
+        queue: QueueId,
+    },
+    /// The hours of those who wait have ended.
+    Closing {
+        /// Which.
+        hours: String,
+    },
+    /// A value did not fit its variable, which keeps what it has.
+    Unfit {
+        /// The variable.
+        variable: String,
+    },
+}
+
+impl std::fmt::Display for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hours { hours, open: true, because } => write!(f, "hours {hours} are open, {because}"),
+            Self::Hours { hours, open: false, because } => write!(f, "hours {hours} are closed, {because}"),
+            Self::Case { number: Some(number) } => write!(f, "case {number} holds"),
+            Self::Case { number: None } => write!(f, "no case holds"),
+            Self::Customer { name: Some(name) } => write!(f, "the directory knows the caller: {name}"),
+            Self::Customer { name: None } => write!(f, "the directory does not know the caller"),
+            Self::Unstaffed { queue } => write!(f, "nobody is signed in to {queue}"),
+            Self::Closing { hours } => write!(f, "hours {hours} have ended"),
+            Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
+        }
+    }
+}
+
+/// What the plan of one call may ask about the floor.
 pub trait FloorView {
     /// How many agents of the queue are signed in, busy or not.
     fn signed_in(&self, queue: &QueueId) -> usize;
+
+    /// How many callers wait in the queue.
+    fn waiting(&self, queue: &QueueId) -> usize;
+
+    /// How many agents of the queue could take a call now.
+    fn available(&self, queue: &QueueId) -> usize;
+
+    /// How long a caller who joins the queue now is expected to wait, ms; `None` where nobody knows.
+    fn expected_wait_ms(&self, queue: &QueueId) -> Option<u64>;
+
+    /// The call's own place in its line, from 1; `None` where it waits in none.
+    fn position(&self) -> Option<u32>;
+
+    /// How long the call itself is expected to wait yet, ms.
+    fn own_expected_wait_ms(&self) -> Option<u64>;
+
+    /// Until when somebody has closed these hours by hand (wall ms).
+    fn closed_until(&self, hours: &str) -> Option<i64>;
+
+    /// The prompt that ops have put in front of this flow.
+    fn announcement(&self, flow: &str) -> Option<String>;
+
+    /// Whether recordings can be written now.
+    fn can_record(&self) -> bool;
 }

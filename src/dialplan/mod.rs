@@ -3,22 +3,42 @@
 //! Texts go in, and either a whole [`Program`] or every [`Problem`] at once comes out; nothing loads half.
 
 mod act;
+mod action;
 mod catalogue;
 mod check;
+mod condition;
 mod cursor;
+mod customers;
+mod difference;
+mod graph;
 mod hours;
 mod load;
+mod numbers;
+mod pattern;
 mod program;
+mod queues;
 mod report;
+mod speech;
 mod steps;
 pub mod table;
+mod values;
 
-pub use act::{Act, CallFacts, CursorInput, FloorView};
+#[cfg(test)]
+mod schema_tests;
+
+pub use act::{Act, CallFacts, CursorInput, Decision, FloorView};
+pub use action::{Action, AgentChange, Ask, Entry, Item, Message, RecordChange, Waiting};
 pub use catalogue::Catalogue;
+pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
-pub use hours::Hours;
-pub(crate) use load::expand_range;
-pub use load::{Surroundings, load};
-pub use program::{Action, AgentChange, Ask, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
+pub use difference::differences;
+pub use graph::{mermaid, svg};
+pub use hours::{Because, Hours};
+pub use load::{Surroundings, includes, is_beside, load};
+pub use numbers::{Destination, Numbers};
+pub use pattern::Pattern;
+pub use program::{Customer, Flow, Overflow, Program, Prompt, Queue, Step, StepRef};
+pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
-pub use report::{Place, Problem, Report, Source};
+pub use report::{Place, Problem, Report, Severity, Source};
+pub use values::{Kind, Variable};

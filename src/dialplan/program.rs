@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::action::Action;
 use super::hours::Hours;
+use super::numbers::Numbers;
+use super::values::Variable;
 use crate::id::QueueId;
-use crate::journal::Cause;
+use crate::journal::Strategy;
 
 /// Leads to a step of the same [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,141 +29,15 @@ impl Prompt {
     }
 }
 
-/// What a question to the caller has in common, be it a menu or the choice of a language.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// Prompts of the question, in order.
-    pub prompts: Vec<String>,
-    /// Played before the question when the key was a wrong one.
-    pub invalid: Vec<String>,
-    /// Played before the question when no key came.
-    pub silent: Vec<String>,
-    /// Silence after the question, milliseconds.
-    pub timeout_ms: u64,
-    /// How often the question is put again.
-    pub retries: u32,
-    /// Whether a key during the question counts.
-    pub barge_in: bool,
-}
-
-/// What an agent can dial to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentChange {
-    /// Takes calls.
-    Available,
-    /// Takes no calls after the present one.
-    NotReady,
-    /// Is done with after-call work.
-    EndAcw,
-    /// Signed out.
-    SignOut,
-}
-
-/// What a step does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Answers the call.
-    Answer {
-        /// Then.
-        next: StepRef,
-    },
-    /// Plays prompts one after another.
-    Play {
-        /// Names in the catalogue.
-        prompts: Vec<String>,
-        /// The announcement of a recording, which no key cuts short.
-        notice: bool,
-        /// Whether a key stops it.
-        barge_in: bool,
-        /// Then.
-        next: StepRef,
-    },
-    /// Waits for one key.
-    Menu {
-        /// The question.
-        ask: Ask,
-        /// Where each key leads.
-        keys: BTreeMap<char, StepRef>,
-        /// Where the last retry without a valid key leads.
-        no_input: StepRef,
-    },
-    /// Lets the caller choose a language; the question is put in each of them.
-    Language {
-        /// The question.
-        ask: Ask,
-        /// The language of each key.
-        keys: BTreeMap<char, String>,
-        /// The language where no valid key came.
-        default: String,
-        /// Then.
-        next: StepRef,
-    },
-    /// Waits for an agent.
-    Queue {
-        /// Which queue.
-        queue: QueueId,
-        /// Greater goes first.
-        priority: i32,
-        /// Whether the conversation is recorded.
-        record: bool,
-        /// Where refusal and the longest wait lead; hang up where absent.
-        next: Option<StepRef>,
-        /// Where to go at once when nobody is signed in; waits where absent.
-        unstaffed: Option<StepRef>,
-    },
-    /// Sends the caller's own voice back until the caller hangs up.
-    Echo,
-    /// Ends the call.
-    Hangup {
-        /// Why.
-        cause: Cause,
-    },
-    /// Branches by the time of day.
-    Hours {
-        /// Name of the hours.
-        hours: String,
-        /// Within them.
-        open: StepRef,
-        /// Outside.
-        closed: StepRef,
-    },
-    /// Changes the state of the agent whose phone calls; goes on at once.
-    Agent {
-        /// What to.
-        change: AgentChange,
-        /// Then.
-        next: StepRef,
-    },
-    /// Goes on elsewhere.
-    Goto {
-        /// There.
-        next: StepRef,
-    },
-}
-
-impl Action {
-    /// Every step that may come after this one.
-    pub fn exits(&self) -> Vec<StepRef> {
-        match self {
-            Self::Answer { next }
-            | Self::Play { next, .. }
-            | Self::Language { next, .. }
-            | Self::Agent { next, .. }
-            | Self::Goto { next } => vec![*next],
-            Self::Menu { keys, no_input, .. } => keys.values().copied().chain([*no_input]).collect(),
-            Self::Queue { next, unstaffed, .. } => next.iter().chain(unstaffed).copied().collect(),
-            Self::Hours { open, closed, .. } => vec![*open, *closed],
-            Self::Echo | Self::Hangup { .. } => Vec::new(),
-        }
-    }
-
-    /// Whether the step takes time by itself, so that a loop through it cannot spin. A queue may refuse at once.
-    pub fn waits(&self) -> bool {
-        !matches!(
-            self,
-            Self::Answer { .. } | Self::Hours { .. } | Self::Agent { .. } | Self::Goto { .. } | Self::Queue { .. }
-        )
-    }
+/// One customer of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Customer {
+    /// Who it is.
+    pub name: String,
+    /// The class: "vip".
+    pub class: String,
+    /// Words that are true of the customer.
+    pub tags: BTreeSet<String>,
 }
 
 /// A named step.
@@ -181,6 +58,8 @@ pub struct Flow {
     pub start: StepRef,
     /// The language that it begins with.
     pub language: String,
+    /// Keys that lead somewhere in every question of the flow that does not use them itself.
+    pub keys: BTreeMap<char, StepRef>,
 }
 
 /// After how long a caller may be served by another queue, too.
@@ -192,50 +71,73 @@ pub struct Overflow {
     pub to: QueueId,
 }
 
+/// What a queue asks of its agents once a caller has waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relaxation {
+    /// Wait in milliseconds.
+    pub after_ms: u64,
+    /// Skill and least proficiency.
+    pub skills: BTreeMap<String, u8>,
+    /// The highest tier that is called.
+    pub tier: u8,
+}
+
 /// How a queue is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Agents, by number.
+    /// Agents, by number, in the order of the list.
     pub members: Vec<String>,
+    /// Agents of other tiers than the first, which is 0.
+    pub tiers: BTreeMap<String, u8>,
+    /// Agents of other weights than 1.
+    pub weights: BTreeMap<String, u8>,
+    /// Whom of several free agents a caller gets.
+    pub strategy: Strategy,
+    /// How many may wait; no limit where absent.
+    pub capacity: Option<u32>,
     /// How long a phone rings, milliseconds.
     pub ring_ms: u64,
+    /// After how long one more phone rings, where the strategy is to ring progressively, milliseconds.
+    pub ring_more_ms: u64,
     /// After-call work, milliseconds.
     pub acw_ms: u64,
     /// The longest wait, milliseconds; none where absent.
     pub max_wait_ms: Option<u64>,
     /// Other queues, by growing wait.
     pub overflow: Vec<Overflow>,
-    /// What an agent must know.
-    pub skills: BTreeSet<String>,
+    /// What an agent must know, and how well at least (1–100).
+    pub skills: BTreeMap<String, u8>,
+    /// The highest tier that is called at first.
+    pub tier: u8,
+    /// What is asked of agents later, by growing wait.
+    pub relax: Vec<Relaxation>,
     /// Name of the music, a file in the folder of prompts.
     pub music: Option<String>,
+    /// Whether nobody is put through who cannot be recorded.
+    pub must_record: bool,
 }
 
 /// A whole plan.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Program {
-    pub(super) numbers: BTreeMap<String, String>,
+    pub(super) numbers: Numbers,
     pub(super) flows: BTreeMap<String, Flow>,
     pub(super) steps: Vec<Step>,
     pub(super) hours: BTreeMap<String, Hours>,
     pub(super) queues: BTreeMap<String, Queue>,
+    pub(super) variables: BTreeMap<String, Variable>,
+    pub(super) customers: BTreeMap<String, Customer>,
 }
 
 impl Program {
-    /// The flow for a called number: the number itself, or else the longest `prefix*`.
-    pub fn flow_for(&self, called: &str) -> Option<(&str, &Flow)> {
-        let exact = self.numbers.get(called);
-        let by_prefix = || {
-            let fits = |pattern: &str| pattern.strip_suffix('*').is_some_and(|prefix| called.starts_with(prefix));
-            self.numbers.iter().filter(|(p, _)| fits(p)).max_by_key(|(p, _)| p.len()).map(|(_, flow)| flow)
-        };
-        let (name, flow) = self.flows.get_key_value(exact.or_else(by_prefix)?)?;
-        Some((name, flow))
+    /// Which numbers lead where.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
-    /// The numbers and patterns that lead into the plan.
-    pub fn numbers(&self) -> impl Iterator<Item = &str> {
-        self.numbers.keys().map(String::as_str)
+    /// The flows by name.
+    pub fn flows(&self) -> &BTreeMap<String, Flow> {
+        &self.flows
     }
 
     /// The queues by name.
@@ -246,6 +148,16 @@ impl Program {
     /// The hours by name.
     pub fn hours(&self) -> &BTreeMap<String, Hours> {
         &self.hours
+    }
+
+    /// The variables by name.
+    pub fn variables(&self) -> &BTreeMap<String, Variable> {
+        &self.variables
+    }
+
+    /// Every step, those of a flow beside one another.
+    pub fn steps(&self) -> impl Iterator<Item = (StepRef, &Step)> {
+        self.steps.iter().enumerate().map(|(index, step)| (StepRef(index), step))
     }
 
     /// A step.

@@ -2,13 +2,23 @@
 
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Offsets from here on name environment variables instead of bytes of a text.
 const VARIABLES: usize = 1 << 40;
 
+/// Whether something keeps the files from being loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It does.
+    Error,
+    /// It does not, and is seldom what was meant.
+    Warning,
+}
+
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// The file as named by the caller, or `environment` for an overriding variable.
     pub file: String,
@@ -16,6 +26,8 @@ pub struct Problem {
     pub line: usize,
     /// Column in characters, from 1; 0 for the environment.
     pub column: usize,
+    /// Whether the files load nevertheless.
+    pub severity: Severity,
     /// What is wrong.
     pub message: String,
     /// What to do about it, where we know.
@@ -75,28 +87,42 @@ impl Report {
         self.problems.push(problem);
     }
 
+    /// Notes what is allowed and seldom meant.
+    pub fn warning(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        let problem = self.at(place, message.into(), hint);
+        self.problems.push(Problem { severity: Severity::Warning, ..problem });
+    }
+
     /// A problem that is not noted: for who finds out later whether there is one.
     pub fn at(&self, place: Place, message: String, hint: Option<String>) -> Problem {
         match place.offset.checked_sub(VARIABLES) {
             Some(index) => {
                 let name = self.variables.get(index).map_or("", String::as_str);
                 let message = format!("{name}: {message}");
-                Problem { file: "environment".into(), line: 0, column: 0, message, hint, excerpt: String::new() }
+                Problem {
+                    file: "environment".into(),
+                    line: 0,
+                    column: 0,
+                    severity: Severity::Error,
+                    message,
+                    hint,
+                    excerpt: String::new(),
+                }
             }
             None => self.in_text(place, message, hint),
         }
     }
 
-    /// Every problem in the order of the files; empty where all is well.
+    /// Every problem and warning in the order of the files; empty where all is well.
     pub fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort();
         self.problems.dedup();
         self.problems
     }
 
-    /// Whether nothing is wrong so far.
-    pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+    /// Whether nothing is wrong so far; warnings do not count.
+    pub fn is_sound(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity == Severity::Warning)
     }
 
     fn in_text(&self, place: Place, message: String, hint: Option<String>) -> Problem {
@@ -108,7 +134,7 @@ impl Report {
         // A line with a password in it must not travel into logs of a build server.
         let secret = ["password", "token", "secret"].iter().any(|word| excerpt.contains(word));
         let excerpt = if secret { String::new() } else { excerpt.to_owned() };
-        Problem { file: file.to_owned(), line, column, message, hint, excerpt }
+        Problem { file: file.to_owned(), line, column, severity: Severity::Error, message, hint, excerpt }
     }
 }
 
@@ -116,6 +142,7 @@ impl Report {
 pub(crate) fn suggest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
+    known.dedup();
     let nearest = known.iter().map(|name| (distance(wrong, name), *name)).min();
     match nearest {
         Some((far, name)) if far <= 1 + wrong.chars().count() / 4 => Some(format!("did you mean \"{name}\"?")),

@@ -42,6 +42,15 @@ pub struct Table<'a> {
 
 type Value<'a> = &'a Spanned<DeValue<'a>>;
 
+/// A string or a table, where a list may have both.
+#[derive(Debug)]
+pub enum Mixed<'a> {
+    /// A string.
+    Text(At<String>),
+    /// A table.
+    Table(Table<'a>),
+}
+
 impl<'a> Table<'a> {
     /// Reads `entries`, which stand at `span` of the text numbered `file`.
     pub fn new(entries: &'a DeTable<'a>, span: Range<usize>, file: usize) -> Self {
@@ -91,20 +100,7 @@ impl<'a> Table<'a> {
     /// A whole number within `range`, `default` where absent.
     pub fn integer(&mut self, key: &'static str, range: Range<i64>, default: i64, report: &mut Report) -> i64 {
         let Some(value) = self.take(key) else { return default };
-        let place = self.at(value.span());
-        let number = match value.get_ref() {
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
-            DeValue::String(text) if place.is_variable() => text.parse().ok(),
-            _ => None,
-        };
-        match number {
-            Some(number) if range.contains(&number) => number,
-            _ => {
-                let (least, most) = (range.start, range.end - 1);
-                report.problem(place, format!("\"{key}\" must be a whole number from {least} to {most}"), None);
-                default
-            }
-        }
+        self.as_integer(value, key, range, report).unwrap_or(default)
     }
 
     /// A duration such as "500ms", "15s", "2m", "1h", in milliseconds.
@@ -131,6 +127,32 @@ impl<'a> Table<'a> {
                 text.split(',').map(|item| At { value: item.trim().to_owned(), place }).collect()
             }
             _ => self.as_string(value, key, report).into_iter().collect(),
+        }
+    }
+
+    /// One string or table, or a list of both; empty where absent.
+    pub fn mixed(&mut self, key: &'static str, report: &mut Report) -> Vec<Mixed<'a>> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        self.as_mixed(value, key, report)
+    }
+
+    /// A list of such lists; empty where absent.
+    pub fn mixed_lists(&mut self, key: &'static str, report: &mut Report) -> Vec<Vec<Mixed<'a>>> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().map(|item| self.as_mixed(item, key, report)).collect(),
+            _ => vec![self.as_mixed(value, key, report)],
+        }
+    }
+
+    fn as_mixed(&self, value: Value<'a>, key: &'static str, report: &mut Report) -> Vec<Mixed<'a>> {
+        let one = |item: Value<'a>, report: &mut Report| match item.get_ref() {
+            DeValue::Table(_) => self.as_table(item, key, report).map(Mixed::Table),
+            _ => self.as_string(item, key, report).map(Mixed::Text),
+        };
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().filter_map(|item| one(item, report)).collect(),
+            _ => one(value, report).into_iter().collect(),
         }
     }
 
@@ -176,6 +198,23 @@ impl<'a> Table<'a> {
         named
     }
 
+    /// Names with a whole number from 1 to 100 each: a table of them, or one name or a list of names, each of which stands for
+    /// `bare`.
+    pub fn levels(&mut self, key: &'static str, bare: u8, report: &mut Report) -> BTreeMap<String, At<u8>> {
+        if let Some(DeValue::Table(entries)) = self.entries.get(key).map(Spanned::get_ref) {
+            self.asked.push(key);
+            let level = |(name, value): (&Spanned<_>, Value<'a>)| {
+                let name: &std::borrow::Cow<'_, str> = name.get_ref();
+                let level = self.as_integer(value, name, 1..101, report)?;
+                // The range fits.
+                Some((name.to_string(), At { value: level as u8, place: self.at(value.span()) }))
+            };
+            return entries.iter().filter_map(level).collect();
+        }
+        let bare = |name: At<String>| (name.value, At { value: bare, place: name.place });
+        self.strings(key, report).into_iter().map(bare).collect()
+    }
+
     /// A list of tables, empty where absent.
     pub fn tables(&mut self, key: &'static str, report: &mut Report) -> Vec<Table<'a>> {
         let Some(value) = self.take(key) else { return Vec::new() };
@@ -215,6 +254,21 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    fn as_integer(&self, value: Value<'a>, key: &str, range: Range<i64>, report: &mut Report) -> Option<i64> {
+        let place = self.at(value.span());
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            DeValue::String(text) if place.is_variable() => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let (least, most) = (range.start, range.end - 1);
+            report.problem(place, format!("\"{key}\" must be a whole number from {least} to {most}"), None);
+        }
+        number
     }
 
     fn as_table(&self, value: Value<'a>, key: &str, report: &mut Report) -> Option<Table<'a>> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,18 +16,26 @@ use rand_core::SeedableRng;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
 
+use super::browsers::Browsers;
+use super::disk::Disk;
+use super::dtls::Identity;
 use super::ports::{PortRange, Ports};
+use super::prompts::{self, Work};
 use super::thread::{Links, MediaThread};
-use super::writer;
+use super::writer::Writer;
 use crate::id::LegId;
-use crate::media::{LegCommand, MediaReport, PortLease, PromptStore};
+use crate::media::{KeyRing, LegCommand, MediaReport, PortLease, PromptStore, StorageFigures};
 
-/// Pairs that each thread keeps bound in advance.
-const STOCK: usize = 32;
+/// Pairs that each thread keeps bound in advance, where they are no more than a quarter of its share.
+const STOCK: usize = 256;
+/// So many may be taken before a thread is woken to bind more.
+const FEW: usize = 8;
 /// Commands under way to one thread; more wait in the handle, the latest for each leg.
 const COMMANDS: usize = 1_024;
 /// Reports under way to the switch. Further ones are dropped and counted: media must not wait for a stalled switch.
 const REPORTS: usize = 16_384;
+/// Stores of prompts under way to one thread.
+const STORES: usize = 4;
 /// Chunks of 200 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
 /// manifest says so.
 const CHUNKS: usize = 4_096;
@@ -44,10 +53,34 @@ pub struct EngineSettings {
     pub threads: Option<u16>,
     /// Everything that can be played.
     pub prompts: PromptStore,
+    /// How long a party that should be heard may send neither RTP nor RTCP before it counts as lost, ms; for ever where none.
+    pub lost_ms: Option<u64>,
     /// The folder of the recordings and their manifests; made where it is missing.
     pub recordings: PathBuf,
+    /// How browsers are served; `None` where none are.
+    pub browsers: Option<BrowserSettings>,
+    /// The keys under which they are sealed; plain where none.
+    pub keys: Option<Arc<KeyRing>>,
+    /// Bytes that are to be left free where they lie; with less, recordings count as not writable.
+    pub min_free_bytes: u64,
     /// From which SSRC, sequence numbers and timestamps are drawn; take it from the system's randomness.
     pub seed: [u8; 32],
+}
+
+/// How browsers are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrowserSettings {
+    /// The browsers' UDP port of the first thread; each further thread has the next one.
+    pub first_port: u16,
+    /// How long a browser may make no check before it counts as gone, milliseconds.
+    pub consent_ms: u64,
+}
+
+impl BrowserSettings {
+    /// On this port, with the patience of RFC 7675 §5.1.
+    pub fn at(first_port: u16) -> Self {
+        Self { first_port, consent_ms: 30_000 }
+    }
 }
 
 /// Why media could not start.
@@ -85,6 +118,21 @@ pub enum StartError {
         /// The system's refusal.
         source: io::Error,
     },
+    /// The port of a thread's browsers is not to be had.
+    #[error(
+        "cannot bind UDP port {port} of {address} for browsers: {source}; free it, choose another one in rtp.webrtc, or set that to \"off\""
+    )]
+    Browsers {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+        /// The system's refusal.
+        source: io::Error,
+    },
+    /// No certificate for browsers.
+    #[error("{0}; set rtp.webrtc to \"off\" to go without browsers")]
+    Certificate(String),
     /// The system gave no thread, epoll or eventfd.
     #[error("cannot start media thread {thread}: {source}; check the limits on threads and open files")]
     Thread {
@@ -116,6 +164,11 @@ pub enum LeaseError {
 #[error("there is no media thread {0}")]
 pub struct NoSuchThread(pub u16);
 
+/// A media thread does not do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a media thread does not look at its orders; it hangs")]
+pub struct Hung;
+
 /// What a media thread and the handle share.
 pub(super) struct Shared {
     /// Wakes the thread: a command, a taken lease, or the end.
@@ -133,9 +186,31 @@ impl Shared {
     }
 }
 
+/// Where the switch takes reports, and what wakes it.
+#[derive(Clone)]
+pub(super) struct Reports {
+    sender: Sender<MediaReport>,
+    waker: Waker,
+}
+
+impl Reports {
+    /// Tells the switch something and wakes it; `false` where it has no room within `patience`.
+    pub(super) fn tell(&self, report: MediaReport, patience: Duration) -> bool {
+        let told = match self.sender.try_send(report) {
+            Err(TrySendError::Full(report)) if !patience.is_zero() => {
+                self.sender.send_timeout(report, patience).is_ok()
+            }
+            told => told.is_ok(),
+        };
+        self.waker.wake_by_ref();
+        told
+    }
+}
+
 struct Thread {
     shared: Arc<Shared>,
     commands: Sender<LegCommand>,
+    stores: Sender<Arc<PromptStore>>,
     waiting: BTreeMap<LegId, LegCommand>,
     leases: Receiver<PortLease>,
     join: Option<JoinHandle<()>>,
@@ -145,32 +220,48 @@ struct Thread {
 pub struct Engine {
     threads: Vec<Thread>,
     ports: PortRange,
+    fingerprint: Option<[u8; 32]>,
+    encode: Sender<Work>,
     writer: Option<JoinHandle<()>>,
+    disk: Arc<Disk>,
 }
 
 impl Engine {
-    /// Binds the first ports and starts the threads; reports of all of them arrive at the receiver.
+    /// Binds the first ports and starts the threads; reports of all of them arrive at the receiver, which `waker` wakes.
     ///
     /// # Errors
     /// Where ports, threads or descriptors are not to be had.
-    pub fn start(settings: EngineSettings) -> Result<(Self, Receiver<MediaReport>), StartError> {
+    pub fn start(settings: EngineSettings, waker: Waker) -> Result<(Self, Receiver<MediaReport>), StartError> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let count = settings.threads.unwrap_or(cores.saturating_sub(1).min(64) as u16).max(1);
         let ports = settings.ports;
         if ports.pairs().count() < usize::from(count) {
             return Err(StartError::Range { ports, threads: count });
         }
-        let (reports, receiver) = bounded(REPORTS);
+        let (sender, receiver) = bounded(REPORTS);
+        let reports = Reports { sender, waker };
         let store = Arc::new(settings.prompts);
-        let mut engine = Self { threads: Vec::new(), ports, writer: None };
+        let encode = prompts::encoder(Arc::clone(&store)).map_err(|source| StartError::Thread { thread: 0, source })?;
+        let identity = settings.browsers.map(|_| Identity::new()).transpose().map_err(StartError::Certificate)?;
+        let fingerprint = identity.as_ref().map(|identity| identity.fingerprint);
+        let disk = Arc::new(Disk::default());
+        let mut engine = Self {
+            threads: Vec::new(),
+            ports,
+            fingerprint,
+            encode: encode.clone(),
+            writer: None,
+            disk: Arc::clone(&disk),
+        };
         // After the engine, so that an early end drops this sender before the engine waits for the writer.
         let (recordings, work) = bounded(CHUNKS);
         let dir = settings.recordings;
         std::fs::create_dir_all(&dir).map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
         let closed = reports.clone();
+        let writer = Writer { dir, keys: settings.keys, min_free: settings.min_free_bytes, disk };
         let writer = std::thread::Builder::new()
             .name("recordings".to_owned())
-            .spawn(move || writer::run(&dir, &work, &closed))
+            .spawn(move || writer.run(&work, &closed))
             .map_err(|source| StartError::Thread { thread: 0, source })?;
         engine.writer = Some(writer);
         for number in 0..count {
@@ -187,25 +278,67 @@ impl Engine {
                 reports_lost: AtomicU64::new(0),
             });
             let (commands, inbox) = bounded(COMMANDS);
-            let (stock, leases) = bounded(STOCK);
+            let (stores, newer) = bounded(STORES);
+            let share_of_each = ports.pairs().count() / usize::from(count);
+            let (stock, leases) = bounded((share_of_each / 4).clamp(1, STOCK));
             let links = Links {
                 shared: Arc::clone(&shared),
                 commands: inbox,
                 reports: reports.clone(),
                 stock,
                 store: Arc::clone(&store),
+                stores: newer,
+                encode: encode.clone(),
+                lost_ms: settings.lost_ms,
                 recordings: recordings.clone(),
             };
             let mut random = ChaCha12Rng::from_seed(settings.seed);
             random.set_stream(u64::from(number));
-            let thread = MediaThread::new(links, share, first, random).map_err(failed)?;
+            let browsers = identity.clone().zip(settings.browsers).map(|(identity, served)| {
+                let port = served.first_port.saturating_add(number);
+                let refused = |source| StartError::Browsers { address: settings.address, port, source };
+                Browsers::bind(settings.address, port, identity, served.consent_ms).map_err(refused)
+            });
+            let thread = MediaThread::new(links, share, first, browsers.transpose()?, random).map_err(failed)?;
             let join = std::thread::Builder::new()
                 .name(format!("media-{number}"))
                 .spawn(move || thread.run())
                 .map_err(failed)?;
-            engine.threads.push(Thread { shared, commands, waiting: BTreeMap::new(), leases, join: Some(join) });
+            engine.threads.push(Thread {
+                shared,
+                commands,
+                stores,
+                waiting: BTreeMap::new(),
+                leases,
+                join: Some(join),
+            });
         }
         Ok((engine, receiver))
+    }
+
+    /// SHA-256 of the certificate that browsers are shown, where any are served.
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        self.fingerprint
+    }
+
+    /// Gives the threads something else to play from, before any command that [`Self::flush`] sends later. What calls in progress play
+    /// must be in it under the same number.
+    ///
+    /// # Errors
+    /// Where a thread has not looked at the last few: it hangs.
+    pub fn set_prompts(&mut self, store: PromptStore) -> Result<(), Hung> {
+        let store = Arc::new(store);
+        if self.threads.iter().any(|thread| thread.stores.is_full()) {
+            return Err(Hung);
+        }
+        for thread in &self.threads {
+            // There is room, and only this handle takes it.
+            let _ = thread.stores.try_send(Arc::clone(&store));
+            thread.shared.wake();
+        }
+        // Without room the prompts are encoded as they are played.
+        let _ = self.encode.try_send(Work::Store(store));
+        Ok(())
     }
 
     /// How many media threads there are: leases may be asked of 0 up to one less.
@@ -218,11 +351,16 @@ impl Engine {
         self.threads.iter().map(|thread| thread.shared.reports_lost.load(Ordering::Relaxed)).sum()
     }
 
+    /// How the disk of the recordings fares; never waits for it.
+    pub fn storage(&self) -> StorageFigures {
+        self.disk.figures()
+    }
+
     /// Takes a bound pair from a thread's stock, if there is one; never waits.
     pub fn try_lease(&mut self, thread: u16) -> Option<PortLease> {
         let held = self.threads.get(usize::from(thread))?;
         let lease = held.leases.try_recv().ok()?;
-        held.shared.wake();
+        held.ask_for_more();
         Some(lease)
     }
 
@@ -239,11 +377,11 @@ impl Engine {
             }
             held.leases.recv_timeout(TOP_UP).map_err(|_| exhausted())
         })?;
-        held.shared.wake();
+        held.ask_for_more();
         Ok(lease)
     }
 
-    /// Sends a command. Never waits: what does not fit stays here, the latest for each leg, until [`Self::flush`].
+    /// Takes a command, which leaves with [`Self::flush`]. Never waits: what does not fit stays here, the latest for each leg.
     ///
     /// # Errors
     /// Where the command's lease names a thread that does not exist.
@@ -254,11 +392,10 @@ impl Engine {
         if replaced {
             thread.waiting.insert(command.leg(), command);
         }
-        thread.flush();
         Ok(())
     }
 
-    /// Sends what is still waiting; to be called once a turn.
+    /// Sends what is waiting; to be called once a turn, so that a turn wakes a thread once.
     pub fn flush(&mut self) {
         for thread in &mut self.threads {
             thread.flush();
@@ -267,6 +404,14 @@ impl Engine {
 }
 
 impl Thread {
+    /// Wakes the thread to bind more ports once a few are gone.
+    fn ask_for_more(&self) {
+        let most = self.leases.capacity().unwrap_or_default();
+        if self.leases.len() + (most / 2).clamp(1, FEW) <= most {
+            self.shared.wake();
+        }
+    }
+
     fn flush(&mut self) {
         let mut sent = false;
         while let Some((leg, command)) = self.waiting.pop_first() {

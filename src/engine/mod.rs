@@ -2,16 +2,27 @@
 //!
 //! The switch holds an [`Engine`]: it leases bound ports, sends whole desired states and reads reports. Packets never pass it.
 
+mod browsers;
 mod clock;
+mod disk;
+mod dtls;
+mod growing;
 mod handle;
 mod ports;
+mod prompts;
+mod slot;
+mod tap;
 mod thread;
 mod writer;
 
-pub use crate::media::{MusicId, PromptId, PromptStore};
+pub use crate::media::{KeyRing, MusicId, PromptId, PromptStore, StorageFigures};
 pub use clock::now;
-pub use handle::{Engine, EngineSettings, LeaseError, NoSuchThread, StartError};
+pub use handle::{BrowserSettings, Engine, EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
 pub use ports::PortRange;
 
+#[cfg(test)]
+mod browser_tests;
+#[cfg(test)]
+mod secure_tests;
 #[cfg(test)]
 mod tests;

@@ -2,60 +2,70 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use super::{Engine, EngineSettings, LeaseError, PortRange, StartError};
+use super::{BrowserSettings, Engine, EngineSettings, LeaseError, PortRange, StartError};
 use crate::codec::g711::Law;
 use crate::codec::tone::{Sine, energy_at};
 use crate::id::{CallId, LegId};
 use crate::media::{
-    AudioFormat, HEADER_LEN, LegCommand, LegMedia, MediaReport, MusicId, Playlist, PortLease, PromptId, PromptStore,
-    RecordingSpec, Side, Source, wav_header,
+    AudioFormat, Consent, HEADER_LEN, Learn, LegCommand, LegMedia, MediaReport, MusicId, Playlist, PortLease, PromptId,
+    PromptStore, Protection, RecordingSpec, Side, Source, wav_header,
 };
 use crate::rtp::event::DigitSender;
 use crate::rtp::packet::{self, Header};
 
-const GUARD: Duration = Duration::from_secs(5);
+pub(super) const GUARD: Duration = Duration::from_secs(5);
 const RANGE: PortRange = PortRange { first: 20_000, last: 20_019 };
 
 /// One engine on one address.
-struct Floor {
+pub(super) struct Floor {
     recordings: tempfile::TempDir,
-    engine: Engine,
-    reports: Receiver<MediaReport>,
+    pub(super) engine: Engine,
+    pub(super) reports: Receiver<MediaReport>,
     address: IpAddr,
     epoch: u32,
 }
 
 impl Floor {
-    fn new(host: u8) -> Self {
+    pub(super) fn new(host: u8) -> Self {
+        Self::serving(host, None)
+    }
+
+    /// The same with browsers.
+    pub(super) fn serving(host: u8, browsers: Option<BrowserSettings>) -> Self {
         let address = loopback(host);
         let recordings = tempfile::tempdir().unwrap();
-        let (engine, reports) = Engine::start(settings(address, recordings.path())).unwrap();
+        let settings = EngineSettings { browsers, ..settings(address, recordings.path()) };
+        let (engine, reports) = Engine::start(settings, Waker::noop().clone()).unwrap();
         Self { recordings, engine, reports, address, epoch: 0 }
     }
 
-    fn phone(&self) -> UdpSocket {
+    pub(super) fn phone(&self) -> UdpSocket {
         let socket = UdpSocket::bind((self.address, 0)).unwrap();
         socket.set_read_timeout(Some(GUARD)).unwrap();
         socket
     }
 
-    fn at(&self, lease: PortLease) -> SocketAddr {
+    pub(super) fn at(&self, lease: PortLease) -> SocketAddr {
         SocketAddr::new(self.address, lease.rtp_port)
     }
 
-    fn desire(&mut self, leg: u64, desired: &LegMedia) {
+    pub(super) fn desire(&mut self, leg: u64, desired: &LegMedia) {
         self.epoch += 1;
         let desired = desired.clone();
         self.engine.send(LegCommand::Desire { leg: LegId(leg), epoch: self.epoch, desired }).unwrap();
+        self.engine.flush();
     }
 
     /// Releases a leg and gives what it reported at its end, and before.
-    fn release(&mut self, leg: u64, lease: PortLease) -> Vec<MediaReport> {
+    pub(super) fn release(&mut self, leg: u64, lease: PortLease) -> Vec<MediaReport> {
         self.engine.send(LegCommand::Release { leg: LegId(leg), lease }).unwrap();
+        self.engine.flush();
         let mut all = Vec::new();
         loop {
             let report = self.reports.recv_timeout(GUARD).unwrap();
@@ -69,14 +79,14 @@ impl Floor {
 }
 
 /// An address of one test of one process, so that test runs do not meet.
-fn loopback(host: u8) -> IpAddr {
+pub(super) fn loopback(host: u8) -> IpAddr {
     let run = std::process::id() % 60_000;
     IpAddr::V4(Ipv4Addr::new(127, 10 + (run / 250) as u8, (run % 250) as u8, host))
 }
 
 fn settings(address: IpAddr, recordings: &Path) -> EngineSettings {
     let mut prompts = PromptStore::default();
-    let tone: Vec<i16> = Sine::new(440.0, 8_000, 8_000).take(1_600).collect();
+    let tone: Vec<i16> = Sine::new(450.0, 8_000, 8_000).take(1_600).collect();
     prompts.add_prompt(PromptId(1), &tone);
     prompts.add_music(MusicId(1), &tone);
     EngineSettings {
@@ -85,20 +95,30 @@ fn settings(address: IpAddr, recordings: &Path) -> EngineSettings {
         threads: Some(1),
         prompts,
         recordings: recordings.to_owned(),
+        keys: None,
+        min_free_bytes: 0,
+        lost_ms: None,
+        browsers: None,
         seed: [7; 32],
     }
 }
 
-fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMedia {
+pub(super) fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMedia {
     LegMedia {
         lease,
         remote: Some(phone.local_addr().unwrap()),
-        nat: false,
+        remote_rtcp: None,
+        learn: Learn::Nowhere,
         format: AudioFormat::PCMU,
         dtmf_pt: Some(101),
+        dtmf_received: Some(101),
+        dtmf_clock: 1,
         send,
         recording: None,
+        heard: false,
+        sound_due: false,
         deliver_digits: true,
+        protection: Protection::Plain,
     }
 }
 
@@ -110,15 +130,25 @@ fn speak(phone: &UdpSocket, to: SocketAddr, format: AudioFormat, number: u16, sa
         timestamp: 9_000 + u32::from(number) * 160,
         ssrc: 77,
     };
-    let payload: Vec<u8> = samples.iter().map(|sample| format.law.encode(*sample)).collect();
+    let payload: Vec<u8> = samples.iter().map(|sample| format.codec.law().encode(*sample)).collect();
     let mut out = [0; 1_500];
     let len = packet::write(&header, &payload, &mut out).unwrap();
     phone.send_to(&out[..len], to).unwrap();
 }
 
+/// The next datagram; a process that was halted and goes on finds its read interrupted (signal(7)), and reads again.
+pub(super) fn receive(socket: &UdpSocket, buf: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        match socket.recv_from(buf) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.unwrap(),
+        }
+    }
+}
+
 fn hear(phone: &UdpSocket) -> (Header, Vec<u8>, SocketAddr) {
     let mut buf = [0; 1_500];
-    let (len, from) = phone.recv_from(&mut buf).unwrap();
+    let (len, from) = receive(phone, &mut buf);
     let heard = packet::parse(&buf[..len]).unwrap();
     (heard.header, heard.payload.to_vec(), from)
 }
@@ -175,7 +205,7 @@ fn a_prompt_and_then_music_are_one_stream() {
     let marked: Vec<_> = heard.iter().enumerate().filter(|(_, packet)| packet.0.marker).map(|(at, _)| at).collect();
     assert_eq!(marked, [0, 20]);
     let samples: Vec<i16> = heard.iter().flat_map(|packet| decoded(Law::Ulaw, &packet.1)).collect();
-    assert!(energy_at(&samples, 440.0, 8_000) > 10_000_000.0);
+    assert!(energy_at(&samples, 450.0, 8_000) > 10_000_000.0);
     floor.release(1, lease);
 }
 
@@ -270,7 +300,7 @@ fn behind_nat_another_source_is_learned_within_five_packets() {
     let (signalled, phone) = (floor.phone(), floor.phone());
     let lease = floor.engine.lease(0).unwrap();
     let mut desired = media(lease, &signalled, Source::Echo);
-    desired.nat = true;
+    desired.learn = Learn::Anywhere;
     floor.desire(1, &desired);
     for number in 0..5 {
         speak(&phone, floor.at(lease), AudioFormat::PCMU, number, &[0; 160]);
@@ -301,11 +331,14 @@ fn taken_ports_are_skipped_and_a_wholly_taken_range_is_refused() {
     let address = loopback(8);
     let _other = UdpSocket::bind((address, 20_001)).unwrap();
     let recordings = tempfile::tempdir().unwrap();
-    let (mut engine, _reports) = Engine::start(settings(address, recordings.path())).unwrap();
+    let (mut engine, _reports) = Engine::start(settings(address, recordings.path()), Waker::noop().clone()).unwrap();
     assert_eq!(engine.lease(0).unwrap().rtp_port, 20_002);
     drop(engine);
     let ports = PortRange { first: 20_000, last: 20_001 };
-    let refused = Engine::start(EngineSettings { ports, ..settings(address, recordings.path()) }).err().unwrap();
+    let refused =
+        Engine::start(EngineSettings { ports, ..settings(address, recordings.path()) }, Waker::noop().clone())
+            .err()
+            .unwrap();
     assert!(matches!(refused, StartError::Bind { .. }));
     assert!(refused.to_string().contains(&format!("20000-20001 on {address}")), "{refused}");
 }
@@ -315,7 +348,10 @@ fn a_bridge_is_recorded_caller_left_agent_right() {
     let mut floor = Floor::new(9);
     let (caller, agent, pacemaker) = (floor.phone(), floor.phone(), floor.phone());
     let leases: Vec<_> = (0..3).map(|_| floor.engine.lease(0).unwrap()).collect();
-    let spec = |side| Some(RecordingSpec { id: "r1".to_owned(), call: CallId::new(1, 1), side });
+    let (id, call, marks) = ("r1".to_owned(), CallId::new(1, 1), Arc::from([]));
+    let spec = |side| {
+        Some(RecordingSpec { id: id.clone(), call, side, consent: Consent::Announced, marks: Arc::clone(&marks) })
+    };
     let mut left = media(leases[0], &caller, Source::Bridge(LegId(2)));
     left.recording = spec(Side::Caller);
     let mut right = media(leases[1], &agent, Source::Bridge(LegId(1)));
@@ -349,4 +385,29 @@ fn a_bridge_is_recorded_caller_left_agent_right() {
     }
     let kept = std::fs::read(floor.recordings.path().join("r1.json")).unwrap();
     assert_eq!(serde_json::from_slice::<crate::media::Manifest>(&kept).unwrap(), manifest);
+}
+
+#[test]
+fn a_phone_whose_port_was_closed_for_a_while_hears_on() {
+    let mut floor = Floor::new(10);
+    let (gone, pacemaker) = (floor.phone(), floor.phone());
+    let address = gone.local_addr().unwrap();
+    let (lease, other) = (floor.engine.lease(0).unwrap(), floor.engine.lease(0).unwrap());
+    let desired = media(lease, &gone, Source::Music(MusicId(1)));
+    drop(gone);
+    floor.desire(1, &desired);
+    floor.desire(2, &media(other, &pacemaker, Source::Music(MusicId(1))));
+    // The system answers each packet with an ICMP error meanwhile.
+    for _ in 0..25 {
+        hear(&pacemaker);
+    }
+    let back = UdpSocket::bind(address).unwrap();
+    back.set_read_timeout(Some(GUARD)).unwrap();
+    let (first, _, from) = hear(&back);
+    assert_eq!(from, floor.at(lease));
+    assert_eq!(hear(&back).0.sequence, first.sequence.wrapping_add(1));
+    speak(&back, floor.at(lease), AudioFormat::PCMU, 0, &[0; 160]);
+    assert_eq!(floor.reports.recv_timeout(GUARD).unwrap(), MediaReport::SourceLocked { leg: LegId(1), addr: address });
+    floor.release(1, lease);
+    floor.release(2, other);
 }

@@ -1,11 +1,14 @@
 //! One media thread: its legs, their sockets, and the loop that carries packets.
 
+mod mixing;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use rand_chacha::ChaCha12Rng;
@@ -13,75 +16,94 @@ use rand_core::Rng;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
+use super::browsers::Browsers;
 use super::clock;
-use super::handle::Shared;
+use super::handle::{Reports, Shared};
 use super::ports::{Pair, Ports};
+use super::prompts::Work;
+use super::slot::{Border, Slot, Way};
+use super::tap::drain;
 use crate::id::LegId;
 use crate::media::{
-    Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, Recorder, RecordingWork, Side,
-    StreamStart,
+    AudioFormat, LONGEST_PACKET, Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore,
+    Protection, Recorder, RecordingWork, Side, StreamStart,
 };
 use crate::time::Now;
 
 /// The epoll token of the wake-up.
 const WAKE: u64 = u64::MAX;
+/// That of the browsers' port.
+const BROWSERS: u64 = u64::MAX - 1;
 /// Events taken from epoll at once.
 const EVENTS: usize = 256;
 /// Datagrams taken from one socket before the others have their turn.
 const BUDGET: usize = 16;
 /// More than an Ethernet frame carries; longer datagrams are cut and then fail to parse or to be negotiated.
 const DATAGRAM: usize = 2_048;
+/// Room for the last report of a leg, its name and its BYE.
+const FAREWELL: usize = 256;
 
-struct Buffers {
-    incoming: [u8; DATAGRAM],
+pub(super) struct Buffers {
+    pub incoming: [u8; DATAGRAM],
     outgoing: [u8; DATAGRAM],
-}
-
-struct Slot {
-    leg: Leg,
-    pair: Pair,
-    /// Which recording the party speaks into, and on which channel.
-    recording: Option<(String, Side)>,
-    /// The deadline under which the leg stands in the heap; other entries are stale.
-    armed_ns: u64,
+    /// G.711 of other sound.
+    narrow: [u8; DATAGRAM],
+    mix: [i32; LONGEST_PACKET],
 }
 
 /// What reaches the thread and what it reaches.
 pub(super) struct Links {
     pub shared: Arc<Shared>,
     pub commands: Receiver<LegCommand>,
-    pub reports: Sender<MediaReport>,
+    pub reports: Reports,
     pub stock: Sender<PortLease>,
     pub store: Arc<PromptStore>,
+    /// What takes its place; sent before any command that names what is new in it.
+    pub stores: Receiver<Arc<PromptStore>>,
+    /// Asks for prompts in wider codecs.
+    pub encode: Sender<Work>,
+    pub lost_ms: Option<u64>,
     pub recordings: Sender<RecordingWork>,
 }
 
 /// A media thread's whole state.
 pub(super) struct MediaThread {
     epoll: OwnedFd,
-    links: Links,
+    pub links: Links,
     ports: Ports,
+    /// Where browsers are served.
+    pub browsers: Option<Browsers>,
     /// Bound, and not yet in the stock.
     next_lease: Option<PortLease>,
     random: ChaCha12Rng,
-    slots: Vec<Option<Slot>>,
+    pub slots: Vec<Option<Slot>>,
     vacant: Vec<usize>,
     by_leg: HashMap<LegId, usize>,
-    recorders: BTreeMap<String, Recorder>,
+    pub recorders: BTreeMap<String, Recorder>,
     /// Closed, while the writer had no room to hear of it.
-    closing: Vec<Recorder>,
+    pub closing: Vec<Recorder>,
     due: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
 impl MediaThread {
     /// A thread that will run with `ports`, of which `first` is bound.
-    pub fn new(links: Links, ports: Ports, first: PortLease, random: ChaCha12Rng) -> io::Result<Self> {
+    pub fn new(
+        links: Links,
+        ports: Ports,
+        first: PortLease,
+        browsers: Option<Browsers>,
+        random: ChaCha12Rng,
+    ) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &links.shared.wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+        if let Some(browsers) = &browsers {
+            epoll::add(&epoll, &browsers.socket, EventData::new_u64(BROWSERS), EventFlags::IN)?;
+        }
         let mut thread = Self {
             epoll,
             links,
             ports,
+            browsers,
             next_lease: Some(first),
             random,
             slots: Vec::new(),
@@ -98,7 +120,12 @@ impl MediaThread {
     /// Carries packets until the handle is dropped.
     pub fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS);
-        let mut buf = Buffers { incoming: [0; DATAGRAM], outgoing: [0; DATAGRAM] };
+        let mut buf = Buffers {
+            incoming: [0; DATAGRAM],
+            outgoing: [0; DATAGRAM],
+            narrow: [0; DATAGRAM],
+            mix: [0; LONGEST_PACKET],
+        };
         while !self.links.shared.stopping.load(Ordering::Acquire) {
             let timeout =
                 self.due.peek().map(|Reverse((at, _))| clock::timespec(at.saturating_sub(clock::now().mono_ns)));
@@ -117,6 +144,7 @@ impl MediaThread {
             for event in events.drain(..) {
                 match event.data.u64() {
                     WAKE => {}
+                    BROWSERS => self.handle_browsers(&mut buf),
                     token if token & 1 == 0 => self.handle_rtp((token >> 1) as usize, &mut buf),
                     token => self.handle_rtcp((token >> 1) as usize, &mut buf),
                 }
@@ -132,42 +160,58 @@ impl MediaThread {
     fn handle_rtp(&mut self, index: usize, buf: &mut Buffers) {
         for _ in 0..BUDGET {
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-            let Ok((len, from)) = slot.pair.rtp.recv_from(&mut buf.incoming) else { return };
-            let Some(datagram) = buf.incoming.get(..len) else { return };
-            let out = &mut buf.outgoing;
-            let now = clock::now();
-            let id = slot.leg.id();
-            let fate = slot.leg.handle_packet(from, datagram, out, now);
-            if let Some((name, side)) = &slot.recording
-                && let Some(frame) = fate.frame()
-                && let Some(recorder) = self.recorders.get_mut(name)
-            {
-                recorder.handle_frame(*side, frame, now);
-                drain(recorder, &self.links.recordings);
-            }
-            match fate {
-                PacketFate::Echo { to, len } => transmit(&slot.pair.rtp, out.get(..len), to),
-                PacketFate::Forward { to, arrival } => {
-                    self.report(index);
-                    let peer = self.by_leg.get(&to).and_then(|peer| self.slots.get_mut(*peer)).and_then(Option::as_mut);
-                    if let Some(peer) = peer
-                        && let Some((to, len)) = peer.leg.send_bridged(id, &arrival, out, now)
-                    {
-                        transmit(&peer.pair.rtp, out.get(..len), to);
-                    }
-                    continue;
-                }
-                PacketFate::Drop(_) | PacketFate::Consumed(_) => {}
-            }
-            self.report(index);
+            let Way::Ports(pair) = &slot.way else { return };
+            let Ok((len, from)) = pair.rtp.recv_from(&mut buf.incoming) else { return };
+            self.take_rtp(index, from, len, buf);
         }
     }
 
-    fn handle_rtcp(&mut self, index: usize, buf: &mut Buffers) {
+    /// A datagram of RTP for a leg is in the buffer.
+    pub(super) fn take_rtp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        let datagram = buf.incoming.get_mut(..len);
+        let Some(datagram) = datagram.and_then(|datagram| slot.border.open_rtp(datagram)) else { return };
+        let out = &mut buf.outgoing;
+        let now = clock::now();
+        let id = slot.leg.id();
+        let fate = slot.leg.handle_packet(from, datagram, &mut buf.narrow, out, now);
+        if let Some((name, side)) = &slot.recording
+            && let Some(frame) = fate.frame()
+            && let Some(recorder) = self.recorders.get_mut(name)
+        {
+            recorder.handle_frame(*side, frame, now);
+            drain(recorder, &self.links.recordings);
+        }
+        match fate {
+            PacketFate::Echo { to, len } => slot.send_rtp(out, len, to),
+            PacketFate::Forward { to, arrival } => {
+                let peer = self.by_leg.get(&to).and_then(|peer| self.slots.get_mut(*peer)).and_then(Option::as_mut);
+                if let Some(peer) = peer
+                    && let Some((to, len)) = peer.leg.send_bridged(id, &arrival, out, now)
+                {
+                    peer.send_rtp(out, len, to);
+                }
+            }
+            PacketFate::Drop(_) | PacketFate::Consumed(_) => {}
+        }
+        self.report(index);
+    }
+
+    fn handle_rtcp(&mut self, index: usize, buf: &mut Buffers) {
         for _ in 0..BUDGET {
-            let Ok((len, from)) = slot.pair.rtcp.recv_from(&mut buf.incoming) else { return };
-            slot.leg.handle_rtcp(from, buf.incoming.get(..len).unwrap_or_default(), clock::now());
+            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+            let Way::Ports(pair) = &slot.way else { return };
+            let Ok((len, from)) = pair.rtcp.recv_from(&mut buf.incoming) else { return };
+            self.take_rtcp(index, from, len, buf);
+        }
+    }
+
+    /// A datagram of RTCP for a leg is in the buffer.
+    pub(super) fn take_rtcp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers) {
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        let datagram = buf.incoming.get_mut(..len).unwrap_or_default();
+        if let Some(compound) = slot.border.open_rtcp(datagram) {
+            slot.leg.handle_rtcp(from, compound, clock::now());
         }
     }
 
@@ -187,12 +231,22 @@ impl MediaThread {
                 continue;
             };
             while let Some((to, len)) = slot.leg.handle_tick(&self.links.store, &mut buf.outgoing, now) {
-                transmit(&slot.pair.rtp, buf.outgoing.get(..len), to);
+                slot.send_rtp(&mut buf.outgoing, len, to);
             }
+            self.mix(index, buf, now);
+            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
+            if let Some((to, len)) = slot.leg.poll_rtcp(&mut buf.outgoing, now) {
+                slot.send_rtcp(&mut buf.outgoing, len, to);
+            }
+            let unopened = slot.border.poll_report(slot.leg.id(), now);
             if let Some(recorder) = slot.recording.as_ref().and_then(|(name, _)| self.recorders.get_mut(name)) {
                 recorder.handle_tick(now);
                 drain(recorder, &self.links.recordings);
             }
+            if let Some(unopened) = unopened {
+                self.tell(unopened);
+            }
+            self.tend_browser(index, now);
             self.report(index);
             self.arm(index);
         }
@@ -203,7 +257,13 @@ impl MediaThread {
         // Only to make it quiet; what there is to do, the channels say.
         let _ = rustix::io::read(&self.links.shared.wake, &mut count);
         let now = clock::now();
-        while let Ok(command) = self.links.commands.try_recv() {
+        // Commands that come while the stores are looked at wait for the next turn: theirs may be newer.
+        let commands = self.links.commands.len();
+        if let Some(store) = self.links.stores.try_iter().last() {
+            self.links.store = store;
+        }
+        for _ in 0..commands {
+            let Ok(command) = self.links.commands.try_recv() else { break };
             match command {
                 LegCommand::Desire { leg, epoch, desired } => self.desire(leg, epoch, desired, now),
                 LegCommand::Release { leg, lease } => self.release(leg, lease, now),
@@ -213,32 +273,56 @@ impl MediaThread {
     }
 
     fn desire(&mut self, id: LegId, epoch: u32, desired: LegMedia, now: Now) {
+        if !desired.format.codec.passes_as(AudioFormat::PCMA.codec) {
+            // No room, or nobody there any more: it was asked for already.
+            let _ = self.links.encode.try_send(Work::Wanted);
+        }
         if let Some(index) = self.by_leg.get(&id).copied() {
             if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
-                slot.leg.handle_command(epoch, desired, now);
+                let protection = desired.protection.clone();
+                if slot.leg.handle_command(epoch, desired, now) {
+                    slot.border.set(&protection);
+                    if let (Protection::Browser(browser), Way::Browser(way), Some(browsers)) =
+                        (&protection, &mut slot.way, &mut self.browsers)
+                    {
+                        browsers.change(index, way, browser, now);
+                    }
+                }
             }
             self.choose_recording(index, now);
             self.report(index);
             self.arm(index);
             return;
         }
-        let Some(pair) = self.ports.take(desired.lease) else {
-            self.tell(MediaReport::LeaseUnknown { leg: id });
-            return;
+        let index = self.vacant.last().copied().unwrap_or(self.slots.len());
+        let way = match (&desired.protection, &mut self.browsers) {
+            (Protection::Browser(browser), Some(browsers)) => {
+                Some(Way::Browser(Box::new(browsers.way(index, browser, now))))
+            }
+            (Protection::Browser(_), None) => None,
+            (Protection::Plain | Protection::Srtp(_), _) => self.ports.take(desired.lease).map(Way::Ports),
         };
+        let Some(way) = way else { return self.tell(MediaReport::LeaseUnknown { leg: id }) };
+        self.vacant.pop();
         let start = StreamStart {
             ssrc: self.random.next_u32(),
-            sequence: self.random.next_u32() as u16,
+            // In the lower half, so that a receiver that misses the first packets counts no rollover (RFC 3711 §3.3.1).
+            sequence: self.random.next_u32() as u16 & 0x7fff,
             timestamp: self.random.next_u32(),
+            reporter: self.random.next_u64(),
         };
-        let index = self.vacant.pop().unwrap_or(self.slots.len());
-        let token = (index as u64) << 1;
-        let added = epoll::add(&self.epoll, &pair.rtp, EventData::new_u64(token), EventFlags::IN)
-            .and_then(|()| epoll::add(&self.epoll, &pair.rtcp, EventData::new_u64(token | 1), EventFlags::IN));
-        if let Err(error) = added {
+        if let Way::Ports(pair) = &way
+            && let Err(error) = self.watch(index, pair)
+        {
             tracing::error!(%error, leg = %id, "cannot watch the sockets of a leg; it will hear, and not be heard");
         }
-        let slot = Some(Slot { leg: Leg::new(id, epoch, desired, start, now), pair, recording: None, armed_ns: 0 });
+        let slot = Some(Slot {
+            border: Border::new(&desired.protection),
+            leg: Leg::new(id, epoch, desired, start, self.links.lost_ms, now),
+            way,
+            recording: None,
+            armed_ns: 0,
+        });
         match self.slots.get_mut(index) {
             Some(place) => *place = slot,
             None => self.slots.push(slot),
@@ -248,6 +332,12 @@ impl MediaThread {
         self.arm(index);
     }
 
+    fn watch(&self, index: usize, pair: &Pair) -> rustix::io::Result<()> {
+        let token = (index as u64) << 1;
+        epoll::add(&self.epoll, &pair.rtp, EventData::new_u64(token), EventFlags::IN)?;
+        epoll::add(&self.epoll, &pair.rtcp, EventData::new_u64(token | 1), EventFlags::IN)
+    }
+
     /// The report about the leg leaves after its ports are in the pool again, so that it may be waited for.
     fn release(&mut self, id: LegId, lease: PortLease, now: Now) {
         let slot = self.by_leg.remove(&id).and_then(|index| {
@@ -255,46 +345,27 @@ impl MediaThread {
             self.slots.get_mut(index).and_then(Option::take)
         });
         match slot {
-            Some(Slot { leg, pair, recording, .. }) => {
-                if let Some((name, _)) = recording {
+            Some(mut slot) => {
+                let mut farewell = [0; FAREWELL];
+                if let Some((to, len)) = slot.leg.goodbye(&mut farewell, now) {
+                    slot.send_rtcp(&mut farewell, len, to);
+                }
+                if let Some((name, _)) = slot.recording.take() {
                     self.leave_recording(&name, now);
                 }
-                self.ports.give_back(pair);
+                let unopened = slot.border.last_report(id, now);
+                match (slot.way, &mut self.browsers) {
+                    (Way::Ports(pair), _) => self.ports.give_back(pair),
+                    (Way::Browser(way), Some(browsers)) => browsers.forget(&way),
+                    (Way::Browser(_), None) => {}
+                }
                 self.top_up();
-                self.tell(leg.quality());
+                unopened.into_iter().chain([slot.leg.quality()]).for_each(|report| self.tell(report));
             }
             None => {
                 if let Some(pair) = self.ports.take(lease) {
                     self.ports.give_back(pair);
                 }
-            }
-        }
-    }
-
-    /// Lets a leg join the recording that its command names, and leave another one.
-    fn choose_recording(&mut self, index: usize, now: Now) {
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        let media = slot.leg.media();
-        let wanted = media.recording.as_ref().map(|spec| (spec.id.clone(), spec.side));
-        if wanted == slot.recording {
-            return;
-        }
-        if let Some(spec) = &media.recording {
-            let new = || Recorder::new(spec, media.format.law, now);
-            self.recorders.entry(spec.id.clone()).or_insert_with(new).join();
-        }
-        if let Some((name, _)) = std::mem::replace(&mut slot.recording, wanted) {
-            self.leave_recording(&name, now);
-        }
-    }
-
-    fn leave_recording(&mut self, name: &str, now: Now) {
-        if self.recorders.get_mut(name).is_some_and(|recorder| recorder.leave(now))
-            && let Some(mut recorder) = self.recorders.remove(name)
-        {
-            drain(&mut recorder, &self.links.recordings);
-            if recorder.owes_close() {
-                self.closing.push(recorder);
             }
         }
     }
@@ -321,9 +392,12 @@ impl MediaThread {
         self.links.shared.exhausted.store(exhausted, Ordering::Release);
     }
 
-    fn arm(&mut self, index: usize) {
+    pub(super) fn arm(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         slot.armed_ns = slot.leg.deadline();
+        if let Way::Browser(way) = &slot.way {
+            slot.armed_ns = slot.armed_ns.min(way.deadline());
+        }
         // One leg of a recording looks after it, so that the file moves on while nobody speaks.
         if let Some((name, Side::Caller)) = &slot.recording
             && let Some(at) = self.recorders.get(name).and_then(Recorder::deadline)
@@ -341,27 +415,9 @@ impl MediaThread {
         }
     }
 
-    fn tell(&self, report: MediaReport) {
-        if self.links.reports.try_send(report).is_err() {
+    pub(super) fn tell(&self, report: MediaReport) {
+        if !self.links.reports.tell(report, Duration::ZERO) {
             self.links.shared.reports_lost.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Hands a recording's work to the writer, which nobody waits for.
-fn drain(recorder: &mut Recorder, writer: &Sender<RecordingWork>) {
-    while let Some(work) = recorder.poll_work() {
-        if let Err(refused) = writer.try_send(work) {
-            recorder.handle_refused(refused.into_inner());
-            return;
-        }
-    }
-}
-
-/// A packet that the system does not take is lost, as it might be on the network.
-/// Sockets stay unconnected: a connected one would drop strangers where nobody counts them.
-fn transmit(socket: &UdpSocket, datagram: Option<&[u8]>, to: SocketAddr) {
-    if let Some(datagram) = datagram {
-        let _ = socket.send_to(datagram, to);
     }
 }

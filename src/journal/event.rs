@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, HangupBy, Personal};
+use super::{Cause, Consent, Decision, HangupBy, PausedBy, Personal};
 use crate::id::{AgentId, CallId, LegId, QueueId, TrunkId};
 
 /// Which way a call came into being.
@@ -13,6 +13,8 @@ pub enum Direction {
     Inbound,
     /// From us to the outside.
     Outbound,
+    /// From one of our users to another.
+    Internal,
 }
 
 /// What an agent is doing. One record per agent, never per queue.
@@ -57,6 +59,26 @@ pub enum AgentState {
     },
 }
 
+impl AgentState {
+    /// The call that is presented to the agent.
+    pub fn presented(&self) -> Option<CallId> {
+        match self {
+            Self::Reserved { call } | Self::Ringing { call } => Some(*call),
+            _ => None,
+        }
+    }
+
+    /// Whether the agent works on a call: talk, hold, after-call work.
+    pub fn is_handling(&self) -> bool {
+        matches!(self, Self::Talking { .. } | Self::Hold { .. } | Self::Acw { .. })
+    }
+
+    /// Whether the agent is there for calls: signed in and not "not ready".
+    pub fn is_ready(&self) -> bool {
+        !matches!(self, Self::Offline | Self::NotReady { .. })
+    }
+}
+
 /// Why a caller left a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +93,8 @@ pub enum LeaveReason {
     Refused,
     /// The call went to another queue.
     Overflow,
+    /// The plan took the caller out: by a key, or because the hours ended.
+    Exit,
     /// The switch ended the call.
     Ended,
 }
@@ -89,6 +113,8 @@ pub enum SegmentEnd {
     Unreachable,
     /// The caller left while the phone rang.
     CallerLeft,
+    /// Another agent's phone, which rang as well, was answered.
+    Elsewhere,
     /// The agent hung up.
     Agent,
     /// The caller hung up.
@@ -145,6 +171,16 @@ pub enum Event {
     Started { node: String, boot: u32, version: String },
     /// The daemon stopped in order.
     Stopped,
+    /// Somebody closed hours by hand until an instant.
+    HoursClosed { hours: String, until_ms: i64 },
+    /// The closure was taken back.
+    HoursReopened { hours: String },
+    /// Somebody put a prompt in front of a flow until an instant.
+    AnnouncementSet { flow: String, prompt: String, until_ms: i64 },
+    /// It was taken away.
+    AnnouncementTaken { flow: String },
+    /// Settings and dialplans were read again, and are in force.
+    Reloaded { changes: Vec<String> },
     /// A call was offered to us (or by us).
     CallOffered {
         call: CallId,
@@ -154,10 +190,14 @@ pub enum Event {
         caller: Personal,
         called: String,
     },
+    /// The call belongs to another one, the first of a chain: an agent asks somebody about it, or hands it on.
+    CallLinked { call: CallId, linked: CallId },
     /// The dialplan chose a flow.
     FlowEntered { call: CallId, flow: String, language: String },
     /// The caller reached a step.
     StepEntered { call: CallId, step: String },
+    /// The caller is of this class from now on.
+    CallerClassified { call: CallId, class: String },
     /// The caller chose a language.
     LanguageChosen { call: CallId, language: String },
     /// The first 200 to the caller left.
@@ -172,14 +212,21 @@ pub enum Event {
     QueueEntered { call: CallId, queue: QueueId, priority: i32, position: u32 },
     /// The caller left it.
     QueueLeft { call: CallId, queue: QueueId, reason: LeaveReason, position: u32 },
-    /// An agent was chosen; `why` is one line for people.
-    AgentPresented { call: CallId, agent: AgentId, queue: QueueId, leg: LegId, why: String },
+    /// An agent was chosen; several may be for one caller.
+    AgentPresented { call: CallId, agent: AgentId, queue: QueueId, leg: LegId, why: Decision },
     /// The agent's phone rings (180).
     AgentRinging { call: CallId, agent: AgentId },
     /// The agent answered: a person speaks.
     AgentAnswered { call: CallId, agent: AgentId, codec_in: String, codec_out: String },
-    /// The other switch or phone that the call was routed to answered: a person speaks, who is no agent of ours.
-    PeerAnswered { call: CallId, codec_in: String, codec_out: String },
+    /// The other switch or phone that the call was routed to answered: a person speaks, whom no queue has called. `number` is
+    /// whom an agent has handed the call on to.
+    PeerAnswered {
+        call: CallId,
+        codec_in: String,
+        codec_out: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<Personal>,
+    },
     /// A hold began, by the agent's or the caller's side.
     HoldBegan { call: CallId },
     /// The hold ended.
@@ -194,8 +241,17 @@ pub enum Event {
     },
     /// After-call work for a call ended; its record is final.
     AcwEnded { call: CallId, agent: AgentId },
-    /// A recording began with the bridge. `consent` says how: `announced`.
-    RecordingStarted { call: CallId, recording: String, consent: String },
+    /// The caller was asked for consent to a recording, and said so.
+    ConsentSaid { call: CallId, consent: Consent },
+    /// A supervisor was called into the conversation, or does something else in it from now on: `monitor`, `whisper`, `barge`,
+    /// `take_over`. Its end is that of the leg.
+    Supervised { call: CallId, leg: LegId, by: AgentId, mode: String },
+    /// A recording began with the bridge. `consent` says why it may.
+    RecordingStarted { call: CallId, recording: String, consent: Consent },
+    /// Nothing said from `from_ms` on (wall ms) is kept; silence stands for it. Where no recording runs, one would begin so.
+    RecordingPaused { call: CallId, by: PausedBy, from_ms: i64 },
+    /// What is said is kept again.
+    RecordingResumed { call: CallId, by: PausedBy },
     /// A recording is closed: what should be there and what is.
     RecordingClosed {
         call: CallId,
@@ -205,8 +261,23 @@ pub enum Event {
         written_ms: u64,
         sha256: Option<String>,
     },
-    /// Media quality of the caller's leg over the call: fraction lost 0–1, jitter in ms, MOS 1–4.5.
-    QualityMeasured { call: CallId, leg: LegId, mos: Option<f32>, loss: f32, jitter_ms: f32 },
+    /// Media quality of a leg over its life: fraction lost 0–1, jitter in ms, MOS 1–4.5, of what came from its party; round trip in
+    /// ms, and loss and jitter of what the party got from us, where it has told them by RTCP.
+    QualityMeasured {
+        call: CallId,
+        leg: LegId,
+        mos: Option<f32>,
+        loss: f32,
+        jitter_ms: f32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round_trip_ms: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_loss: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_jitter_ms: Option<f32>,
+    },
+    /// A party that should be heard has sent no sound for so long.
+    SoundMissing { call: CallId, leg: LegId, ms: u64 },
     /// The call ended, once.
     CallEnded { call: CallId, by: HangupBy, cause: Cause, disposition: String },
     /// A contact was bound, refreshed or (with `expires_ms` in the past) removed; `q` is its preference in thousandths,
@@ -230,11 +301,21 @@ impl Event {
     /// The call that the event is about, if it is about one.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            Self::Started { .. } | Self::Stopped | Self::BindingChanged { .. } | Self::AgentChanged { .. } => None,
+            Self::Started { .. }
+            | Self::Stopped
+            | Self::HoursClosed { .. }
+            | Self::HoursReopened { .. }
+            | Self::AnnouncementSet { .. }
+            | Self::AnnouncementTaken { .. }
+            | Self::Reloaded { .. }
+            | Self::BindingChanged { .. }
+            | Self::AgentChanged { .. } => None,
             Self::CallOffered { call, .. }
+            | Self::CallLinked { call, .. }
             | Self::FlowEntered { call, .. }
             | Self::StepEntered { call, .. }
             | Self::LanguageChosen { call, .. }
+            | Self::CallerClassified { call, .. }
             | Self::TrunkChosen { call, .. }
             | Self::CallAnswered { call }
             | Self::DialogChanged { call, .. }
@@ -249,9 +330,14 @@ impl Event {
             | Self::HoldEnded { call }
             | Self::SegmentEnded { call, .. }
             | Self::AcwEnded { call, .. }
+            | Self::ConsentSaid { call, .. }
             | Self::RecordingStarted { call, .. }
+            | Self::Supervised { call, .. }
+            | Self::RecordingPaused { call, .. }
+            | Self::RecordingResumed { call, .. }
             | Self::RecordingClosed { call, .. }
             | Self::QualityMeasured { call, .. }
+            | Self::SoundMissing { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
         }
     }

@@ -3,12 +3,20 @@
 //! An entry is written before the outputs that its event causes leave the process, and synced within 50 ms.
 
 mod cause;
+mod decision;
 mod event;
+mod orders;
 mod personal;
+mod strategy;
+mod tape;
 
 pub use cause::{Cause, HangupBy};
+pub use decision::{Decision, NextBest, SkillFit};
 pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
+pub use orders::{Announcement, Orders};
 pub use personal::Personal;
+pub use strategy::{Strategy, UnknownStrategy};
+pub use tape::{Consent, Cue, PausedBy};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,14 @@
 //! What the switch wants of a leg's media: the whole desired state in one command.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use super::source_lock::Learn;
+use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::id::{CallId, LegId};
-use crate::recording::Side;
+use crate::recording::{Consent, Mark, Side};
+use crate::rtp::srtp::MasterKey;
 
 /// A pair of bound ports: RTP on an even one, RTCP on the next (RFC 3550 §11). Bound before an SDP names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,20 +21,28 @@ pub struct PortLease {
     pub rtp_port: u16,
 }
 
-/// A codec and the payload type under which this leg speaks and hears it.
+/// A codec and the payload types under which this leg speaks and hears it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioFormat {
-    /// The law.
-    pub law: Law,
-    /// The RTP payload type (7 bits).
+    /// The codec.
+    pub codec: Codec,
+    /// The RTP payload type (7 bits) of what the party gets.
     pub payload_type: u8,
+    /// That of what comes from it: each side chooses its own (RFC 3264 §5.1).
+    pub received: u8,
+    /// Milliseconds of sound in a packet that the party gets: 10 to 60.
+    pub packet_ms: u8,
 }
 
 impl AudioFormat {
     /// µ-law under its static payload type (RFC 3551 §6).
-    pub const PCMU: Self = Self { law: Law::Ulaw, payload_type: 0 };
+    pub const PCMU: Self = Self { codec: Codec::G711(Law::Ulaw), payload_type: 0, received: 0, packet_ms: 20 };
     /// A-law under its static payload type (RFC 3551 §6).
-    pub const PCMA: Self = Self { law: Law::Alaw, payload_type: 8 };
+    pub const PCMA: Self = Self { codec: Codec::G711(Law::Alaw), payload_type: 8, received: 8, packet_ms: 20 };
+    /// G.722 under its static payload type (RFC 3551 §6).
+    pub const G722: Self = Self { codec: Codec::G722, payload_type: 9, received: 9, packet_ms: 20 };
+    /// Opus under the payload type that we give it.
+    pub const OPUS: Self = Self { codec: Codec::Opus, payload_type: 111, received: 111, packet_ms: 20 };
 }
 
 /// Names a prompt in the [`PromptStore`](super::PromptStore).
@@ -61,8 +73,12 @@ pub enum Source {
     Music(MusicId),
     /// What the party itself says.
     Echo,
-    /// What another leg's party says. Both legs must name each other before a packet passes.
+    /// What another leg's party says, its packets passed on as they are but for their headers and the law of G.711. Both legs must
+    /// name each other before a packet passes.
     Bridge(LegId),
+    /// What these legs' parties say together, decoded; each must be [`LegMedia::heard`]. The keys of the
+    /// first pass as well.
+    Mix(Vec<LegId>),
 }
 
 /// The recording that a leg's packets go into. It runs from the first leg that names it to the last, so name it only after the
@@ -75,6 +91,51 @@ pub struct RecordingSpec {
     pub call: CallId,
     /// The channel that this leg's party speaks on.
     pub side: Side,
+    /// Why it may be.
+    pub consent: Consent,
+    /// Pauses, their ends and whatever else happened in the call, the oldest first: all of them in every command, because the
+    /// latest command wins and a pause must not be lost with an older one.
+    pub marks: Arc<[Mark]>,
+}
+
+/// How a leg's packets are protected on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    Plain,
+    /// By SRTP, under keys that both sides have told each other.
+    Srtp(Box<SrtpKeys>),
+    /// By SRTP, under keys that a handshake with a browser draws on the port of all browsers of the thread. Nothing passes before.
+    Browser(Box<Browser>),
+}
+
+/// What a thread needs to know to let a browser in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Browser {
+    /// Names the leg in the browser's checks (ICE).
+    pub ufrag: String,
+    /// Proves them.
+    pub password: String,
+    /// SHA-256 of the browser's certificate.
+    pub fingerprint: [u8; 32],
+    /// Whether we begin the handshake.
+    pub active: bool,
+}
+
+/// Without the password.
+impl std::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Browser").field("ufrag", &self.ufrag).field("active", &self.active).finish_non_exhaustive()
+    }
+}
+
+/// The keys of both ways.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SrtpKeys {
+    /// The key of what we send.
+    pub ours: MasterKey,
+    /// The key of what the party sends.
+    pub theirs: MasterKey,
 }
 
 /// Everything that the switch wants of one leg's media.
@@ -84,22 +145,38 @@ pub struct LegMedia {
     pub lease: PortLease,
     /// Where the peer's SDP wants its packets; unknown before the answer.
     pub remote: Option<SocketAddr>,
-    /// Whether another source than `remote` may be learned, within five packets.
-    pub nat: bool,
+    /// Where it wants RTCP; the port after that of its RTP where its SDP says nothing.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// From where else than `remote` its packets may come.
+    pub learn: Learn,
     /// What the leg speaks.
     pub format: AudioFormat,
-    /// Payload type of telephone-event (RFC 4733), where it was negotiated.
+    /// Payload type of telephone-event (RFC 4733) to the party, where it takes it.
     pub dtmf_pt: Option<u8>,
+    /// That of the party's.
+    pub dtmf_received: Option<u8>,
+    /// How many units the clock of telephone-event counts in an 8,000th of a second: 1 or 6.
+    pub dtmf_clock: u32,
     /// What the party hears.
     pub send: Source,
     /// Where the party is recorded, if it is.
     pub recording: Option<RecordingSpec>,
+    /// Whether another leg mixes what the party says, so that it has to be decoded.
+    pub heard: bool,
+    /// Whether the party should be heard now: in a conversation, not on hold, not only listening. Its silence is told then.
+    pub sound_due: bool,
     /// Whether digits are reported (they pass over a bridge in any case).
     pub deliver_digits: bool,
+    /// How its packets are protected. Other keys of the same party go on with its streams.
+    pub protection: Protection,
 }
 
 /// A command to the media threads. Later ones replace earlier ones, so a backlog is never longer than the legs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "commands live until the next turn; a box each would cost more than it saves"
+)]
 pub enum LegCommand {
     /// The leg shall be so. Ignored where an epoch as high was seen.
     Desire {
@@ -156,12 +233,18 @@ mod tests {
         let desired = LegMedia {
             lease,
             remote: None,
-            nat: false,
+            remote_rtcp: None,
+            learn: Learn::Nowhere,
             format: AudioFormat::PCMU,
             dtmf_pt: None,
+            dtmf_received: None,
+            dtmf_clock: 1,
             send: Source::Silence,
             recording: None,
+            heard: false,
+            sound_due: false,
             deliver_digits: false,
+            protection: Protection::Plain,
         };
         let at = |epoch| LegCommand::Desire { leg, epoch, desired: desired.clone() };
         let release = LegCommand::Release { leg, lease };

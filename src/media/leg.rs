@@ -1,27 +1,34 @@
 //! One party's media as a machine.
 
+mod outgoing;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::arrival::{Arrival, Clock, Kind, Narrow};
 use super::command::{LegMedia, Source};
-use super::play::{Player, Step};
-use super::prompt::{FRAME_BYTES, PromptStore};
+use super::ear::Ear;
+use super::mix::Mixer;
+use super::play::Player;
 use super::report::{DropReason, MediaReport, PacketFate};
-use super::source_lock::{SourceLock, Verdict};
+use super::reporter::Reporter;
+use super::silence::Silence;
+use super::source_lock::{Learn, SourceLock, Verdict};
+use super::voice::Voice;
+use crate::codec::Codec;
+use crate::codec::dtmf::Detector;
 use crate::codec::g711::Law;
 use crate::id::LegId;
-use crate::recording::Frame;
 use crate::rtp::event::{DigitReceiver, Key};
 use crate::rtp::mos;
-use crate::rtp::packet::{self, HEADER_LEN, Header, Packet};
-use crate::rtp::rtcp;
-use crate::rtp::stats::Receiver;
+use crate::rtp::packet::{self, Header, Packet};
+use crate::rtp::stats::{Receiver, Snapshot};
 use crate::rtp::stream::{Rewriter, SourceId};
-use crate::time::{MS, Now};
+use crate::time::Now;
 
-/// A party that sends nothing for so long (milliseconds) is reported as silent.
-const SILENT_MS: u64 = 5_000;
-/// The one-way delay that a score assumes, milliseconds: our own part and a far jitter buffer; the network's is not measured.
+/// Comfort noise: a static payload type of its own, whatever the codec (RFC 3389 §3).
+const COMFORT_NOISE: u8 = 13;
+/// The one-way delay that a score assumes beside the network's, milliseconds: our own part and a far jitter buffer.
 const ONE_WAY_MS: f64 = 60.0;
 /// How often silence and strangers are looked at, milliseconds.
 const WATCH_MS: u64 = 1_000;
@@ -35,28 +42,8 @@ pub struct StreamStart {
     pub sequence: u16,
     /// First timestamp.
     pub timestamp: u32,
-}
-
-/// A packet of the leg's party, to be sent by the other leg of its bridge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arrival<'a> {
-    header: Header,
-    kind: Kind,
-    payload: &'a [u8],
-}
-
-impl<'a> Arrival<'a> {
-    /// The sound in it.
-    pub fn frame(&self) -> Option<Frame<'a>> {
-        let Kind::Audio(law) = self.kind else { return None };
-        Some(Frame { ssrc: self.header.ssrc, timestamp: self.header.timestamp, law, payload: self.payload })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Audio(Law),
-    Digit,
+    /// From which our canonical name and the intervals of our reports follow.
+    pub reporter: u64,
 }
 
 /// One leg: who speaks to it, what it hears, and the one stream that it sends.
@@ -68,38 +55,82 @@ pub struct Leg {
     stream: Rewriter,
     source: SourceId,
     player: Option<Player>,
+    mixer: Option<Mixer>,
+    /// What encodes for the party, where others are not just passed on to it.
+    voice: Option<Voice>,
     digits: DigitReceiver,
+    clock: Clock,
+    /// Looks for keys in the sound of a party that has no telephone-events.
+    keys: Option<Box<Detector>>,
+    /// Makes G.711 of the party's sound for its recording and its keys, where it is none.
+    narrow: Option<Box<Narrow>>,
+    /// Decodes the party for those who mix it.
+    ear: Option<Box<Ear>>,
     stats: Receiver,
-    rtcp_received: u64,
+    reporter: Reporter,
     strangers: u64,
     strangers_told: u64,
-    heard_ns: u64,
-    silence_told: bool,
+    silence: Silence,
     watch_ns: u64,
     reports: VecDeque<MediaReport>,
 }
 
 impl Leg {
-    /// A leg in its first desired state.
-    pub fn new(id: LegId, epoch: u32, media: LegMedia, start: StreamStart, now: Now) -> Self {
-        Self {
+    /// A leg in its first desired state, whose party is lost after `lost_ms` without a sign of life where sound is due; never where
+    /// none.
+    pub fn new(id: LegId, epoch: u32, media: LegMedia, start: StreamStart, lost_ms: Option<u64>, now: Now) -> Self {
+        let mut leg = Self {
             id,
             epoch,
-            lock: SourceLock::new(media.remote, media.nat),
+            lock: SourceLock::new(media.remote, media.learn),
             stream: Rewriter::new(start.ssrc, start.sequence, start.timestamp),
             source: 0,
             player: Player::new(&media.send, now),
+            mixer: None,
+            voice: None,
             digits: DigitReceiver::default(),
+            clock: Clock::default(),
+            keys: None,
+            narrow: None,
+            ear: None,
             stats: Receiver::default(),
-            rtcp_received: 0,
+            reporter: Reporter::new(start.reporter, now),
             strangers: 0,
             strangers_told: 0,
-            heard_ns: now.mono_ns,
-            silence_told: false,
+            silence: Silence::new(id, media.sound_due, lost_ms, now),
             watch_ns: now.in_ms(WATCH_MS),
             // Room for all that one event can say, so that reporting does not allocate.
             reports: VecDeque::with_capacity(8),
             media,
+        };
+        leg.equip(true, now);
+        leg
+    }
+
+    /// Makes ready what the desired state needs, so that packets find it and allocate nothing.
+    fn equip(&mut self, recoded: bool, now: Now) {
+        let (media, codec) = (&self.media, self.media.format.codec);
+        if recoded {
+            (self.voice, self.narrow) = (None, None);
+        }
+        let mixes = matches!(media.send, Source::Mix(_));
+        let plays = matches!(media.send, Source::Play(_) | Source::Music(_));
+        if self.voice.is_none() && (mixes || plays) {
+            self.voice = Voice::of(codec);
+        }
+        let listens = media.deliver_digits && media.dtmf_received.is_none();
+        if listens != self.keys.is_some() {
+            self.keys = listens.then(Box::default);
+        }
+        if self.narrow.is_none() && (media.recording.is_some() || listens) {
+            self.narrow = Narrow::of(codec);
+        }
+        self.reporter.handle_clock(codec.clock_factor());
+        if media.heard != self.ear.is_some() {
+            self.ear = media.heard.then(|| Box::new(Ear::new(now)));
+        }
+        if mixes != self.mixer.is_some() {
+            self.mixer = mixes.then(|| Mixer::new(now));
         }
     }
 
@@ -120,7 +151,10 @@ impl Leg {
 
     /// When to call [`Self::handle_tick`] (monotonic nanoseconds).
     pub fn deadline(&self) -> u64 {
-        self.player.as_ref().map_or(self.watch_ns, |player| player.deadline().min(self.watch_ns))
+        let own = self.watch_ns.min(self.reporter.deadline());
+        let played = self.player.as_ref().map_or(u64::MAX, Player::deadline);
+        let mixed = self.mixer.as_ref().map_or(u64::MAX, Mixer::deadline);
+        own.min(played).min(mixed)
     }
 
     /// The next thing to tell the switch. Call until `None` after each `handle_*`.
@@ -134,11 +168,12 @@ impl Leg {
             return false;
         }
         self.epoch = epoch;
-        if (media.remote, media.nat) != (self.media.remote, self.media.nat) {
-            self.lock = SourceLock::new(media.remote, media.nat);
-            self.heard_ns = now.mono_ns;
-            self.silence_told = false;
+        let moved = (media.remote, media.learn) != (self.media.remote, self.media.learn);
+        if moved {
+            self.lock = SourceLock::new(media.remote, media.learn);
         }
+        self.silence.handle_due(media.sound_due, moved, now);
+        let recoded = media.format.codec != self.media.format.codec;
         if media.send != self.media.send {
             self.source = self.source.wrapping_add(1);
         }
@@ -152,21 +187,28 @@ impl Leg {
             }
         }
         self.media = media;
+        self.equip(recoded, now);
         true
     }
 
-    /// Takes a datagram from the leg's RTP port. An echo is written into `out`.
+    /// The party is at `remote`, and nowhere else: it has proved so on the port that browsers share.
+    pub fn handle_remote(&mut self, remote: SocketAddr) {
+        self.lock = SourceLock::new(Some(remote), Learn::Nowhere);
+    }
+
+    /// Takes a datagram from the leg's RTP port. An echo is written into `out`, the G.711 of wider sound into `narrow`.
     pub fn handle_packet<'a>(
         &mut self,
         from: SocketAddr,
         datagram: &'a [u8],
+        narrow: &'a mut [u8],
         out: &mut [u8],
         now: Now,
     ) -> PacketFate<'a> {
         let Some(Packet { header, payload }) = packet::parse(datagram) else {
             return PacketFate::Drop(DropReason::Malformed);
         };
-        match self.lock.handle_source(from) {
+        match self.lock.handle_source(from, header.ssrc, now) {
             Verdict::Ours => {}
             Verdict::Locked => self.reports.push_back(MediaReport::SourceLocked { leg: self.id, addr: from }),
             Verdict::Learning => return PacketFate::Drop(DropReason::Learning),
@@ -175,117 +217,129 @@ impl Leg {
                 return PacketFate::Drop(DropReason::Stranger);
             }
         }
-        let kind = if header.payload_type == self.media.format.payload_type {
-            Kind::Audio(self.media.format.law)
-        } else if Some(header.payload_type) == self.media.dtmf_pt {
-            Kind::Digit
-        } else {
+        let Some(kind) = self.kind_of(&header) else {
             return PacketFate::Drop(DropReason::PayloadType);
         };
-        self.heard_ns = now.mono_ns;
-        self.silence_told = false;
+        let header = self.clock.slow_down(header, self.media.format.codec.clock_factor());
+        if let Some(report) = self.silence.handle_sound(now) {
+            self.reports.push_back(report);
+        }
         self.stats.handle_packet(&header, now);
-        if kind == Kind::Digit
+        if matches!(kind, Kind::Digit(_))
             && let Some(Key::Down { digit }) = self.digits.handle_packet(&header, payload)
             && self.media.deliver_digits
         {
             self.reports.push_back(MediaReport::Digit { leg: self.id, digit, at: now });
         }
-        let arrival = Arrival { header, kind, payload };
-        match self.media.send {
+        let arrival = Arrival { header, kind, payload, narrow: self.narrow(kind, &header, payload, narrow) };
+        if let Some(keys) = &mut self.keys
+            && let Some((law, octets)) = arrival.narrow
+        {
+            let found = octets.iter().filter_map(|octet| keys.push(law.decode(*octet)));
+            self.reports.extend(found.map(|digit| MediaReport::Digit { leg: self.id, digit, at: now }));
+        }
+        if let Some(ear) = &mut self.ear {
+            ear.handle_packet(&header, arrival.sound(), payload, now);
+        }
+        match &self.media.send {
             Source::Echo => match self.send(&arrival, out, now) {
                 Some((to, len)) => PacketFate::Echo { to, len },
                 None => PacketFate::Consumed(arrival),
             },
-            Source::Bridge(to) => PacketFate::Forward { to, arrival },
+            Source::Bridge(to) => PacketFate::Forward { to: *to, arrival },
+            // To the first of them, who is passed its packets, or its keys where its sound is mixed.
+            Source::Mix(of) => match of.first() {
+                Some(to) => PacketFate::Forward { to: *to, arrival },
+                None => PacketFate::Consumed(arrival),
+            },
             Source::Silence | Source::Play(_) | Source::Music(_) => PacketFate::Consumed(arrival),
+        }
+    }
+
+    /// What a payload type stands for. A party that changes to the other law of G.711 under its static number is understood, whatever
+    /// was agreed.
+    fn kind_of(&self, header: &Header) -> Option<Kind> {
+        let format = self.media.format;
+        if header.payload_type == format.received {
+            return Some(Kind::Sound(format.codec));
+        }
+        if Some(header.payload_type) == self.media.dtmf_received {
+            return Some(Kind::Digit(self.media.dtmf_clock));
+        }
+        match header.payload_type {
+            COMFORT_NOISE => Some(Kind::Quiet),
+            other => Law::from_payload_type(other).map(|law| Kind::Sound(Codec::G711(law))),
+        }
+    }
+
+    fn narrow<'a>(
+        &mut self,
+        kind: Kind,
+        header: &Header,
+        payload: &'a [u8],
+        out: &'a mut [u8],
+    ) -> Option<(Law, &'a [u8])> {
+        match kind {
+            Kind::Sound(Codec::G711(law)) => Some((law, payload)),
+            Kind::Sound(codec) => {
+                let narrow = self.narrow.as_mut()?;
+                Some((codec.law(), narrow.narrow(header.ssrc, codec, payload, out)))
+            }
+            Kind::Digit(_) | Kind::Quiet => None,
         }
     }
 
     /// Takes a datagram from the leg's RTCP port. Only the party's host counts.
     pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &[u8], now: Now) {
-        if self.lock.destination().is_none_or(|party| party.ip() != from.ip()) {
+        let described = self.media.remote_rtcp.map(|addr| addr.ip());
+        let party = self.lock.destination().map(|addr| addr.ip());
+        if party.is_none() || (party != Some(from.ip()) && described != Some(from.ip())) {
             self.strangers += 1;
             return;
         }
-        let Some(compound) = rtcp::parse(datagram) else { return };
-        self.rtcp_received += 1;
-        for report in &compound.reports {
-            if let Some(sender) = report.sender {
-                self.stats.handle_sender_report(rtcp::ntp_middle(sender.ntp), now);
-            }
+        if self.reporter.handle_compound(from, datagram, &self.stream, &mut self.stats, now) {
+            self.silence.handle_life(now);
         }
     }
 
-    /// Makes a packet of leg `from` one of this leg's own in `out`: header, payload type, law. Gives where to send how much of it,
-    /// or `None` where this leg does not listen to `from` or cannot carry it.
-    pub fn send_bridged(
-        &mut self,
-        from: LegId,
-        arrival: &Arrival<'_>,
-        out: &mut [u8],
-        now: Now,
-    ) -> Option<(SocketAddr, usize)> {
-        if self.media.send != Source::Bridge(from) {
+    /// The RTCP that is due, in `out`: where to send how much of it, from the leg's RTCP port.
+    pub fn poll_rtcp(&mut self, out: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        let Some(to) = self.rtcp_destination() else {
+            self.reporter.skip(now);
             return None;
-        }
-        self.send(arrival, out, now)
-    }
-
-    fn send(&mut self, arrival: &Arrival<'_>, out: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
-        let to = self.lock.destination()?;
-        let format = self.media.format;
-        let payload_type = match arrival.kind {
-            Kind::Audio(_) => format.payload_type,
-            Kind::Digit => self.media.dtmf_pt?,
         };
-        let header = self.stream.handle_packet(self.source, &Header { payload_type, ..arrival.header }, now)?;
-        let len = packet::write(&header, arrival.payload, out)?;
-        if let Kind::Audio(law) = arrival.kind {
-            law.transcode(format.law, out.get_mut(HEADER_LEN..len)?);
-        }
-        self.stream.count_sent(arrival.payload.len());
-        Some((to, len))
+        Some((to, self.reporter.poll(&self.stream, &mut self.stats, out, now)?))
     }
 
-    /// Does what is due: gives a packet to send from `buf`. Call until `None`.
-    pub fn handle_tick(&mut self, store: &PromptStore, buf: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
-        if now.mono_ns >= self.watch_ns {
-            self.watch(now);
+    /// The leave that the leg takes at its end (BYE), as [`Self::poll_rtcp`] gives it.
+    pub fn goodbye(&mut self, out: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        let to = self.rtcp_destination()?;
+        Some((to, self.reporter.goodbye(&self.stream, &mut self.stats, out, now)?))
+    }
+
+    /// Where RTCP goes: where the description says; behind a NAT back to where the party's comes from, and until some has come to
+    /// the port after its RTP.
+    fn rtcp_destination(&self) -> Option<SocketAddr> {
+        let party = self.lock.destination()?;
+        let next = SocketAddr::new(party.ip(), party.port().checked_add(1)?);
+        if Some(party) == self.media.remote {
+            return self.media.remote_rtcp.or(Some(next));
         }
-        loop {
-            let format = self.media.format;
-            match self.player.as_mut()?.handle_tick(store, format.law, now)? {
-                Step::Frame(frame) => {
-                    // A party whose address is unknown misses what is played, as it would on the network.
-                    let Some(to) = self.lock.destination() else { continue };
-                    let header = self.stream.handle_frame(self.source, format.payload_type, FRAME_BYTES as u32, now);
-                    let len = packet::write(&header, frame, buf)?;
-                    self.stream.count_sent(FRAME_BYTES);
-                    return Some((to, len));
-                }
-                Step::Finished { id, completed } => {
-                    self.player = None;
-                    self.reports.push_back(MediaReport::PlayFinished { leg: self.id, id, completed });
-                }
-                Step::Nothing => self.player = None,
-            }
-        }
+        self.reporter.source().filter(|source| source.ip() == party.ip()).or(Some(next))
     }
 
     /// How the party's packets arrived, for the leg's end.
     pub fn quality(&self) -> MediaReport {
-        let figures = self.stats.snapshot();
-        let mos = (figures.received > 0).then(|| mos::mos(mos::r_factor(figures.loss, ONE_WAY_MS)));
-        MediaReport::Quality { leg: self.id, figures, mos, rtcp_received: self.rtcp_received }
+        let figures = Snapshot { told: self.reporter.told(), ..self.stats.snapshot() };
+        let delay = ONE_WAY_MS + figures.told.round_trip_ms.unwrap_or(0.0) / 2.0;
+        let mos = (figures.received > 0).then(|| mos::mos(mos::r_factor(figures.loss, delay)));
+        MediaReport::Quality { leg: self.id, figures, mos, rtcp_received: self.reporter.received() }
     }
 
     fn watch(&mut self, now: Now) {
         self.watch_ns = now.in_ms(WATCH_MS);
-        let ms = now.mono_ns.saturating_sub(self.heard_ns) / MS;
-        if ms >= SILENT_MS && !self.silence_told && self.media.remote.is_some() {
-            self.silence_told = true;
-            self.reports.push_back(MediaReport::Silent { leg: self.id, ms });
+        if let Some(report) = self.silence.handle_tick(now) {
+            self.reports.push_back(report);
         }
         if self.strangers > self.strangers_told {
             self.strangers_told = self.strangers;
@@ -293,3 +347,7 @@ impl Leg {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "leg_tests.rs"]
+mod tests;

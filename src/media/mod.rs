@@ -1,22 +1,40 @@
-//! What happens to a packet: relay, player, leg state.
+//! What happens to a packet: relay, player, mixer, leg state.
 //!
 //! A [`Leg`] is one party's media as a machine: packets and ticks go in, what is to be sent comes out. Sockets are the
 //! engine's business. Nothing here allocates or locks while a packet passes.
 
+mod arrival;
 mod command;
+mod ear;
 mod leg;
+mod mix;
 mod play;
 mod prompt;
 mod recorder;
 mod report;
+mod reporter;
+mod silence;
 mod source_lock;
+mod storage;
+mod voice;
 
-pub use crate::recording::{Closed, Frame, HEADER_LEN, Manifest, Side, sha256, wav_header};
+pub use crate::recording::{
+    Closed, Consent, Drawn, Form, Frame, HEADER_LEN, KeyRing, Layout, Manifest, Mark, SEALED_CHUNK, SEALED_HEAD_LEN,
+    SealedReader, Sealer, Side, sha256, wav_header,
+};
+pub use crate::rtp::srtp::{MasterKey, Refusal, Suite};
+pub use arrival::Arrival;
 pub use command::RecordingSpec;
-pub use command::{AudioFormat, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Source};
-pub use leg::{Arrival, Leg, StreamStart};
-pub use play::{Player, Step};
+pub use command::{
+    AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, Source, SrtpKeys,
+};
+pub use leg::{Leg, StreamStart};
+pub use play::{LONGEST_PACKET, Player, Step};
 pub use prompt::{FRAME_BYTES, FRAME_MS, PromptStore};
 pub use recorder::{Recorder, RecordingStep, RecordingWork};
-pub use report::{DropReason, MediaReport, PacketFate};
-pub use source_lock::{SourceLock, Verdict};
+pub use report::{BrowserFault, DropReason, MediaReport, PacketFate};
+pub use source_lock::{Learn, SourceLock, Verdict};
+pub use storage::{Storage, StorageFigures};
+
+#[cfg(test)]
+mod mix_tests;

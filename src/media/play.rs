@@ -1,29 +1,41 @@
-//! Plays prompts and music, a frame every 20 ms.
+//! Plays prompts and music, a packet each time one is due.
 
 use super::command::{MusicId, Playlist, Source};
-use super::prompt::{FRAME_BYTES, FRAME_MS, PromptStore};
+use super::ear::sample_at;
+use super::prompt::{FRAME_BYTES, Piece, PromptStore};
+use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::time::{MS, Now};
 
-/// How late a thread may be before the frames it missed are skipped in time instead of sent in a burst.
+/// How late a thread may be before the packets it missed are skipped in time instead of sent in a burst.
 const BURST_LIMIT_MS: u64 = 200;
+/// Samples of the longest packet, 60 ms.
+pub const LONGEST_PACKET: usize = 480;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    /// `missing` says that a prompt of the list does not exist.
-    Prompts {
-        list: Playlist,
-        item: usize,
-        missing: bool,
-    },
+enum Programme {
+    Prompts(Playlist),
     Music(MusicId),
+}
+
+/// How far the playing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    /// Which prompt of the list.
+    item: usize,
+    /// Octets of it that have been played.
+    offset: usize,
+    /// A prompt of the list does not exist.
+    missing: bool,
 }
 
 /// What a player has to send now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// One frame of 160 bytes in the law that was asked for.
-    Frame(&'a [u8]),
+    /// A payload in the codec that was asked for.
+    Coded(&'a [u8]),
+    /// A-law that is still to be encoded.
+    Plain(&'a [u8]),
     /// The playlist is over; `completed` is false where a prompt of it does not exist.
     Finished {
         /// The playlist's number.
@@ -38,106 +50,173 @@ pub enum Step<'a> {
 /// A leg's player. Its deadlines follow from the first one, so they never drift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Player {
-    piece: Piece,
-    offset: usize,
+    programme: Programme,
+    /// None before the first packet of music: it is the same everywhere at the same time.
+    place: Option<Place>,
     next_ns: u64,
+    packet: [u8; LONGEST_PACKET],
 }
 
 impl Player {
-    /// A player for what is to be sent, if that is to be played; its first frame is due at `now`.
+    /// A player for what is to be sent, if that is to be played; its first packet is due at `now`.
     pub fn new(source: &Source, now: Now) -> Option<Self> {
-        let piece = match source {
-            Source::Play(list) => Piece::Prompts { list: list.clone(), item: 0, missing: false },
-            Source::Music(id) => Piece::Music(*id),
-            Source::Silence | Source::Echo | Source::Bridge(_) => return None,
+        let (programme, place) = match source {
+            Source::Play(list) => (Programme::Prompts(list.clone()), Some(Place::default())),
+            Source::Music(id) => (Programme::Music(*id), None),
+            Source::Silence | Source::Echo | Source::Bridge(_) | Source::Mix(_) => return None,
         };
-        Some(Self { piece, offset: 0, next_ns: now.mono_ns })
+        Some(Self { programme, place, next_ns: now.mono_ns, packet: [0; LONGEST_PACKET] })
     }
 
-    /// When the next frame is due (monotonic nanoseconds).
+    /// When the next packet is due (monotonic nanoseconds).
     pub fn deadline(&self) -> u64 {
         self.next_ns
     }
 
     /// The number of the playlist that is being played.
     pub fn playlist(&self) -> Option<u32> {
-        match &self.piece {
-            Piece::Prompts { list, .. } => Some(list.id),
-            Piece::Music(_) => None,
+        match &self.programme {
+            Programme::Prompts(list) => Some(list.id),
+            Programme::Music(_) => None,
         }
     }
 
     /// Whether this player does what `source` asks for, so that it may go on.
     pub fn serves(&self, source: &Source) -> bool {
-        match (&self.piece, source) {
-            (Piece::Prompts { list, .. }, Source::Play(wanted)) => list.id == wanted.id,
-            (Piece::Music(playing), Source::Music(wanted)) => playing == wanted,
+        match (&self.programme, source) {
+            (Programme::Prompts(list), Source::Play(wanted)) => list.id == wanted.id,
+            (Programme::Music(playing), Source::Music(wanted)) => playing == wanted,
             _ => false,
         }
     }
 
-    /// The frame that is due, or `None` where none is. Call until `None`: a late thread catches up, by at most 200 ms.
-    pub fn handle_tick<'a>(&mut self, store: &'a PromptStore, law: Law, now: Now) -> Option<Step<'a>> {
+    /// The packet that is due, of `samples` (8 to a millisecond, 480 at most), or `None` where none is. Call until `None`: a late
+    /// thread catches up, by at most 200 ms.
+    pub fn handle_tick<'a>(
+        &'a mut self,
+        store: &'a PromptStore,
+        codec: Codec,
+        samples: usize,
+        now: Now,
+    ) -> Option<Step<'a>> {
         if now.mono_ns < self.next_ns {
             return None;
         }
-        let frame_ns = FRAME_MS * MS;
+        let samples = samples.clamp(1, LONGEST_PACKET);
+        let packet_ns = samples as u64 * (MS / 8);
         let late = now.mono_ns - self.next_ns;
         if late > BURST_LIMIT_MS * MS {
-            self.next_ns += late / frame_ns * frame_ns;
+            self.next_ns += late / packet_ns * packet_ns;
         }
-        let step = self.next_step(store, law);
-        if matches!(step, Step::Frame(_)) {
-            self.next_ns = self.next_ns.saturating_add(frame_ns);
+        let began = self.next_ns;
+        self.next_ns = began.saturating_add(packet_ns);
+        if codec == Codec::Opus
+            && samples == FRAME_BYTES
+            && let Some(packet) = self.ready_packet(store, began)
+        {
+            return Some(Step::Coded(packet));
         }
-        Some(step)
+        let coded = self.fill(store, codec, samples, began);
+        let (codec, filled) = match coded {
+            Some(filled) => (codec, filled),
+            None => (Codec::G711(Law::Alaw), self.fill(store, Codec::G711(Law::Alaw), samples, began).unwrap_or(0)),
+        };
+        Some(self.step(codec, filled, samples, coded.is_some()))
     }
 
-    fn next_step<'a>(&mut self, store: &'a PromptStore, law: Law) -> Step<'a> {
-        match &mut self.piece {
-            Piece::Music(id) => {
-                let Some(bytes) = store.music(*id, law) else { return Step::Nothing };
-                if let Some(frame) = frame_at(bytes, &mut self.offset) {
-                    return Step::Frame(frame);
-                }
-                self.offset = 0;
-                frame_at(bytes, &mut self.offset).map_or(Step::Nothing, Step::Frame)
-            }
-            Piece::Prompts { list, item, missing } => {
-                while let Some(id) = list.prompts.get(*item) {
-                    match store.prompt(*id, law) {
-                        None => *missing = true,
-                        Some(bytes) => {
-                            if let Some(frame) = frame_at(bytes, &mut self.offset) {
-                                return Step::Frame(frame);
-                            }
-                        }
-                    }
-                    *item += 1;
-                    self.offset = 0;
-                }
-                Step::Finished { id: list.id, completed: !*missing }
-            }
+    fn step(&mut self, codec: Codec, filled: usize, samples: usize, coded: bool) -> Step<'_> {
+        if filled == 0 {
+            let missing = self.place.is_some_and(|place| place.missing);
+            return match &self.programme {
+                Programme::Prompts(list) => Step::Finished { id: list.id, completed: !missing },
+                Programme::Music(_) => Step::Nothing,
+            };
         }
+        let Some(packet) = self.packet.get_mut(..samples) else { return Step::Nothing };
+        packet.iter_mut().skip(filled).for_each(|octet| *octet = codec.law().silence());
+        if coded { Step::Coded(packet) } else { Step::Plain(packet) }
+    }
+
+    /// Fills the packet with octets of `codec` and moves on; gives how many. None, and nothing moves, where some of it is not encoded,
+    /// or the end of a list has to be filled up with silence, which in G.722 has no octet of its own.
+    fn fill(&mut self, store: &PromptStore, codec: Codec, samples: usize, began: u64) -> Option<usize> {
+        let mut place = self.place.unwrap_or_else(|| self.programme.tuned_in(store, began));
+        let mut filled = 0;
+        while filled < samples {
+            let Some(piece) = self.programme.piece(store, &mut place) else { break };
+            let octets = piece.octets(codec)?.get(place.offset..)?;
+            let room = self.packet.get_mut(filled..samples)?;
+            let count = room.len().min(octets.len());
+            room.get_mut(..count)?.copy_from_slice(octets.get(..count)?);
+            filled += count;
+            place.offset += count;
+        }
+        if filled % samples != 0 && !matches!(codec, Codec::G711(_)) {
+            return None;
+        }
+        self.place = Some(place);
+        Some(filled)
+    }
+
+    fn ready_packet<'a>(&mut self, store: &'a PromptStore, began: u64) -> Option<&'a [u8]> {
+        let mut place = self.place.unwrap_or_else(|| self.programme.tuned_in(store, began));
+        let packet = self.programme.piece(store, &mut place)?.packet(place.offset / FRAME_BYTES)?;
+        place.offset += FRAME_BYTES;
+        self.place = Some(place);
+        Some(packet)
     }
 }
 
-fn frame_at<'a>(bytes: &'a [u8], offset: &mut usize) -> Option<&'a [u8]> {
-    let end = offset.checked_add(FRAME_BYTES)?;
-    let frame = bytes.get(*offset..end)?;
-    *offset = end;
-    Some(frame)
+impl Programme {
+    /// Where music is at the instant `ns`: all who listen hear the same.
+    fn tuned_in(&self, store: &PromptStore, ns: u64) -> Place {
+        let len = match self {
+            Self::Music(id) => store.music(*id).map_or(0, Piece::len),
+            Self::Prompts(_) => 0,
+        };
+        let frames = (len / FRAME_BYTES).max(1) as u64;
+        let offset = (sample_at(ns) / FRAME_BYTES as u64 % frames) as usize * FRAME_BYTES;
+        Place { offset, ..Place::default() }
+    }
+
+    /// The piece that is to be played from `place` on; moves on to the next one where that is over.
+    fn piece<'a>(&self, store: &'a PromptStore, place: &mut Place) -> Option<&'a Piece> {
+        match self {
+            Self::Music(id) => {
+                let piece = store.music(*id).filter(|piece| piece.len() > 0)?;
+                if place.offset >= piece.len() {
+                    place.offset = 0;
+                }
+                Some(piece)
+            }
+            Self::Prompts(list) => {
+                while let Some(id) = list.prompts.get(place.item) {
+                    match store.prompt(*id) {
+                        Some(piece) if place.offset < piece.len() => return Some(piece),
+                        Some(_) => {}
+                        None => place.missing = true,
+                    }
+                    place.item += 1;
+                    place.offset = 0;
+                }
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::tone::Sine;
     use crate::media::PromptId;
+
+    const ULAW: Codec = Codec::G711(Law::Ulaw);
 
     fn store() -> PromptStore {
         let mut store = PromptStore::default();
         store.add_prompt(PromptId(1), &[1000; 200]);
-        store.add_music(MusicId(1), &[500; 160]);
+        store.add_music(MusicId(1), &Sine::new(440.0, 8_000, 9_000).take(1_600).collect::<Vec<_>>());
         store
     }
 
@@ -151,8 +230,8 @@ mod tests {
         let mut now = Now { mono_ns: 1_000 * MS, wall_ms: 0 };
         let mut player = Player::new(&Source::Music(MusicId(1)), now).unwrap();
         for frame in 1..=500u64 {
-            assert!(matches!(player.handle_tick(&store, Law::Ulaw, now), Some(Step::Frame(_))));
-            assert_eq!(player.handle_tick(&store, Law::Ulaw, now), None);
+            assert!(matches!(player.handle_tick(&store, ULAW, 160, now), Some(Step::Coded(_))));
+            assert_eq!(player.handle_tick(&store, ULAW, 160, now), None);
             assert_eq!(player.deadline(), (1_000 + frame * 20) * MS);
             now = Now { mono_ns: player.deadline() + 3 * MS, wall_ms: 0 };
         }
@@ -165,10 +244,76 @@ mod tests {
         for (prompts, frames, completed) in [(&[1, 1][..], 4, true), (&[1, 9], 2, false), (&[], 0, true)] {
             let mut player = Player::new(&list(prompts), Now::default()).unwrap();
             for _ in 0..frames {
-                assert!(matches!(player.handle_tick(&store, Law::Alaw, late), Some(Step::Frame(f)) if f.len() == 160));
+                let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late);
+                assert!(matches!(step, Some(Step::Coded(octets)) if octets.len() == 160));
             }
-            assert_eq!(player.handle_tick(&store, Law::Alaw, late), Some(Step::Finished { id: 7, completed }));
+            let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late);
+            assert_eq!(step, Some(Step::Finished { id: 7, completed }));
         }
+    }
+
+    /// Everything that a player gives out, and whether it had been encoded before.
+    fn played(store: &PromptStore, codec: Codec, samples: usize, prompts: &[u32]) -> (Vec<Vec<u8>>, Vec<bool>) {
+        let mut player = Player::new(&list(prompts), Now::default()).unwrap();
+        let (mut packets, mut ready) = (Vec::new(), Vec::new());
+        loop {
+            let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
+            let (packet, coded) = match player.handle_tick(store, codec, samples, now).unwrap() {
+                Step::Coded(packet) => (packet, true),
+                Step::Plain(packet) => (packet, false),
+                Step::Finished { .. } | Step::Nothing => return (packets, ready),
+            };
+            packets.push(packet.to_vec());
+            ready.push(coded);
+        }
+    }
+
+    #[test]
+    fn packets_of_every_length_have_no_gap_between_prompts() {
+        let store = store();
+        let (packets, _) = played(&store, ULAW, 160, &[1, 1]);
+        let whole = packets.concat();
+        for ms in [10, 20, 30, 40, 60] {
+            let (packets, ready) = played(&store, ULAW, ms * 8, &[1, 1]);
+            assert!(ready.iter().all(|ready| *ready) && packets.iter().all(|packet| packet.len() == ms * 8));
+            let mut octets = packets.concat();
+            assert!(octets.len() < whole.len() + ms * 8 && octets[whole.len()..].iter().all(|octet| *octet == 0xff));
+            octets.truncate(whole.len());
+            assert_eq!(octets, whole, "{ms} ms");
+        }
+    }
+
+    #[test]
+    fn wider_codecs_are_plain_until_they_are_encoded() {
+        let store = store();
+        for codec in [Codec::G722, Codec::Opus] {
+            assert_eq!(played(&store, codec, 160, &[1, 1]).1, [false; 4]);
+        }
+        store.encode();
+        for codec in [Codec::G722, Codec::Opus] {
+            let (packets, ready) = played(&store, codec, 160, &[1, 1]);
+            assert_eq!(ready, [true; 4]);
+            assert_eq!(packets[0], packets[2]);
+        }
+        // No frame of Opus that has been made is as long, and the end of a list in G.722 is filled up before it is encoded.
+        assert_eq!(played(&store, Codec::Opus, 480, &[1]).1, [false]);
+        assert_eq!(played(&store, Codec::G722, 240, &[1]).1, [true, false]);
+    }
+
+    #[test]
+    fn whoever_listens_to_music_hears_what_all_hear() {
+        let (store, start) = (store(), 12_345 * MS);
+        let mut first = Player::new(&Source::Music(MusicId(1)), Now { mono_ns: start, wall_ms: 0 }).unwrap();
+        let mut heard = Vec::new();
+        for n in 0..20 {
+            let now = Now { mono_ns: start + n * 20 * MS, wall_ms: 0 };
+            let Some(Step::Coded(octets)) = first.handle_tick(&store, ULAW, 160, now) else { panic!() };
+            heard.push(octets.to_vec());
+        }
+        let later = Now { mono_ns: start + 7 * 20 * MS, wall_ms: 0 };
+        let mut second = Player::new(&Source::Music(MusicId(1)), later).unwrap();
+        assert_eq!(second.handle_tick(&store, ULAW, 160, later), Some(Step::Coded(&heard[7])));
+        assert_ne!(heard[6], heard[7]);
     }
 
     #[test]
@@ -176,8 +321,8 @@ mod tests {
         let store = store();
         let mut player = Player::new(&Source::Music(MusicId(1)), Now::default()).unwrap();
         let now = Now { mono_ns: 5_005 * MS, wall_ms: 0 };
-        assert!(player.handle_tick(&store, Law::Ulaw, now).is_some());
-        assert_eq!(player.handle_tick(&store, Law::Ulaw, now), None);
+        assert!(player.handle_tick(&store, ULAW, 160, now).is_some());
+        assert_eq!(player.handle_tick(&store, ULAW, 160, now), None);
         assert_eq!(player.deadline(), 5_020 * MS);
     }
 }

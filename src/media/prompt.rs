@@ -1,25 +1,35 @@
-//! Prompts and music, encoded once at the start and shared by all threads.
+//! Prompts and music, encoded once for each codec and shared by all threads.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::command::{MusicId, PromptId};
+use super::voice::Voice;
 use crate::codec::g711::Law;
-use crate::codec::{music, wav};
+use crate::codec::{Codec, music, wav};
 
 /// Milliseconds in a frame.
 pub const FRAME_MS: u64 = 20;
-/// Bytes of a frame in either law: 8,000 a second.
+/// Octets of a frame in G.711 and G.722: 8,000 a second.
 pub const FRAME_BYTES: usize = 160;
 
 /// The tune that is played where no other is named.
 const MUSIC_SEED: u64 = 1;
 
-/// One piece of audio in both laws, a byte a sample.
+/// One piece of audio, in whole frames.
 #[derive(Clone, Debug)]
-struct Piece {
+pub(super) struct Piece {
     ulaw: Arc<[u8]>,
     alaw: Arc<[u8]>,
+    coded: Arc<OnceLock<Coded>>,
+}
+
+/// The same in the codecs that take longer to encode.
+#[derive(Debug)]
+struct Coded {
+    g722: Box<[u8]>,
+    /// A packet of 20 ms each.
+    opus: Box<[Box<[u8]>]>,
 }
 
 impl Piece {
@@ -28,13 +38,46 @@ impl Piece {
         let padding = (FRAME_BYTES - samples.len() % FRAME_BYTES) % FRAME_BYTES;
         let padded = || samples.iter().copied().chain(std::iter::repeat_n(0, padding));
         let encoded = |law: Law| padded().map(|sample| law.encode(sample)).collect();
-        Self { ulaw: encoded(Law::Ulaw), alaw: encoded(Law::Alaw) }
+        Self { ulaw: encoded(Law::Ulaw), alaw: encoded(Law::Alaw), coded: Arc::default() }
     }
 
-    fn law(&self, law: Law) -> &[u8] {
-        match law {
-            Law::Ulaw => &self.ulaw,
-            Law::Alaw => &self.alaw,
+    /// Its octets in a codec of an octet for each sample; none while it is not encoded yet.
+    pub(super) fn octets(&self, codec: Codec) -> Option<&[u8]> {
+        match codec {
+            Codec::G711(Law::Ulaw) => Some(&self.ulaw),
+            Codec::G711(Law::Alaw) => Some(&self.alaw),
+            Codec::G722 => self.coded.get().map(|coded| &*coded.g722),
+            Codec::Opus => None,
+        }
+    }
+
+    /// The Opus packet of its frame number `index`; none while it is not encoded yet.
+    pub(super) fn packet(&self, index: usize) -> Option<&[u8]> {
+        self.coded.get()?.opus.get(index).map(|packet| &**packet)
+    }
+
+    /// Octets in G.711.
+    pub(super) fn len(&self) -> usize {
+        self.alaw.len()
+    }
+
+    fn encode(&self) {
+        if self.coded.get().is_some() {
+            return;
+        }
+        let frames = || {
+            self.alaw.chunks(FRAME_BYTES).map(|frame| {
+                let mut samples = [0; FRAME_BYTES];
+                samples.iter_mut().zip(frame).for_each(|(sample, octet)| *sample = Law::Alaw.decode(*octet));
+                samples
+            })
+        };
+        let packets = |codec| -> Option<Vec<Box<[u8]>>> {
+            let (mut voice, mut out) = (Voice::of(codec)?, [0; 512]);
+            frames().map(|frame| voice.encode(&frame, &mut out).and_then(|len| Some(out.get(..len)?.into()))).collect()
+        };
+        if let (Some(g722), Some(opus)) = (packets(Codec::G722), packets(Codec::Opus)) {
+            let _ = self.coded.set(Coded { g722: g722.concat().into(), opus: opus.into() });
         }
     }
 }
@@ -80,13 +123,17 @@ impl PromptStore {
         self.add_music(id, &music::piece(MUSIC_SEED));
     }
 
-    /// A prompt's bytes in one law, a whole number of frames.
-    pub fn prompt(&self, id: PromptId, law: Law) -> Option<&[u8]> {
-        self.prompts.get(&id).map(|piece| piece.law(law))
+    /// Encodes everything for the codecs that take longer: seconds of work for minutes of sound, so it is for a thread of its own.
+    /// What is not encoded yet when it is played is encoded as it is played.
+    pub fn encode(&self) {
+        self.prompts.values().chain(self.music.values()).for_each(Piece::encode);
     }
 
-    /// A piece of music's bytes in one law, a whole number of frames.
-    pub fn music(&self, id: MusicId, law: Law) -> Option<&[u8]> {
-        self.music.get(&id).map(|piece| piece.law(law))
+    pub(super) fn prompt(&self, id: PromptId) -> Option<&Piece> {
+        self.prompts.get(&id)
+    }
+
+    pub(super) fn music(&self, id: MusicId) -> Option<&Piece> {
+        self.music.get(&id)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::command::RecordingSpec;
 use crate::codec::g711::Law;
 use crate::id::CallId;
-use crate::recording::{Closed, Consent, Frame, Side, Tap, TapOutput, TapSettings};
+use crate::recording::{Closed, Frame, Mark, Side, Tap, TapOutput, TapSettings};
 use crate::time::Now;
 
 /// What is to be done to a recording's file.
@@ -40,14 +40,25 @@ pub struct Recorder {
     legs: u32,
     missing: u64,
     refused_close: Option<Closed>,
+    /// How many of the recording's marks it has taken.
+    marked: usize,
 }
 
 impl Recorder {
-    /// Begins a recording at `now`. That the switch names it means that the announcement has been played to its end.
+    /// Begins a recording at `now`. That the switch names it means that the caller's consent is there.
     pub fn new(spec: &RecordingSpec, law: Law, now: Now) -> Self {
         let mut tap = Tap::new(TapSettings::new(law), now);
-        tap.arm(Consent::Announced, now);
-        Self { id: spec.id.as_str().into(), call: spec.call, tap, legs: 0, missing: 0, refused_close: None }
+        tap.arm(spec.consent, now);
+        let id = spec.id.as_str().into();
+        Self { id, call: spec.call, tap, legs: 0, missing: 0, refused_close: None, marked: 0 }
+    }
+
+    /// Takes the marks that it has not taken yet. The list only grows, whichever leg's command brings it.
+    pub fn follow(&mut self, marks: &[Mark]) {
+        for mark in marks.get(self.marked..).unwrap_or_default() {
+            self.tap.handle_mark(mark);
+            self.marked += 1;
+        }
     }
 
     /// Counts a leg that names the recording.

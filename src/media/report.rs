@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 
 use crate::id::LegId;
 use crate::recording::{Frame, Manifest};
+use crate::rtp::srtp::Refusal;
 use crate::rtp::stats::Snapshot;
 use crate::time::Now;
 
 /// What a media thread reports to the switch.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MediaReport {
-    /// The party pressed a key (RFC 4733); once per key.
+    /// The party pressed a key (RFC 4733, or in its sound where it has no other way); once per key.
     Digit {
         /// Whose key.
         leg: LegId,
         /// 0–9, `*`, `#`, A–D.
         digit: char,
-        /// When the first packet about it came.
+        /// When the first packet about it came, or when it was certain.
         at: Now,
     },
     /// A playlist came to its end, or was replaced before it.
@@ -35,11 +36,25 @@ pub enum MediaReport {
         /// The address from which packets are taken and to which they go.
         addr: SocketAddr,
     },
-    /// No RTP came for so long; said once per silence.
+    /// No RTP came for so long from a party that should be heard; said once per silence.
     Silent {
         /// Which leg.
         leg: LegId,
         /// Milliseconds without RTP.
+        ms: u64,
+    },
+    /// It is heard again.
+    Heard {
+        /// Which leg.
+        leg: LegId,
+        /// Milliseconds that it was silent.
+        ms: u64,
+    },
+    /// Neither RTP nor RTCP came for so long that the party counts as gone; said once per silence.
+    Lost {
+        /// Which leg.
+        leg: LegId,
+        /// Milliseconds without either.
         ms: u64,
     },
     /// Packets from elsewhere were dropped; said at most once a second.
@@ -47,6 +62,27 @@ pub enum MediaReport {
         /// Which leg.
         leg: LegId,
         /// How many since the leg began.
+        count: u64,
+    },
+    /// Packets came that could not be opened: forged, replayed or no SRTP; said at most once a second.
+    Unopened {
+        /// Which leg.
+        leg: LegId,
+        /// How many since the leg began, in the order of [`Refusal::ALL`].
+        counts: [u64; Refusal::ALL.len()],
+    },
+    /// A browser's media has come to an end, or never began.
+    BrowserLost {
+        /// Which leg.
+        leg: LegId,
+        /// At which step.
+        fault: BrowserFault,
+        /// More for people.
+        why: String,
+    },
+    /// Datagrams came to a browsers' port from somebody who has proved nothing; said at most once a second.
+    WebStrangers {
+        /// How many since it was said last.
         count: u64,
     },
     /// How the party's packets arrived over the leg's life; said at its end.
@@ -70,6 +106,17 @@ pub enum MediaReport {
         /// Which leg.
         leg: LegId,
     },
+}
+
+/// Why a browser's media is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserFault {
+    /// Its certificate is not the one that its description names (RFC 8122 §6.2).
+    Fingerprint,
+    /// The handshake failed.
+    Handshake,
+    /// It makes no checks any more (RFC 7675).
+    Consent,
 }
 
 /// Why a packet goes no further.

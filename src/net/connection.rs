@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
@@ -19,6 +20,8 @@ use crate::sip::transaction::Flow;
 
 /// Bytes asked of the system at a time.
 const CHUNK: usize = 16 * 1024;
+/// Bytes that may be the tail of a message or the head of a keep-alive; more than that is a message that has begun.
+const LINE_BREAKS: usize = 3;
 /// To tag of refusals that are sent from here, without a dialog or a transaction.
 const TAG: &str = "stream";
 
@@ -88,7 +91,9 @@ impl Connection {
         let back = self.back.clone();
         let write = write(writing, &mut self.outlet, &counters);
         tokio::pin!(write);
-        let mut reader = Reader { reading, flow: self.flow, back, deliver: &mut self.deliver, first };
+        let limit = self.common.limits.message;
+        let mut reader =
+            Reader { reading, flow: self.flow, back, deliver: &mut self.deliver, first, limit, begun: None };
         tokio::select! {
             biased;
             written = &mut write => {
@@ -135,6 +140,10 @@ struct Reader<'a> {
     deliver: &'a mut Deliver,
     /// Until when the first message must be whole; `None` once it was.
     first: &'a mut Option<Instant>,
+    /// How long the rest of a message may take.
+    limit: Duration,
+    /// Until when the message must be whole that has begun.
+    begun: Option<Instant>,
 }
 
 impl Reader<'_> {
@@ -142,7 +151,8 @@ impl Reader<'_> {
         let mut decoder = StreamDecoder::default();
         let mut chunk = vec![0; CHUNK];
         loop {
-            let read = match *self.first {
+            let deadline = self.first.iter().chain(&self.begun).min().copied();
+            let read = match deadline {
                 Some(deadline) => timeout_at(deadline, self.reading.read(&mut chunk)).await,
                 None => Ok(self.reading.read(&mut chunk).await),
             };
@@ -154,7 +164,7 @@ impl Reader<'_> {
                     return;
                 }
                 Err(_) => {
-                    tracing::debug!(remote = %self.flow.remote, "closed: no message came in time");
+                    tracing::debug!(remote = %self.flow.remote, "closed: no message was whole in time");
                     return;
                 }
             };
@@ -175,10 +185,17 @@ impl Reader<'_> {
     async fn take_all(&mut self, decoder: &mut StreamDecoder) -> bool {
         loop {
             match decoder.pop() {
-                Ok(None) => return true,
+                Ok(None) => {
+                    if decoder.len() <= LINE_BREAKS {
+                        self.begun = None;
+                    } else {
+                        self.begun.get_or_insert_with(|| Instant::now() + self.limit);
+                    }
+                    return true;
+                }
                 Ok(Some(StreamItem::KeepAlive)) => self.answer(PONG.to_vec()),
                 Ok(Some(StreamItem::Message(verdict))) => {
-                    *self.first = None;
+                    (*self.first, self.begun) = (None, None);
                     if let Verdict::Drop(why) = *verdict {
                         tracing::debug!(remote = %self.flow.remote, why, "message dropped");
                         self.deliver.counters.add(Figure::Malformed);

@@ -1,6 +1,7 @@
 //! From a stream to the loop: a stream waits where a datagram would be dropped, because nobody would send it again.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
@@ -13,9 +14,25 @@ use super::counters::{Counters, Figure};
 /// How soon a full channel is tried again.
 const AGAIN: Duration = Duration::from_millis(1);
 
+/// Where the loop takes what comes, and what wakes it.
+#[derive(Clone)]
+pub(super) struct LoopEnd {
+    pub(super) sender: Sender<NetEvent>,
+    pub(super) waker: Waker,
+}
+
+impl LoopEnd {
+    /// Hands an event over and wakes the loop; never waits.
+    pub(super) fn try_send(&self, event: NetEvent) -> Result<(), TrySendError<NetEvent>> {
+        self.sender.try_send(event)?;
+        self.waker.wake_by_ref();
+        Ok(())
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Deliver {
-    pub(super) loop_end: Sender<NetEvent>,
+    pub(super) loop_end: LoopEnd,
     pub(super) counters: Arc<Counters>,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) capture: Capture,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
@@ -15,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::capture::Capture;
 use super::carrier::Common;
 use super::counters::{Counters, Figure};
-use super::deliver::Deliver;
+use super::deliver::{Deliver, LoopEnd};
 use super::dns::DnsSettings;
 use super::hub::{self, Command, Hub};
 use super::settings::{NetError, NetSettings};
@@ -48,7 +49,7 @@ pub struct Net {
     addresses: Addresses,
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     commands: Option<mpsc::Sender<Command>>,
-    deliver: Sender<NetEvent>,
+    deliver: LoopEnd,
     stop: Arc<OwnedFd>,
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
@@ -78,11 +79,12 @@ impl Upgrades {
 }
 
 impl Net {
-    /// Binds everything and starts reading into `deliver`. While that is full, datagrams are dropped and streams wait.
+    /// Binds everything and starts reading into `sender`; `waker` wakes who receives from it. While that is full, datagrams are
+    /// dropped and streams wait.
     ///
     /// # Errors
     /// Where an address cannot be listened on, TLS has no certificate, or the system gives no thread.
-    pub fn start(settings: NetSettings, deliver: Sender<NetEvent>) -> Result<Self, NetError> {
+    pub fn start(settings: NetSettings, sender: Sender<NetEvent>, waker: Waker) -> Result<Self, NetError> {
         let NetSettings { listen, tls, dscp, dns, capture, limits } = settings;
         if tls.is_none() && listen.iter().any(|(transport, _)| transport.is_secure()) {
             return Err(NetError::NoCertificate);
@@ -111,7 +113,7 @@ impl Net {
             addresses: Addresses { listen: addresses },
             sockets,
             commands: None,
-            deliver,
+            deliver: LoopEnd { sender, waker },
             stop: Arc::new(stop),
             threads: Vec::new(),
             counters,

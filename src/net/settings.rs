@@ -34,6 +34,8 @@ pub struct Limits {
     pub per_source: usize,
     /// How long an accepted connection may take for its first whole message.
     pub first_message: Duration,
+    /// How long a connection may take for the rest of a message that it has begun.
+    pub message: Duration,
     /// Handshakes of TLS and WebSockets that accepted connections may be in at one time; further ones are closed at once.
     pub handshakes: usize,
     /// How long the handshakes of an accepted connection may take, both together.
@@ -51,9 +53,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4_096,
+            connections: 10_000,
             per_source: 256,
             first_message: Duration::from_secs(10),
+            message: Duration::from_secs(10),
             handshakes: 1_024,
             handshake: Duration::from_secs(5),
             connect: Duration::from_secs(4),

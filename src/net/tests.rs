@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -17,7 +18,7 @@ fn start(limits: Limits, room: usize) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(room);
     let listen = vec![(Transport::Udp, HERE), (Transport::Tcp, HERE)];
     let settings = NetSettings { listen, tls: None, dscp: 24, dns: None, capture: None, limits };
-    (Net::start(settings, deliver).unwrap(), events)
+    (Net::start(settings, deliver, Waker::noop().clone()).unwrap(), events)
 }
 
 fn udp(net: &Net) -> SocketAddr {
@@ -228,6 +229,21 @@ fn who_says_nothing_or_comes_too_often_is_closed() {
 }
 
 #[test]
+fn a_message_that_does_not_end_closes_its_stream_and_line_breaks_do_not() {
+    let (net, events) = start(Limits { message: Duration::from_millis(200), ..Limits::default() }, 16);
+    let (mut half, mut resting) = (connect(&net), connect(&net));
+    resting.write_all(format!("{}\r\n", options("resting")).as_bytes()).unwrap();
+    assert_eq!(message(&events).0, "resting");
+    half.write_all(format!("{}OPTIONS sip:x", options("half")).as_bytes()).unwrap();
+    let (call, flow) = message(&events);
+    assert_eq!((call.as_str(), read_to_end(&mut half)), ("half", String::new()));
+    assert_eq!(events.recv_timeout(GUARD).unwrap(), NetEvent::Broken { flow });
+    // Its own limit is over by now as well.
+    resting.write_all(options("again").as_bytes()).unwrap();
+    assert_eq!(message(&events).0, "again");
+}
+
+#[test]
 fn a_stream_waits_for_the_loop_instead_of_losing_messages() {
     let (net, events) = start(Limits::default(), 1);
     let mut phone = connect(&net);
@@ -259,7 +275,10 @@ fn a_taken_port_and_a_foreign_address_are_named() {
     let try_on = |address| {
         let listen = vec![(Transport::Udp, address)];
         let settings = NetSettings { listen, tls: None, dscp: 0, dns: None, capture: None, limits: Limits::default() };
-        Net::start(settings, bounded(1).0).err().map(|error: NetError| error.to_string()).unwrap()
+        Net::start(settings, bounded(1).0, Waker::noop().clone())
+            .err()
+            .map(|error: NetError| error.to_string())
+            .unwrap()
     };
     assert!(try_on(taken).contains(&format!("UDP {taken}")));
     assert!(try_on("192.0.2.1:5060".parse().unwrap()).contains("no such address"));

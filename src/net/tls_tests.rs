@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -83,7 +84,7 @@ fn start(tls: Tls, limits: Limits) -> (Net, Receiver<NetEvent>) {
         capture: None,
         limits,
     };
-    (Net::start(settings, deliver).unwrap(), events)
+    (Net::start(settings, deliver, Waker::noop().clone()).unwrap(), events)
 }
 
 /// What a phone of `issuer`'s world brings: with a certificate of its own where `own` names an issuer.
@@ -287,5 +288,5 @@ fn files_that_cannot_be_used_are_named_with_what_to_do() {
         capture: None,
         limits: Limits::default(),
     };
-    assert!(matches!(Net::start(settings, bounded(1).0), Err(NetError::NoCertificate)));
+    assert!(matches!(Net::start(settings, bounded(1).0, Waker::noop().clone()), Err(NetError::NoCertificate)));
 }

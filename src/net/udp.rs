@@ -11,18 +11,19 @@ use rustix::fd::OwnedFd;
 use super::NetEvent;
 use super::capture::Capture;
 use super::counters::{Counters, Figure};
+use super::deliver::LoopEnd;
 use super::stun::is_stun;
 use crate::sip::message::{Framing, Verdict, judge};
 use crate::sip::transaction::{Flow, Transport};
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 
 /// The largest datagram.
 const DATAGRAM: usize = 64 * 1024;
 
 /// Where datagrams go.
 pub(super) struct Sink {
-    pub(super) deliver: Sender<NetEvent>,
+    pub(super) deliver: LoopEnd,
     pub(super) counters: Arc<Counters>,
     pub(super) capture: Capture,
 }

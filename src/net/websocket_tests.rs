@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::task::Waker;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -21,7 +22,7 @@ fn start(limits: Limits) -> (Net, Receiver<NetEvent>) {
     let (deliver, events) = bounded(16);
     let settings =
         NetSettings { listen: vec![(Transport::Ws, HERE)], tls: None, dscp: 24, dns: None, capture: None, limits };
-    (Net::start(settings, deliver).unwrap(), events)
+    (Net::start(settings, deliver, Waker::noop().clone()).unwrap(), events)
 }
 
 fn address(net: &Net) -> SocketAddr {
@@ -215,9 +216,12 @@ fn a_secure_websocket_is_one_within_tls() {
     let (deliver, events) = bounded(16);
     let listen = vec![(Transport::Wss, HERE)];
     let tls = Some(Folder::new(&issuer, "127.0.0.1").tls());
-    let net =
-        Net::start(NetSettings { listen, tls, dscp: 24, dns: None, capture: None, limits: Limits::default() }, deliver)
-            .unwrap();
+    let net = Net::start(
+        NetSettings { listen, tls, dscp: 24, dns: None, capture: None, limits: Limits::default() },
+        deliver,
+        Waker::noop().clone(),
+    )
+    .unwrap();
     let name = ServerName::IpAddress(HERE.ip().into());
     let connection = ClientConnection::new(tls_tests::client(&issuer, None), name).unwrap();
     let mut phone = shake(StreamOwned::new(connection, dial(&net)), Some("sip")).unwrap();

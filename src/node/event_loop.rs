@@ -3,31 +3,46 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use super::bell::Bell;
 use super::tracer::Tracer;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, PromptStore};
 use crate::net::{self, Net, NetEvent};
 use crate::store::Feed;
 use crate::store::journal::{JournalHandle, Progress, Report};
-use crate::switch::{Command, CommandError, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch};
+use crate::switch::{self, Command, CommandError, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch};
 use crate::time::Now;
 
 /// Inputs of one kind that a turn takes before the others have theirs.
 const BUDGET: usize = 64;
 /// The longest sleep, so that figures for metrics are never older.
 const NAP: Duration = Duration::from_millis(250);
+/// How long the loop stays awake for the journal to be written: the answer to an INVITE waits for that, which takes a tenth of this,
+/// and to be woken on an idle machine as long again.
+const AWAKE: Duration = Duration::from_micros(200);
 /// The journal counts as full from this backlog on; above it is room for what calls in progress still say.
 const FULL_BYTES: u64 = 56 << 20;
 
+/// A new plan and all that goes with it.
+pub(super) struct Swap {
+    pub(super) settings: Box<switch::Settings>,
+    pub(super) store: PromptStore,
+    /// For the journal.
+    pub(super) changes: Vec<String>,
+    /// Is told when it is in force, or why not.
+    pub(super) done: Sender<Result<(), String>>,
+}
+
 /// Orders from the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
+pub(super) enum Control {
     /// Stop in order.
     Drain {
         /// How long calls in progress may go on, ms.
         deadline_ms: u64,
     },
+    /// Follow the files.
+    Reload(Swap),
 }
 
 /// Commands of the API and their answers.
@@ -36,6 +51,8 @@ pub struct CommandPort {
     pub requests: Receiver<(u64, Command)>,
     /// Takes what came of it; must not block.
     pub answer: Box<dyn Fn(u64, Result<u64, CommandError>) + Send>,
+    /// What the loop sleeps by; to be rung after each request.
+    pub bell: Arc<Bell>,
 }
 
 /// What the outside may look at while the loop runs.
@@ -121,7 +138,7 @@ impl EventLoop {
         if let Err(error) = journal.append(&last) {
             tracing::error!(%error, entries = last.len(), "the last journal entries were not taken");
         }
-        last.iter().for_each(|entry| feed.push(entry));
+        feed.push(last);
         if let Err(error) = journal.close() {
             tracing::error!(%error, "the journal was not closed in order");
         }
@@ -131,20 +148,21 @@ impl EventLoop {
     fn wait(&mut self) {
         let now = engine::now();
         let due = self.parts.switch.poll_timeout(now).map(|at| Duration::from_nanos(at.saturating_sub(now.mono_ns)));
-        let Parts { reports, progress, events, orders, commands, .. } = &self.parts;
-        let mut select = Select::new();
-        select.recv(orders);
-        select.recv(reports);
-        select.recv(progress);
-        select.recv(events);
-        select.recv(&commands.requests);
-        let _ = select.ready_timeout(due.unwrap_or(NAP).min(NAP));
+        let Parts { reports, progress, events, commands, .. } = &self.parts;
+        // What a turn's budget has left over was rung for already.
+        let left = reports.len() + progress.len() + events.len() + commands.requests.len();
+        let patience = if left > 0 { Duration::ZERO } else { due.unwrap_or(NAP).min(NAP) };
+        let written = self.told.written.saturating_add(1) >= self.parts.journal.next_seq();
+        commands.bell.wait(patience, if written { Duration::ZERO } else { AWAKE });
     }
 
     /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 deadlines.
     fn turn(&mut self) {
-        while let Some(Control::Drain { deadline_ms }) = next(&mut self.parts.orders) {
-            self.take(Input::Drain { deadline_ms });
+        while let Some(order) = next(&mut self.parts.orders) {
+            match order {
+                Control::Drain { deadline_ms } => self.take(Input::Drain { deadline_ms }),
+                Control::Reload(swap) => self.reload(swap),
+            }
         }
         // Only wakes: the figures are in Progress.
         for _ in 0..BUDGET {
@@ -176,6 +194,17 @@ impl EventLoop {
         self.turn_over(now);
     }
 
+    /// What is played first, so that no command names a prompt that the media threads do not have.
+    fn reload(&mut self, swap: Swap) {
+        let Swap { settings, store, changes, done } = swap;
+        let told = self.parts.engine.set_prompts(store).map_err(|error| error.to_string());
+        if told.is_ok() {
+            self.take(Input::Reload { settings, changes });
+        }
+        // Whoever asked may have lost patience.
+        let _ = done.try_send(told);
+    }
+
     /// Each input has its own stamp: the instant at which the loop takes it.
     fn take(&mut self, input: Input) {
         let now = engine::now();
@@ -203,6 +232,8 @@ impl EventLoop {
         self.parts.engine.flush();
         if now.mono_ns.saturating_sub(self.published_ns) >= NAP.as_nanos() as u64 {
             self.published_ns = now.mono_ns;
+            let storage = self.parts.engine.storage();
+            self.parts.switch.handle(Input::Storage(storage), now);
             *self.watch.figures.lock().unwrap_or_else(PoisonError::into_inner) = self.parts.switch.figures(now);
         }
     }
@@ -235,10 +266,7 @@ impl EventLoop {
             return;
         }
         match self.parts.journal.append(&self.pending) {
-            Ok(()) => {
-                self.pending.iter().for_each(|entry| self.parts.feed.push(entry));
-                self.pending.clear();
-            }
+            Ok(()) => self.parts.feed.push(std::mem::take(&mut self.pending)),
             // Kept, and tried again with the next turn; meanwhile new calls get 503.
             Err(error) => tracing::error!(%error, waiting = self.pending.len(), "the journal takes no entries"),
         }

@@ -1,14 +1,22 @@
 //! The node: opens the floor from its files, and runs the one loop that owns the switch.
 
+mod bell;
 mod event_loop;
+mod files;
 mod opening;
 mod prompts;
+mod reload;
 mod tracer;
 
-pub use event_loop::{CommandPort, Control, Watch};
-pub use opening::{StartError, State, open};
+pub use bell::Bell;
+use event_loop::Control;
+pub use event_loop::{CommandPort, Watch};
+pub use opening::{StartError, State, open, recording_keys};
+pub use prompts::{PromptError, unplayable};
+pub use reload::{ReloadError, Reloaded, Reloader};
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
@@ -25,20 +33,33 @@ pub struct Node {
     pub tls: Option<net::Tls>,
     /// Where WebSockets go that HTTP has accepted.
     pub upgrades: net::Upgrades,
+    /// Makes the floor follow its files.
+    pub reloader: Arc<Mutex<Reloader>>,
     control: Sender<Control>,
+    waker: Waker,
     thread: JoinHandle<()>,
 }
 
-impl Node {
+/// Orders the loop to do something, from any thread.
+#[derive(Clone)]
+pub struct Stopper {
+    control: Sender<Control>,
+    waker: Waker,
+}
+
+impl Stopper {
     /// Asks for an orderly stop: new calls get 503, calls in progress may finish for `deadline_ms`.
     pub fn drain(&self, deadline_ms: u64) {
         // A loop that has ended already has nothing to drain.
         let _ = self.control.send(Control::Drain { deadline_ms });
+        self.waker.wake_by_ref();
     }
+}
 
-    /// A way to ask for the stop from another thread.
-    pub fn control(&self) -> Sender<Control> {
-        self.control.clone()
+impl Node {
+    /// A way to ask for the stop, from another thread too.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { control: self.control.clone(), waker: self.waker.clone() }
     }
 
     /// Waits until the last call is gone and everything is on the disk. `false` where the loop came to grief.

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
-use super::prompts::{self, PromptError};
+use super::prompts::{self, Library, PromptError};
+use super::reload::Reloader;
 use super::tracer::Tracer;
 use crate::config::{AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings};
-use crate::engine::{self, Engine, EngineSettings, PortRange};
+use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, MusicId, PortRange, PromptId};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
-use crate::store::{Feed, Journal, JournalError, RestoreError, Restored};
+use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
 
 /// Events of the network that may wait for the loop; more are dropped and counted by the net.
@@ -27,6 +28,10 @@ pub enum StartError {
     DataDir { path: PathBuf, source: std::io::Error },
     #[error("cannot read the password of {whose} from {path}: {source}; check password_file and its permissions")]
     Password { whose: String, path: String, source: std::io::Error },
+    #[error("cannot read the keys of recordings from {path}: {source}; check recording.key_file and its permissions")]
+    KeyFile { path: String, source: std::io::Error },
+    #[error("the keys of recordings in {whence} are not right: {source}")]
+    Keys { whence: String, source: BadKeys },
     #[error("cannot keep a trace in {}: {source}; check data_dir, its permissions and the space left, and trace.hep", path.display())]
     Trace { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
@@ -56,11 +61,11 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the data folder: makes it, locks it, cuts a torn tail, folds snapshot and tail, mends recordings.
+    /// Opens the data folder: makes it, locks it, cuts a torn tail, folds snapshot and tail, mends recordings, sealed ones by `keys`.
     ///
     /// # Errors
     /// Where the folder cannot be written, is in use, or is damaged beyond what a crash can do.
-    pub fn open(data_dir: &Path) -> Result<Self, StartError> {
+    pub fn open(data_dir: &Path, keys: Option<&KeyRing>) -> Result<Self, StartError> {
         let refused = |source| StartError::DataDir { path: data_dir.to_owned(), source };
         fs::create_dir_all(data_dir).map_err(refused)?;
         let journal = Journal::open(data_dir)?;
@@ -70,7 +75,7 @@ impl State {
                 "the last run ended in the middle of a write; its torn tail is cut"
             );
         }
-        let restored = crate::store::restore(data_dir, &journal)?;
+        let restored = crate::store::restore(data_dir, &journal, keys)?;
         Ok(Self { journal, restored })
     }
 }
@@ -83,21 +88,33 @@ pub fn open(
     settings: &Settings,
     program: Arc<Program>,
     state: State,
+    keys: Option<Arc<KeyRing>>,
     follow: impl FnOnce(&mut Feed),
     commands: CommandPort,
 ) -> Result<Node, StartError> {
     let data_dir = Path::new(&settings.data_dir);
+    settings.keys_in_the_clear().iter().for_each(|what| tracing::warn!("{what}"));
+    super::files::allow(limits(settings).connections + settings.rtp.ports.len());
+    if keys.is_some() {
+        super::files::forbid_dumps();
+    }
     let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
-    let loaded = prompts::load(Path::new(&settings.prompts), &music)?;
+    let library = Library::new().loaded(Path::new(&settings.prompts), &music)?;
     let ports = PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() };
-    let (engine, reports) = Engine::start(EngineSettings {
+    let bell = Arc::clone(&commands.bell);
+    let engine_settings = EngineSettings {
         address: settings.media_address(),
         ports,
         threads: None,
-        prompts: loaded.store,
+        prompts: library.store.clone(),
+        lost_ms: Some(settings.rtp.silence_timeout_ms).filter(|ms| *ms > 0),
         recordings: data_dir.join("recordings"),
+        browsers: settings.browsers_port().map(BrowserSettings::at),
+        keys,
+        min_free_bytes: settings.recording.min_free_bytes,
         seed: random()?,
-    })?;
+    };
+    let (engine, reports) = Engine::start(engine_settings, bell.waker())?;
     let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
     let refused = |source| StartError::Trace { path: crate::store::trace::trace_dir(data_dir), source };
     let tracer = settings.trace.as_ref().map(|trace| Tracer::start(data_dir, trace)).transpose().map_err(refused)?;
@@ -115,41 +132,78 @@ pub fn open(
         dscp: settings.dscp_sip,
         dns: Some(dns),
         capture,
-        limits: Limits::default(),
+        limits: limits(settings),
     };
-    let net = Net::start(net_settings, deliver)?;
+    let net = Net::start(net_settings, deliver, bell.waker())?;
     let (addresses, upgrades) = (net.local_addresses().clone(), net.upgrades());
     let restart = restart(&state);
-    let (journal, progress) = state.journal.start(Default::default())?;
+    let (journal, progress) = state.journal.start(Default::default(), bell.waker())?;
     let mut feed = Feed::new(data_dir, journal.progress().clone());
     follow(&mut feed);
-    let name = |((language, name), id)| (Prompt { language, name }, id);
+    let (prompts, music) = listed(&library);
     let trunks = |account: fn(&TrunkSettings) -> Option<&AccountSettings>| {
         settings.trunks.iter().map(move |(name, trunk)| (name, account(trunk).map(|account| &account.password)))
     };
     let opening = Opening {
         node: node_name(),
-        passwords: secrets("agent", settings.agents.iter().map(|(name, agent)| (name, agent.password.as_ref())))?,
+        passwords: agent_passwords(settings)?,
         accounts: secrets("trunk", trunks(|trunk| trunk.account.as_ref()))?,
         inbound: secrets("trunk", trunks(|trunk| trunk.inbound.as_ref()))?,
         listen: addresses.listen.clone(),
+        fingerprint: engine.fingerprint(),
         media_threads: engine.threads(),
-        prompts: loaded.prompts.into_iter().map(name).collect(),
-        music: loaded.music,
+        prompts,
+        music,
         default_music: prompts::OWN_MUSIC,
     };
-    let settings = settings.switch(program, opening);
-    let switch = Switch::new(settings, restart, random()?, engine::now());
+    let switch_settings = settings.switch(Arc::clone(&program), opening.clone());
+    let switch = Switch::new(switch_settings, restart, random()?, engine::now());
     let switch = switch.map_err(|error| StartError::Settings(error.to_string()))?;
     let watch = Arc::new(Watch::new(journal.progress().clone(), net.counters()));
     let (control, orders) = crossbeam_channel::bounded(16);
+    let waker = bell.waker();
     let parts = Parts { tracer, switch, engine, net, journal, feed, reports, progress, events, orders, commands };
     let event_loop = EventLoop::new(parts, Arc::clone(&watch));
     let thread = std::thread::Builder::new()
         .name("switch".into())
         .spawn(move || event_loop.run())
         .map_err(StartError::System)?;
-    Ok(Node { addresses, watch, tls, upgrades, control, thread })
+    let reloader = Reloader {
+        settings: settings.clone(),
+        program,
+        library,
+        opening,
+        control: control.clone(),
+        waker: waker.clone(),
+    };
+    let reloader = Arc::new(Mutex::new(reloader));
+    Ok(Node { addresses, watch, tls, upgrades, reloader, control, waker, thread })
+}
+
+/// The keys under which recordings are sealed, and by which older ones open; `None` where they are plain.
+///
+/// # Errors
+/// Where the file cannot be read, or what is in it, or in the variable, are no keys.
+pub fn recording_keys(settings: &Settings) -> Result<Option<Arc<KeyRing>>, StartError> {
+    let (whence, text) = match &settings.recording.keys {
+        None => return Ok(None),
+        Some(SecretSource::Known(secret)) => (settings.recording.keys_env.clone(), secret.expose().to_owned()),
+        Some(SecretSource::File(path)) => {
+            let refused = |source| StartError::KeyFile { path: path.clone(), source };
+            (path.clone(), fs::read_to_string(path).map_err(refused)?)
+        }
+    };
+    let keys = KeyRing::parse(&text).map_err(|source| StartError::Keys { whence, source })?;
+    tracing::info!(key = keys.newest_name(), "recordings are sealed");
+    Ok(Some(Arc::new(keys)))
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let usual = Limits::default();
+    let set = |set: Option<u32>, usual| set.map_or(usual, |most| most as usize);
+    let connections = set(settings.sip.max_connections, usual.connections);
+    let per_source = set(settings.sip.max_connections_per_source, usual.per_source);
+    Limits { connections, per_source: per_source.min(connections), ..usual }
 }
 
 fn restart(state: &State) -> Restart {
@@ -172,6 +226,7 @@ fn restart(state: &State) -> Restart {
         closing: state.restored.closing.clone(),
         dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),
         bindings: folds.bindings.bindings().map(binding).collect(),
+        orders: folds.orders.clone(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }
 }
@@ -187,6 +242,18 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
     };
     let (client_ca, trust) = (tls.client_ca.as_ref().map(PathBuf::from), tls.trust.as_ref().map(PathBuf::from));
     Tls::open(TlsFiles { certificate, key, client_ca, trust }).map(Some)
+}
+
+/// What can be played, as the switch wants it.
+pub(super) fn listed(library: &Library) -> (BTreeMap<Prompt, PromptId>, BTreeMap<String, MusicId>) {
+    let prompt = |((language, name), id): (&(String, String), &PromptId)| {
+        (Prompt { language: language.clone(), name: name.clone() }, *id)
+    };
+    (library.prompts.iter().map(prompt).collect(), library.music.clone())
+}
+
+pub(super) fn agent_passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
+    secrets("agent", settings.agents.iter().map(|(name, agent)| (name, agent.password.as_ref())))
 }
 
 /// The secrets of those who have one, by their names.

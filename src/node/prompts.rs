@@ -1,21 +1,15 @@
-//! Prompts and music from the disk into memory, in every law, before the first call.
+//! Prompts and music from the disk into memory, in every law, before the first call and at each reload.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::engine::{MusicId, PromptId, PromptStore};
 
 /// The piece that is played where no other is named.
 pub(super) const OWN_MUSIC: MusicId = MusicId(0);
-
-/// What was loaded, and under which numbers.
-pub(super) struct Loaded {
-    pub(super) store: PromptStore,
-    /// By (language, name).
-    pub(super) prompts: BTreeMap<(String, String), PromptId>,
-    pub(super) music: BTreeMap<String, MusicId>,
-}
 
 /// A file that is there and cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -27,32 +21,96 @@ pub struct PromptError {
     pub what: String,
 }
 
-/// Loads `<language>/<name>.wav` of every language folder, and the music that queues name.
-pub(super) fn load(folder: &Path, music: &BTreeSet<&str>) -> Result<Loaded, PromptError> {
-    let mut loaded = Loaded { store: PromptStore::default(), prompts: BTreeMap::new(), music: BTreeMap::new() };
-    loaded.store.add_own_music(OWN_MUSIC);
-    for (number, name) in (1..).zip(music) {
-        let path = folder.join(format!("{name}.wav"));
-        let id = MusicId(number);
-        loaded.store.add_music_file(id, &read(&path)?).map_err(|error| wrong(&path, &error))?;
-        loaded.music.insert((*name).to_owned(), id);
+/// What is loaded, and under which numbers. A file that changes gets another number: what calls in progress play stays what it was.
+#[derive(Clone)]
+pub(super) struct Library {
+    pub(super) store: PromptStore,
+    /// By (language, name).
+    pub(super) prompts: BTreeMap<(String, String), PromptId>,
+    pub(super) music: BTreeMap<String, MusicId>,
+    known_prompts: BTreeMap<[u8; 32], PromptId>,
+    known_music: BTreeMap<[u8; 32], MusicId>,
+}
+
+impl Library {
+    /// With the music of our own only.
+    pub(super) fn new() -> Self {
+        let mut store = PromptStore::default();
+        store.add_own_music(OWN_MUSIC);
+        let (prompts, music) = (BTreeMap::new(), BTreeMap::new());
+        Self { store, prompts, music, known_prompts: BTreeMap::new(), known_music: BTreeMap::new() }
     }
-    let mut number = 0;
+
+    /// The same with `<language>/<name>.wav` of every language folder as they are now, and the music that queues name.
+    ///
+    /// # Errors
+    /// Where a file cannot be read or played.
+    pub(super) fn loaded(&self, folder: &Path, music: &BTreeSet<&str>) -> Result<Self, PromptError> {
+        let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
+        for name in music {
+            let path = folder.join(format!("{name}.wav"));
+            let (bytes, hash) = read(&path)?;
+            // OWN_MUSIC is 0, and nothing is ever taken away.
+            let next = MusicId(library.known_music.len() as u32 + 1);
+            let id = match library.known_music.get(&hash) {
+                Some(id) => *id,
+                None => {
+                    library.store.add_music_file(next, &bytes).map_err(|error| wrong(&path, &error))?;
+                    library.known_music.insert(hash, next);
+                    next
+                }
+            };
+            library.music.insert((*name).to_owned(), id);
+        }
+        for (language, name, path) in prompt_files(folder)? {
+            let (bytes, hash) = read(&path)?;
+            let next = PromptId(library.known_prompts.len() as u32);
+            let id = match library.known_prompts.get(&hash) {
+                Some(id) => *id,
+                None => {
+                    library.store.add_prompt_file(next, &bytes).map_err(|error| wrong(&path, &error))?;
+                    library.known_prompts.insert(hash, next);
+                    next
+                }
+            };
+            library.prompts.insert((language, name), id);
+        }
+        Ok(library)
+    }
+}
+
+/// Every prompt of the folder, and every piece of music that queues name, that cannot be read or played.
+pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
+    let prompts = match prompt_files(folder) {
+        Ok(prompts) => prompts,
+        Err(error) => return vec![error],
+    };
+    let music = music.iter().map(|name| folder.join(format!("{name}.wav")));
+    let files = prompts.into_iter().map(|(_, _, path)| path).chain(music);
+    let tried = files.map(|path| {
+        let (bytes, _) = read(&path)?;
+        PromptStore::default().add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))
+    });
+    tried.filter_map(Result::err).collect()
+}
+
+/// Language, name and path of every prompt; none where there is no folder.
+fn prompt_files(folder: &Path) -> Result<Vec<(String, String, PathBuf)>, PromptError> {
+    let mut files = Vec::new();
     for language in list(folder)?.into_iter().filter(|path| path.is_dir()) {
         for path in list(&language)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "wav")) {
             let (Some(language), Some(name)) = (language.file_name(), path.file_stem()) else { continue };
-            let id = PromptId(number);
-            number += 1;
-            loaded.store.add_prompt_file(id, &read(&path)?).map_err(|error| wrong(&path, &error))?;
             let text = |name: &std::ffi::OsStr| name.to_string_lossy().into_owned();
-            loaded.prompts.insert((text(language), text(name)), id);
+            files.push((text(language), text(name), path.clone()));
         }
     }
-    Ok(loaded)
+    Ok(files)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, PromptError> {
-    fs::read(path).map_err(|error| wrong(path, &error))
+fn read(path: &Path) -> Result<(Vec<u8>, [u8; 32]), PromptError> {
+    let bytes = fs::read(path).map_err(|error| wrong(path, &error))?;
+    let hash = Sha256::digest(&bytes).into();
+    Ok((bytes, hash))
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, PromptError> {

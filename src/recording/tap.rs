@@ -1,10 +1,10 @@
 //! The tap on one bridge.
 
-use serde::{Deserialize, Serialize};
-
+use super::cue::{CueMark, Mark};
 use super::manifest::Pause;
 use super::placement::Placement;
 use crate::codec::g711::Law;
+use crate::journal::{Consent, Cue};
 use crate::time::{MS, Now};
 
 /// Samples in a millisecond.
@@ -45,14 +45,6 @@ pub enum Side {
     Caller,
     /// Right channel.
     Agent,
-}
-
-/// Why recording is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Consent {
-    /// The announcement was played to its end.
-    Announced,
 }
 
 /// One packet's sound.
@@ -114,6 +106,8 @@ pub struct Closed {
     pub misplaced: u64,
     /// What was kept out.
     pub pauses: Vec<Pause>,
+    /// What happened meanwhile.
+    pub cues: Vec<CueMark>,
 }
 
 /// A kept-out stretch of the time line, in samples; `to` is none while it lasts.
@@ -138,6 +132,8 @@ pub struct Tap {
     /// Pairs that may be given out.
     ready: u64,
     masks: Vec<Mask>,
+    /// By their places in samples.
+    cues: Vec<(u64, Cue)>,
     misplaced: u64,
     /// Set when closing, taken when told.
     closing: Option<u64>,
@@ -157,6 +153,7 @@ impl Tap {
             emitted: 0,
             ready: 0,
             masks: Vec::new(),
+            cues: Vec::new(),
             misplaced: 0,
             closing: None,
         }
@@ -172,9 +169,9 @@ impl Tap {
         self.settings.law
     }
 
-    /// Lets recording begin at `at`, or with the bridge if that began later. Only the first call counts.
+    /// Lets recording begin at `at`, or with the bridge if that began later. Only the first call counts, and a refusal never does.
     pub fn arm(&mut self, consent: Consent, at: Now) {
-        if self.state == State::Unarmed {
+        if self.state == State::Unarmed && consent != Consent::Refused {
             self.start = self.start.max(at);
             self.state = State::Running { consent };
         }
@@ -204,6 +201,19 @@ impl Tap {
             }
         }
         self.misplaced += u64::from(!placed);
+    }
+
+    /// Takes in what happened in the call: pauses and their ends take effect, everything is kept as a place in the file.
+    pub fn handle_mark(&mut self, mark: &Mark) {
+        if !matches!(self.state, State::Running { .. } | State::Paused { .. }) {
+            return;
+        }
+        match mark.cue {
+            Cue::Paused { .. } => self.handle_pause(mark.at),
+            Cue::Resumed { .. } => self.handle_resume(mark.at),
+            _ => {}
+        }
+        self.cues.push((self.position(mark.at), mark.cue.clone()));
     }
 
     /// Keeps out everything from the instant `from` on, also what has come since, as long as it is still held.
@@ -278,6 +288,7 @@ impl Tap {
             written_ms: self.emitted / PER_MS,
             misplaced: self.misplaced,
             pauses: pauses.collect(),
+            cues: self.cues.drain(..).map(|(at, cue)| CueMark { at_ms: at.min(end) / PER_MS, cue }).collect(),
         }))
     }
 

@@ -53,12 +53,17 @@ pub struct Repaired {
 pub fn repair(head: &[u8], file_len: u64) -> Option<Repaired> {
     let head = head.first_chunk::<HEADER_LEN>()?;
     let data_len = file_len.checked_sub(HEADER_LEN as u64)? & !1;
-    let law = [Law::Alaw, Law::Ulaw].into_iter().find(|law| alike(head, &wav_header(*law, 0)))?;
+    let law = law_of(head)?;
     Some(Repaired {
         header: wav_header(law, data_len),
         file_len: HEADER_LEN as u64 + data_len,
         written_ms: data_len / 16,
     })
+}
+
+/// The law of a file that begins with our header, whatever its lengths; `None` where it does not.
+pub fn law_of(head: &[u8; HEADER_LEN]) -> Option<Law> {
+    [Law::Alaw, Law::Ulaw].into_iter().find(|law| alike(head, &wav_header(*law, 0)))
 }
 
 /// Whether two headers differ in their lengths only.

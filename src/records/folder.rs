@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::dialogs::DialogsFold;
+use super::heard::OpenRecording;
 use super::open_call::OpenCall;
 use super::record::CallRecord;
 use super::wall::Wall;
@@ -25,7 +26,7 @@ pub struct OpenCallView<'a> {
 /// Folds entries, in order, into one record per call.
 ///
 /// Drain [`Self::poll_record`] after each entry. A record comes with revision 1 when its call ends, and once more when the
-/// agents' after-call work, the recording and (of an answered call) the caller's leg are closed, unless they were already.
+/// agents' after-call work, the recording and (of an answered call) its legs are closed, unless they were already.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
     node: String,
@@ -51,9 +52,9 @@ impl Folder {
         self.calls.iter().filter(|(_, call)| call.has_ended()).map(|(call, state)| (*call, state))
     }
 
-    /// The recordings that have begun and are not closed: call, name, and since when.
-    pub fn open_recordings(&self) -> impl Iterator<Item = (CallId, &str, Wall)> {
-        self.calls.iter().filter_map(|(call, open)| open.open_recording().map(|(name, since)| (*call, name, since)))
+    /// The recordings that have begun and are not closed, each with its call.
+    pub fn open_recordings(&self) -> impl Iterator<Item = (CallId, OpenRecording<'_>)> {
+        self.calls.iter().filter_map(|(call, open)| open.open_recording().map(|recording| (*call, recording)))
     }
 
     /// All open dialogs, also those of calls that have ended.

@@ -8,6 +8,7 @@ mod bindings;
 mod check;
 mod dialogs;
 mod folder;
+mod heard;
 pub mod live;
 mod open_call;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use bindings::{Binding, BindingsFold};
 pub use check::{Inconsistency, check};
 pub use dialogs::DialogsFold;
 pub use folder::{Folder, OpenCallView};
+pub use heard::OpenRecording;
 pub use open_call::OpenCall;
-pub use record::{CallRecord, Disposition, Quality, Recording, Segment, Survey, Transfer};
+pub use record::{CallRecord, Disposition, KeptOut, Quality, Recording, Segment, Survey, Transfer};
 pub use wall::Wall;

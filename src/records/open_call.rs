@@ -1,13 +1,13 @@
 //! One call while its record is still being written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{CallRecord, Disposition, Quality, Recording, Segment, Transfer};
+use super::record::{CallRecord, Disposition, Segment, Transfer};
 use super::wall::Wall;
 use crate::id::{AgentId, LegId};
-use crate::journal::{AgentState, Cause, Direction, Event, HangupBy, LeaveReason, SegmentEnd};
+use crate::journal::{AgentState, Cause, Cue, Direction, Event, HangupBy, LeaveReason, SegmentEnd};
 
 /// Where one presentation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +29,18 @@ enum Duty {
 /// A call whose record is not final.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenCall {
-    draft: CallRecord,
+    pub(super) draft: CallRecord,
     /// The instant up to which times are counted; never goes back, though the wall clock may.
-    clock: Wall,
+    pub(super) clock: Wall,
     /// The caller's leg; what is measured on it comes before its end.
-    leg: LegId,
+    pub(super) leg: LegId,
     leg_ended: bool,
+    /// The dialogs of its other legs, which are measured at their ends too.
+    #[serde(default)]
+    legs: BTreeSet<LegId>,
+    /// Those of supervisors, whose sound is not the conversation's.
+    #[serde(default)]
+    pub(super) supervisors: BTreeSet<LegId>,
     ended: bool,
     left: Option<LeaveReason>,
     position: u32,
@@ -45,7 +51,10 @@ pub struct OpenCall {
     open: BTreeMap<AgentId, (usize, Phase)>,
     duties: BTreeMap<AgentId, Duty>,
     /// When the recording that is not closed yet began.
-    recording_since: Option<Wall>,
+    pub(super) recording_since: Option<Wall>,
+    /// What a listener to it looks for, while it may be needed.
+    #[serde(default)]
+    pub(super) cues: Vec<(Wall, Cue)>,
 }
 
 impl OpenCall {
@@ -60,6 +69,8 @@ impl OpenCall {
             clock: at,
             leg: *leg,
             leg_ended: false,
+            legs: BTreeSet::new(),
+            supervisors: BTreeSet::new(),
             ended: false,
             left: None,
             position: 0,
@@ -68,6 +79,7 @@ impl OpenCall {
             open: BTreeMap::new(),
             duties: BTreeMap::new(),
             recording_since: None,
+            cues: Vec::new(),
         })
     }
 
@@ -84,12 +96,6 @@ impl OpenCall {
     /// Whether the caller is in a queue.
     pub fn is_waiting(&self) -> bool {
         self.draft.queue_entered.is_some() && self.draft.queue_left.is_none()
-    }
-
-    /// The recording that has begun and is not closed: its name and since when.
-    pub fn open_recording(&self) -> Option<(&str, Wall)> {
-        let recording = self.draft.recording.as_ref().filter(|recording| recording.state.is_none())?;
-        Some((&recording.id, self.recording_since?))
     }
 
     /// What closes the call after a crash, in order.
@@ -110,17 +116,34 @@ impl OpenCall {
     /// Takes an event about this call.
     pub(super) fn handle_event(&mut self, event: &Event, at: Wall) {
         self.advance(at);
+        self.keep_cue(event);
         match event {
-            Event::RecordingStarted { .. } | Event::RecordingClosed { .. } | Event::QualityMeasured { .. } => {
-                self.handle_media(event);
+            Event::ConsentSaid { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingPaused { .. }
+            | Event::RecordingResumed { .. }
+            | Event::RecordingClosed { .. } => self.handle_recording(event),
+            Event::QualityMeasured { .. } => self.handle_quality(event),
+            Event::Supervised { leg, mode, .. } => {
+                if mode == "take_over" {
+                    self.supervisors.remove(leg)
+                } else {
+                    self.supervisors.insert(*leg)
+                };
             }
             Event::AcwEnded { agent, .. } => self.release(agent),
-            Event::LegEnded { leg, .. } => self.leg_ended |= *leg == self.leg,
+            Event::LegEnded { leg, .. } => {
+                self.leg_ended |= *leg == self.leg;
+                self.legs.remove(leg);
+            }
             // The record's times are closed with the call.
             _ if self.ended => {}
             // A call that came by a trunk keeps that one: the other is told by its leg's events.
             Event::TrunkChosen { trunk, .. } if self.draft.direction == Direction::Outbound => {
                 self.draft.trunk = Some(trunk.clone());
+            }
+            Event::DialogChanged { leg, .. } if *leg != self.leg => {
+                self.legs.insert(*leg);
             }
             Event::QueueEntered { .. } | Event::QueueLeft { .. } => self.handle_queue(event),
             Event::AgentPresented { agent, .. } => self.present(agent),
@@ -134,12 +157,16 @@ impl OpenCall {
                 self.draft.codec_out = Some(codec_out.clone());
                 self.answer(agent);
             }
-            Event::PeerAnswered { codec_in, codec_out, .. } => {
+            Event::PeerAnswered { codec_in, codec_out, number, .. } => {
                 self.draft.codec_in = Some(codec_in.clone());
                 self.draft.codec_out = Some(codec_out.clone());
+                if let Some(number) = number {
+                    self.tell_taker(&number.value);
+                }
                 self.peer = true;
                 self.person_speaks();
             }
+            Event::CallLinked { linked, .. } => self.draft.linked_id = *linked,
             Event::HoldBegan { .. } => self.on_hold = true,
             Event::HoldEnded { .. } => self.on_hold = false,
             Event::SegmentEnded { agent, end, .. } => self.end_segment(agent, *end),
@@ -171,13 +198,16 @@ impl OpenCall {
 
     /// A start lies behind: what was to be told of an ended call's leg will not come any more.
     pub(super) fn handle_start(&mut self) {
-        self.leg_ended |= self.ended;
+        if self.ended {
+            self.leg_ended = true;
+            self.legs.clear();
+        }
     }
 
     /// The record, one revision higher than the last, if the call has ended.
     pub(super) fn tell(&mut self) -> Option<CallRecord> {
         let recording = self.draft.recording.as_ref().is_some_and(|recording| recording.state.is_none());
-        let leg = self.draft.answered.is_some() && !self.leg_ended;
+        let leg = self.draft.answered.is_some() && !(self.leg_ended && self.legs.is_empty());
         let is_final = self.duties.is_empty() && !recording && !leg;
         if !self.ended || (self.draft.revision > 0 && !is_final) {
             return None;
@@ -222,6 +252,7 @@ impl OpenCall {
                 draft.language = Some(language.clone());
             }
             Event::LanguageChosen { language, .. } => draft.language = Some(language.clone()),
+            Event::CallerClassified { class, .. } => draft.caller_class = Some(class.clone()),
             Event::StepEntered { step, .. } => draft.path.push(step.clone()),
             Event::CallAnswered { .. } => draft.answered = draft.answered.or(Some(self.clock)),
             _ => {}
@@ -255,28 +286,6 @@ impl OpenCall {
         self.draft.wait_ms = self.draft.queue_entered.map_or(0, |entered| self.clock.since(entered));
     }
 
-    fn handle_media(&mut self, event: &Event) {
-        match event {
-            Event::RecordingStarted { recording, consent, .. } => {
-                let (id, consent) = (recording.clone(), consent.clone());
-                let (expected_ms, written_ms) = (0, 0);
-                self.draft.recording =
-                    Some(Recording { id, state: None, expected_ms, written_ms, sha256: None, consent });
-                self.recording_since = Some(self.clock);
-            }
-            Event::RecordingClosed { recording, state, expected_ms, written_ms, sha256, .. } => {
-                let Some(kept) = self.draft.recording.as_mut().filter(|kept| kept.id == *recording) else { return };
-                kept.state = Some(*state);
-                (kept.expected_ms, kept.written_ms) = (*expected_ms, *written_ms);
-                kept.sha256.clone_from(sha256);
-            }
-            Event::QualityMeasured { mos, loss, jitter_ms, .. } => {
-                self.draft.quality = Some(Quality { mos: *mos, loss: *loss, jitter_ms: *jitter_ms });
-            }
-            _ => {}
-        }
-    }
-
     fn present(&mut self, agent: &AgentId) {
         self.end_segment(agent, SegmentEnd::Switch);
         self.open.insert(agent.clone(), (self.draft.segments.len(), Phase::Presented));
@@ -305,10 +314,15 @@ impl OpenCall {
             segment.answered = Some(self.clock);
         }
         self.duties.insert(agent.clone(), Duty::Call);
-        if let Some(transfer) = self.draft.transfers.last_mut().filter(|transfer| transfer.to.is_none()) {
-            transfer.to = Some(agent.clone());
-        }
+        self.tell_taker(agent.as_str());
         self.person_speaks();
+    }
+
+    /// Somebody has the call whom it was handed on to.
+    fn tell_taker(&mut self, taker: &str) {
+        if let Some(transfer) = self.draft.transfers.last_mut().filter(|transfer| transfer.to.is_none()) {
+            transfer.to = Some(taker.to_owned());
+        }
     }
 
     /// The first person who speaks ends the wait.
@@ -325,13 +339,18 @@ impl OpenCall {
     }
 
     fn end_segment(&mut self, agent: &AgentId, reason: SegmentEnd) {
-        let Some((index, _)) = self.open.remove(agent) else { return };
-        let Some(segment) = self.draft.segments.get_mut(index) else { return };
-        segment.ended = self.clock;
-        segment.end_reason = reason;
         if reason == SegmentEnd::Transferred {
             self.draft.transfers.push(Transfer { at: self.clock, from: agent.clone(), to: None });
         }
+        let Some((index, _)) = self.open.remove(agent) else {
+            // Who placed or was sent the call, and hands it on, has no segment; nor has anybody else who spoke.
+            self.peer &= reason != SegmentEnd::Transferred;
+            self.on_hold &= self.peer;
+            return;
+        };
+        let Some(segment) = self.draft.segments.get_mut(index) else { return };
+        segment.ended = self.clock;
+        segment.end_reason = reason;
         if !self.peer && !self.open.values().any(|(_, phase)| *phase == Phase::Talking) {
             self.on_hold = false;
         }
@@ -355,6 +374,7 @@ impl OpenCall {
             // Nobody tells that an agent of a cut call moved on; work that had begun keeps its deadline.
             self.duties.retain(|_, duty| *duty != Duty::Call);
             self.leg_ended = true;
+            self.legs.clear();
         }
         self.ended = true;
         self.draft.ended = self.clock;

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::id::{AgentId, CallId, LegId, QueueId};
-use crate::journal::{AgentState, Cause, Direction, Entry, Event, HangupBy, LeaveReason, Personal, SegmentEnd};
+use crate::journal::{
+    AgentState, Cause, Consent, Direction, Entry, Event, HangupBy, LeaveReason, PausedBy, Personal, SegmentEnd,
+};
 
 fn call(number: u8) -> CallId {
     CallId::new(1_000 + i64::from(number), u128::from(number))
@@ -37,9 +39,12 @@ fn step(call: CallId, agent: u8, kind: u8) -> Event {
         12 => Event::SegmentEnded { call, agent, end: SegmentEnd::Transferred },
         13 => Event::SegmentEnded { call, agent, end: SegmentEnd::Agent },
         14 => Event::AgentChanged { agent, state: AgentState::Acw { call, until_ms: 0 } },
-        17 => Event::PeerAnswered { call, codec_in: "pcmu".into(), codec_out: "pcma".into() },
+        17 => Event::PeerAnswered { call, codec_in: "pcmu".into(), codec_out: "pcma".into(), number: None },
         18 => ended_leg(call),
-        15 => Event::RecordingStarted { call, recording: "r".into(), consent: "announced".into() },
+        19 => Event::RecordingPaused { call, by: PausedBy::Agent, from_ms: 9_000 },
+        20 => Event::RecordingResumed { call, by: PausedBy::Operator },
+        21 => Event::ConsentSaid { call, consent: Consent::Refused },
+        15 => Event::RecordingStarted { call, recording: "r".into(), consent: Consent::Announced },
         _ => Event::CallEnded { call, by: HangupBy::Caller, cause: Cause::normal(), disposition: "failed".into() },
     }
 }
@@ -48,7 +53,7 @@ proptest! {
     #[test]
     fn one_consistent_record_per_call(
         // Each step: which call, which agent, which event, and how far the wall clock moves (it may jump back).
-        steps in proptest::collection::vec((0u8..4, 0u8..2, 0u8..19, -300i64..2_000), 0..120),
+        steps in proptest::collection::vec((0u8..4, 0u8..2, 0u8..22, -300i64..2_000), 0..120),
     ) {
         let mut folder = Folder::default();
         let (mut wall_ms, mut seq) = (10_000, 0);
@@ -183,7 +188,7 @@ fn a_routed_call_speaks_without_a_segment_and_holds() {
         Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "answered".into() };
     let events = vec![
         (1_000, offered(id)),
-        (3_000, Event::PeerAnswered { call: id, codec_in: "pcmu".into(), codec_out: "pcma".into() }),
+        (3_000, Event::PeerAnswered { call: id, codec_in: "pcmu".into(), codec_out: "pcma".into(), number: None }),
         (3_000, step(id, 0, 0)),
         (5_000, step(id, 0, 10)),
         (6_000, step(id, 0, 11)),
@@ -203,7 +208,16 @@ fn the_final_revision_of_an_answered_call_holds_what_was_measured() {
     let id = call(1);
     let ended =
         Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "self_service".into() };
-    let measured = Event::QualityMeasured { call: id, leg: LegId(1), mos: Some(4.2), loss: 0.0, jitter_ms: 1.0 };
+    let measured = Event::QualityMeasured {
+        call: id,
+        leg: LegId(1),
+        mos: Some(4.2),
+        loss: 0.0,
+        jitter_ms: 1.0,
+        round_trip_ms: Some(40.0),
+        sent_loss: None,
+        sent_jitter_ms: None,
+    };
     let mut events = vec![(1_000, offered(id)), (1_100, step(id, 0, 0)), (2_000, ended.clone()), (2_010, measured)];
     let (mut folder, records) = fold_all(events.clone());
     assert_eq!(records.iter().map(|r| (r.revision, r.is_final)).collect::<Vec<_>>(), [(1, false)]);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Wall;
 use crate::id::{AgentId, CallId, QueueId, TrunkId};
-use crate::journal::{Cause, Direction, HangupBy, RecordingState, SegmentEnd};
+use crate::journal::{Cause, Consent, Direction, HangupBy, PausedBy, RecordingState, SegmentEnd};
 
 /// What came of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ pub struct Transfer {
     /// Who handed it on.
     pub from: AgentId,
     /// Who answered next, if anybody did.
-    pub to: Option<AgentId>,
+    pub to: Option<String>,
 }
 
 /// What the caller said afterwards.
@@ -102,11 +102,33 @@ pub struct Recording {
     pub written_ms: u64,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: Option<String>,
-    /// How the caller learnt of it: `announced`.
-    pub consent: String,
+    /// Why it may be.
+    pub consent: Consent,
+    /// What was kept out of it; silence stands for that.
+    #[serde(default)]
+    pub pauses: Vec<KeptOut>,
 }
 
-/// Media quality of the caller's leg over the call.
+impl Recording {
+    /// One that has begun and holds nothing.
+    pub(super) fn begun(id: &str, consent: Consent) -> Self {
+        let id = id.to_owned();
+        Self { id, state: None, expected_ms: 0, written_ms: 0, sha256: None, consent, pauses: Vec::new() }
+    }
+}
+
+/// A stretch of a recording that somebody kept out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOut {
+    /// From when.
+    pub from: Wall,
+    /// Until when; none where to the end.
+    pub to: Option<Wall>,
+    /// By whom.
+    pub by: PausedBy,
+}
+
+/// Media quality of a leg over its life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Mean opinion score, 1–4.5.
@@ -115,6 +137,15 @@ pub struct Quality {
     pub loss: f32,
     /// Interarrival jitter, ms (RFC 3550 §6.4.1).
     pub jitter_ms: f32,
+    /// Round trip between us and the party, ms; none where it sent no RTCP reports about us.
+    #[serde(default)]
+    pub round_trip_ms: Option<f32>,
+    /// Fraction of our packets that were lost on the way to the party, as it reports.
+    #[serde(default)]
+    pub sent_loss: Option<f32>,
+    /// Jitter of our packets at the party, as it reports, ms.
+    #[serde(default)]
+    pub sent_jitter_ms: Option<f32>,
 }
 
 /// Everything about one call. Durations are milliseconds.
@@ -189,10 +220,16 @@ pub struct CallRecord {
     pub notes: Option<String>,
     /// The caller's answer to the survey.
     pub survey: Option<Survey>,
+    /// What the caller has said to being recorded: announced and stayed, given, refused; none where it did not come up.
+    #[serde(default)]
+    pub consent: Option<Consent>,
     /// The recording, if one was begun.
     pub recording: Option<Recording>,
-    /// Media quality, if measured.
+    /// Media quality of the caller's leg, if measured.
     pub quality: Option<Quality>,
+    /// Media quality of the leg of the agent or called phone that was measured last.
+    #[serde(default)]
+    pub quality_agent: Option<Quality>,
     /// Codec from the agent.
     pub codec_in: Option<String>,
     /// Codec to the agent.
@@ -237,8 +274,10 @@ impl CallRecord {
             resolved: None,
             notes: None,
             survey: None,
+            consent: None,
             recording: None,
             quality: None,
+            quality_agent: None,
             codec_in: None,
             codec_out: None,
         }

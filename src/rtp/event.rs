@@ -46,6 +46,17 @@ impl Event {
     }
 }
 
+/// Rewrites an event's duration from a clock that counts `from` units in an 8,000th of a second to one that counts `to`. What has no
+/// room any more stays at the most (8 s at 8 kHz, 1.4 s at 48 kHz).
+pub fn rescale(payload: &mut [u8], from: u32, to: u32) {
+    if from != to
+        && let Some([high, low]) = payload.get_mut(2..4).and_then(|duration| duration.first_chunk_mut::<2>())
+    {
+        let duration = u32::from(u16::from_be_bytes([*high, *low])) * to / from.max(1);
+        [*high, *low] = u16::try_from(duration).unwrap_or(u16::MAX).to_be_bytes();
+    }
+}
+
 /// What a [`DigitReceiver`] has understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
@@ -170,6 +181,12 @@ impl DigitSender {
         KEYS.iter().find(|key| char::from(**key) == digit)?;
         let steps = duration_ms.clamp(40, 8_000).div_ceil(20);
         Some(Self { digit, timestamp, duration: steps * STEP, sent: 0, ends: 0 })
+    }
+
+    /// The key came up after `duration` (timestamp units at 8 kHz): its end is due once that much was sent, or at once.
+    pub fn release(&mut self, duration: u32) {
+        let wanted = u16::try_from(duration.div_ceil(u32::from(STEP))).unwrap_or(u16::MAX).saturating_mul(STEP);
+        self.duration = self.duration.min(wanted.max(self.sent.saturating_add(STEP)));
     }
 
     /// The next packet; call each 20 ms until `None`.

@@ -30,6 +30,19 @@ pub struct Snapshot {
     pub loss: f64,
     /// Interarrival jitter in ms.
     pub jitter_ms: f64,
+    /// What the party said of our stream by RTCP.
+    pub told: Told,
+}
+
+/// What a party says of the stream that it gets from us; each is none where it never said so.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Told {
+    /// The round trip, the mean over its reports, ms.
+    pub round_trip_ms: Option<f64>,
+    /// Fraction lost on the way to it, 0–1.
+    pub loss: Option<f64>,
+    /// Interarrival jitter at its end, ms.
+    pub jitter_ms: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug)]

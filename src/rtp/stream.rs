@@ -27,8 +27,9 @@ struct Source {
     newest_in_timestamp: u32,
     sequence_offset: u16,
     timestamp_offset: u32,
-    /// The first number given out for this source: nothing may map before it.
-    first_out: u16,
+    /// The first number given out for this source: nothing may map before it. None once the source has gone so far on that nothing
+    /// of it can: numbers half a turn later would count as earlier.
+    first_out: Option<u16>,
 }
 
 /// Gives every packet of a leg its sequence, timestamp and SSRC so that the stream is one, whatever its sources.
@@ -76,6 +77,11 @@ impl Rewriter {
         (self.packets, self.octets)
     }
 
+    /// When the newest packet left (monotonic nanoseconds), if any did.
+    pub fn sent_at(&self) -> Option<u64> {
+        self.sent_ns
+    }
+
     /// The timestamp of the instant `now` on this stream's clock, for sender reports and for inserted digits.
     pub fn timestamp_at(&self, now: Now) -> u32 {
         match self.sent_ns {
@@ -97,9 +103,10 @@ impl Rewriter {
         let fresh = known.is_none();
         let mut from = known.unwrap_or_else(|| self.join(source, incoming, now));
         let sequence = incoming.sequence.wrapping_add(from.sequence_offset);
-        if before(sequence, from.first_out) {
+        if from.first_out.is_some_and(|first| before(sequence, first)) {
             return None;
         }
+        from.first_out = from.first_out.filter(|first| sequence.wrapping_sub(*first) <= MAX_JUMP);
         let timestamp = incoming.timestamp.wrapping_add(from.timestamp_offset);
         if !before(incoming.sequence, from.newest_in) {
             from.newest_in = incoming.sequence;
@@ -109,6 +116,13 @@ impl Rewriter {
         self.advance(sequence, timestamp, now);
         let marker = incoming.marker || fresh;
         Some(Header { marker, payload_type: incoming.payload_type, sequence, timestamp, ssrc: self.ssrc })
+    }
+
+    /// Leaves out a packet of `source`: it takes no number, so that its absence is no loss.
+    pub fn pass_over(&mut self, source: SourceId, incoming: &Header) {
+        if let Some(known) = self.source.as_mut().filter(|known| known.goes_on(source, incoming)) {
+            known.sequence_offset = known.sequence_offset.wrapping_sub(1);
+        }
     }
 
     /// The header for the next frame of a local `source` (prompt, music): `samples` at 8 kHz, sent in order.
@@ -124,11 +138,18 @@ impl Rewriter {
             newest_in_timestamp: timestamp,
             sequence_offset: 0,
             timestamp_offset: 0,
-            first_out: sequence,
+            first_out: Some(sequence),
         });
         self.advance(sequence, timestamp, now);
         self.frame = samples;
         Header { marker: !goes_on, payload_type, sequence, timestamp, ssrc: self.ssrc }
+    }
+
+    /// The header for a packet of a key that goes in between the frames of a local source: its event has one timestamp.
+    pub fn handle_event(&mut self, payload_type: u8, marker: bool, timestamp: u32, now: Now) -> Header {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sent_ns.get_or_insert(now.mono_ns);
+        Header { marker, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc }
     }
 
     fn join(&self, id: SourceId, incoming: &Header, now: Now) -> Source {
@@ -140,7 +161,7 @@ impl Rewriter {
             newest_in_timestamp: incoming.timestamp,
             sequence_offset: first_out.wrapping_sub(incoming.sequence),
             timestamp_offset: self.next_timestamp(now).wrapping_sub(incoming.timestamp),
-            first_out,
+            first_out: Some(first_out),
         }
     }
 
@@ -227,6 +248,17 @@ mod tests {
         assert_eq!(number(102), Some((12, 320)));
         assert_eq!(number(99), None);
         assert_eq!(number(104), Some((14, 640)));
+    }
+
+    #[test]
+    fn a_packet_that_is_passed_over_leaves_no_gap_and_its_time_passes() {
+        let start = Now::default();
+        let mut rewriter = Rewriter::new(1, 10, 0);
+        let first = rewriter.handle_packet(2, &incoming(100, 0), start).unwrap();
+        rewriter.pass_over(2, &incoming(101, 160));
+        rewriter.pass_over(3, &incoming(7, 160));
+        let next = rewriter.handle_packet(2, &incoming(102, 1_600), start.plus_ms(200)).unwrap();
+        assert_eq!((first.sequence, next.sequence, next.timestamp), (10, 11, 1_600));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use sdp_types::{Attribute, Connection, Media, Session};
 
+use super::protection::{self, CryptoLine, PeerWeb, Setup};
+
 /// Longest description that is read, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 /// Most lines.
@@ -12,6 +14,8 @@ const MAX_LINES: usize = 512;
 const MAX_MEDIA: usize = 16;
 /// Most formats that are read of one media line; further ones are ignored.
 const MAX_FORMATS: usize = 64;
+/// Most keys that are read of one media line.
+const MAX_CRYPTO: usize = 16;
 
 /// Why a body is no session description that we read (400, or 488 where the caller prefers).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,8 @@ pub struct Description {
     pub origin_version: u64,
     /// The media lines in their order; an answer keeps it.
     pub media: Vec<MediaLine>,
+    /// The names of the lines that shall share one transport (`a=group:BUNDLE`, RFC 9143).
+    pub bundle: Vec<String>,
 }
 
 /// What a media line carries.
@@ -126,10 +132,12 @@ pub struct MediaLine {
     pub ptime_ms: Option<u16>,
     /// Who sends; taken from the session where the line says nothing.
     pub direction: Direction,
-    /// The sender offers ICE candidates (seen, not used).
-    pub ice: bool,
-    /// The sender offers keys (`a=crypto` or `a=fingerprint`; seen, not used).
-    pub crypto: bool,
+    /// The keys that the sender offers and we can use (RFC 4568), in its order.
+    pub crypto: Vec<CryptoLine>,
+    /// What a browser says of itself, where it is all there: fingerprint, ICE, and RTCP on the port of RTP.
+    pub web: Option<PeerWeb>,
+    /// The line's name (`a=mid`).
+    pub mid: Option<String>,
 }
 
 /// A payload type and what it stands for.
@@ -148,6 +156,11 @@ pub struct PayloadType {
 }
 
 impl Description {
+    /// Whether it is a browser's: its sound comes by ICE and DTLS, as far as we can use them.
+    pub fn is_web(&self) -> bool {
+        self.media.iter().any(|line| line.kind == MediaKind::Audio && line.web.is_some())
+    }
+
     /// Reads a body of type `application/sdp`. Names in place of addresses are kept as missing.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
         if body.len() > MAX_BYTES || body.split(|byte| matches!(byte, b'\n' | b'\r')).count() > 2 * MAX_LINES {
@@ -163,26 +176,26 @@ impl Description {
         let fallback = Fallback {
             address: session.connection.as_ref().and_then(address),
             direction: direction(&session.attributes).unwrap_or_default(),
-            ice: has(&session.attributes, "ice-ufrag"),
-            crypto: has(&session.attributes, "fingerprint"),
+            attributes: &session.attributes,
         };
+        let group = value(&session.attributes, "group").and_then(|group| group.trim().strip_prefix("BUNDLE"));
         Ok(Self {
             origin_id: session.origin.sess_id,
             origin_version: session.origin.sess_version,
             media: session.medias.iter().map(|media| line(media, &fallback)).collect(),
+            bundle: group.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
         })
     }
 }
 
 /// What the session says for media lines that are silent.
-struct Fallback {
+struct Fallback<'a> {
     address: Option<IpAddr>,
     direction: Direction,
-    ice: bool,
-    crypto: bool,
+    attributes: &'a [Attribute],
 }
 
-fn line(media: &Media, fallback: &Fallback) -> MediaLine {
+fn line(media: &Media, fallback: &Fallback<'_>) -> MediaLine {
     let attributes = &media.attributes;
     let formats: Vec<String> = media.fmt.split_ascii_whitespace().take(MAX_FORMATS).map(str::to_owned).collect();
     let kind = match media.media.as_str() {
@@ -200,9 +213,31 @@ fn line(media: &Media, fallback: &Fallback) -> MediaLine {
         rtcp: value(attributes, "rtcp").and_then(rtcp),
         ptime_ms: value(attributes, "ptime").and_then(|text| text.trim().parse().ok()),
         direction: direction(attributes).unwrap_or(fallback.direction),
-        ice: fallback.ice || has(attributes, "ice-ufrag") || has(attributes, "candidate"),
-        crypto: fallback.crypto || has(attributes, "crypto") || has(attributes, "fingerprint"),
+        crypto: values(attributes, "crypto").filter_map(CryptoLine::parse).take(MAX_CRYPTO).collect(),
+        web: web(attributes, fallback.attributes),
+        mid: value(attributes, "mid").map(|mid| mid.trim().to_owned()).filter(|mid| is_token(mid)),
     }
+}
+
+/// What a browser says of itself, in the line or above all lines.
+fn web(attributes: &[Attribute], session: &[Attribute]) -> Option<PeerWeb> {
+    let said = |name| value(attributes, name).or_else(|| value(session, name)).map(str::trim);
+    let prints = values(attributes, "fingerprint").chain(values(session, "fingerprint"));
+    let fingerprint = prints.filter_map(protection::fingerprint).next()?;
+    let setup = match said("setup").unwrap_or("actpass") {
+        "active" => Setup::Active,
+        "passive" => Setup::Passive,
+        "actpass" => Setup::ActPass,
+        _ => return None,
+    };
+    // Its password would prove checks of ours, and we make none.
+    let ufrag = said("ice-ufrag").filter(|ufrag| (4..=256).contains(&ufrag.len()))?.to_owned();
+    has(attributes, "rtcp-mux").then_some(PeerWeb { fingerprint, setup, ufrag })
+}
+
+/// What may stand in our answer as it is (RFC 8866 §9).
+fn is_token(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+~".contains(&byte))
 }
 
 /// The address of `c=`, without the TTL that only multicast has.
@@ -212,6 +247,10 @@ fn address(connection: &Connection) -> Option<IpAddr> {
 
 fn value<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a str> {
     attributes.iter().find(|one| one.attribute == name)?.value.as_deref()
+}
+
+fn values<'a>(attributes: &'a [Attribute], name: &'a str) -> impl Iterator<Item = &'a str> {
+    attributes.iter().filter(move |one| one.attribute == name).filter_map(|one| one.value.as_deref())
 }
 
 fn has(attributes: &[Attribute], name: &str) -> bool {
@@ -277,8 +316,8 @@ mod tests {
         assert_eq!(audio.address, Some("192.0.2.1".parse().unwrap()));
         assert_eq!(audio.rtcp, Some((4005, Some("192.0.2.9".parse().unwrap()))));
         assert_eq!(
-            (audio.ptime_ms, audio.direction, audio.crypto, audio.ice),
-            (Some(30), Direction::SendOnly, true, false)
+            (audio.ptime_ms, audio.direction, audio.crypto.len(), &audio.web),
+            (Some(30), Direction::SendOnly, 0, &None)
         );
         let types: Vec<_> = audio.payload_types.iter().map(|one| (one.number, one.encoding.as_str())).collect();
         assert_eq!(types, [(8, "PCMA"), (18, "G729"), (101, "TELEPHONE-EVENT")]);

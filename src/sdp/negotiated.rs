@@ -1,8 +1,9 @@
 //! What one exchange of offer and answer settles, and what goes into it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::description::{Description, Direction, MediaKind, MediaLine, PayloadType};
+use super::protection::{self, Protection, Secured};
 
 /// A codec that a voice leg speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +12,10 @@ pub enum AudioCodec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722, whose RTP clock says 8,000 Hz though it samples twice as often (RFC 3551 §4.5.2).
+    G722,
+    /// Opus, which is written as two channels at 48 kHz whatever is in it (RFC 7587 §7).
+    Opus,
 }
 
 /// A name in any case, as in `a=rtpmap`.
@@ -18,29 +23,56 @@ impl std::str::FromStr for AudioCodec {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.encoding().eq_ignore_ascii_case(text)).ok_or(())
+        Self::ALL.into_iter().find(|codec| codec.encoding().eq_ignore_ascii_case(text)).ok_or(())
     }
 }
 
 impl AudioCodec {
+    /// All of them.
+    const ALL: [Self; 4] = [Self::Pcma, Self::Pcmu, Self::G722, Self::Opus];
+
     /// The encoding's name in `a=rtpmap`.
     pub fn encoding(self) -> &'static str {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
-    /// The static payload type (RFC 3551 §6).
+    /// The payload type that we give it: the static one (RFC 3551 §6), for Opus a dynamic one.
     pub fn payload_type(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
+            Self::Opus => 111,
         }
     }
 
+    /// The RTP clock, Hz.
+    pub fn clock_hz(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
+            Self::Opus => 48_000,
+        }
+    }
+
+    /// Channels of sound as `a=rtpmap` says.
+    pub(super) fn channels(self) -> u8 {
+        if self == Self::Opus { 2 } else { 1 }
+    }
+
+    /// Whether most parties lack it, so that it has to be transcoded for them.
+    fn is_rare(self) -> bool {
+        matches!(self, Self::G722 | Self::Opus)
+    }
+
     fn is(self, payload_type: &PayloadType) -> bool {
-        payload_type.encoding == self.encoding() && payload_type.clock_hz == 8000 && payload_type.channels == 1
+        payload_type.encoding.eq_ignore_ascii_case(self.encoding())
+            && payload_type.clock_hz == self.clock_hz()
+            && payload_type.channels == self.channels()
     }
 }
 
@@ -59,6 +91,8 @@ pub struct LocalMedia {
     pub direction: Direction,
     /// Milliseconds of sound in a packet that we would like to receive.
     pub ptime_ms: u16,
+    /// How our side keeps it secret.
+    pub protection: Protection,
 }
 
 /// What both sides agreed on, from our view.
@@ -78,22 +112,33 @@ pub struct Negotiated {
     pub dtmf_send: Option<u8>,
     /// telephone-event in what we receive; `None` where we offered none.
     pub dtmf_receive: Option<u8>,
+    /// The clock of its durations, Hz.
+    pub dtmf_hz: u32,
     /// Milliseconds of sound in a packet that we send: 10 to 60.
     pub ptime_ms: u16,
     /// Who sends, from our view.
     pub direction: Direction,
     /// The peer has put us on hold: it asks for no sound, by `sendonly`, `inactive` or the address 0.0.0.0.
     pub hold: bool,
+    /// How the sound is kept secret.
+    pub secured: Secured,
 }
 
 /// Why no sound can be agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refused {
-    /// Nothing but video, T.38 or encrypted profiles is offered, or the peer refused our audio.
-    #[error("no audio line over plain RTP: offer m=audio with RTP/AVP")]
+    /// Nothing but video, T.38 or profiles that we do not take is offered, or the peer refused our audio.
+    #[error(
+        "no audio line over a profile that is taken here: offer m=audio with RTP/AVP, or RTP/SAVP where srtp is not off"
+    )]
     NoAudio,
+    /// Plain sound where secrecy is required, or keys that are of no use.
+    #[error(
+        "the sound could be overheard: offer RTP/SAVP with a=crypto and a suite that is known here, a browser its fingerprint by          SHA-256, ICE and rtcp-mux; or set srtp to \"accept\" for this peer"
+    )]
+    NotSecure,
     /// No codec in common.
-    #[error("no codec in common: offer PCMU or PCMA")]
+    #[error("no codec in common: offer PCMA, PCMU, G722 or opus")]
     NoCodec,
     /// No usable address: a host name, multicast, or none.
     #[error("no usable connection address: give a unicast IP address in c=")]
@@ -112,7 +157,7 @@ impl Refused {
     /// The code for a `Warning` header (RFC 3261 §20.43).
     pub fn warning(self) -> u16 {
         match self {
-            Self::NoAudio => 304,
+            Self::NoAudio | Self::NotSecure => 304,
             Self::NoCodec => 305,
             Self::NoAddress => 301,
             Self::Mismatch => 399,
@@ -122,35 +167,66 @@ impl Refused {
 
 /// The codec that an offer's sender likes best among those that we speak.
 pub fn preferred_codec(offer: &Description) -> Option<AudioCodec> {
-    let line = offer.media.iter().find(|line| is_voice(line))?;
-    let known = |one: &PayloadType| [AudioCodec::Pcma, AudioCodec::Pcmu].into_iter().find(|codec| codec.is(one));
+    let line = offer.media.iter().find(|line| is_audio(line))?;
+    let known = |one: &PayloadType| AudioCodec::ALL.into_iter().find(|codec| codec.is(one));
     line.payload_types.iter().find_map(known)
 }
 
-/// The line is audio over plain RTP and in use.
-pub(super) fn is_voice(line: &MediaLine) -> bool {
-    line.kind == MediaKind::Audio && line.port != 0 && matches!(line.profile.as_str(), "RTP/AVP" | "RTP/AVPF")
+/// The line is audio and in use.
+pub(super) fn is_audio(line: &MediaLine) -> bool {
+    line.kind == MediaKind::Audio && line.port != 0
+}
+
+/// The line of an offer that carries the voice: the first one that keeps it secret, else the first that we take. With it how it is
+/// protected, and the tag of the `a=crypto` line that is taken.
+pub(super) fn voice_of<'a>(
+    offer: &'a Description,
+    local: &LocalMedia,
+) -> Result<(usize, &'a MediaLine, Secured, u32), Refused> {
+    let mut refused = Refused::NoAudio;
+    let mut plain = None;
+    for (place, line) in offer.media.iter().enumerate().filter(|(_, line)| is_audio(line)) {
+        match protection::of_offer(line, local) {
+            Ok((Secured::Plain, tag)) if plain.is_none() => plain = Some((place, line, Secured::Plain, tag)),
+            Ok((Secured::Plain, _)) => {}
+            Ok((secured, tag)) => return Ok((place, line, secured, tag)),
+            Err(Refused::NoAudio) => {}
+            Err(why) => refused = why,
+        }
+    }
+    plain.ok_or(refused)
 }
 
 /// Not the number of a codec that we offer: a peer that gives digits such a number would spoil our later offers.
 fn is_dynamic(number: u8) -> bool {
-    ![AudioCodec::Pcmu, AudioCodec::Pcma].iter().any(|codec| codec.payload_type() == number)
+    !AudioCodec::ALL.iter().any(|codec| codec.payload_type() == number)
 }
 
 /// What the peer's line gives together with our side. Payload types are taken from the peer for both ways.
-pub(super) fn negotiate(line: &MediaLine, local: &LocalMedia) -> Result<Negotiated, Refused> {
-    let address = line.address.filter(|address| !address.is_multicast()).ok_or(Refused::NoAddress)?;
-    let (codec, pt) = line
-        .payload_types
-        .iter()
-        .find_map(|one| Some((*local.codecs.iter().find(|codec| codec.is(one))?, one.number)))
-        .ok_or(Refused::NoCodec)?;
-    let dtmf = line
-        .payload_types
-        .iter()
-        .find(|one| local.dtmf && one.encoding == "TELEPHONE-EVENT" && one.clock_hz == 8000 && is_dynamic(one.number))
-        .map(|one| one.number);
-    let wants_sound = line.direction.receives() && !address.is_unspecified();
+pub(super) fn negotiate(line: &MediaLine, local: &LocalMedia, secured: Secured) -> Result<Negotiated, Refused> {
+    // A browser's address is proved by its checks, and what it writes here says nothing.
+    let web = matches!(secured, Secured::Dtls { .. });
+    let nowhere = web.then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let address = nowhere.or(line.address.filter(|address| !address.is_multicast())).ok_or(Refused::NoAddress)?;
+    let common = |rare: bool| {
+        line.payload_types.iter().find_map(|one| {
+            let codec = local.codecs.iter().find(|codec| codec.is(one) && (rare || !codec.is_rare()))?;
+            Some((*codec, one.number))
+        })
+    };
+    // A rare one only where it comes first with us, or nothing else is in common.
+    let first = local.codecs.first().filter(|first| first.is_rare());
+    let wanted =
+        first.and_then(|first| line.payload_types.iter().find(|one| first.is(one)).map(|one| (*first, one.number)));
+    let (codec, pt) = wanted.or_else(|| common(false)).or_else(|| common(true)).ok_or(Refused::NoCodec)?;
+    // Digits by the codec's clock where they are offered so (RFC 4733 §2.5.1): a stream has one.
+    let digits = |hz: u32| {
+        line.payload_types
+            .iter()
+            .find(|one| local.dtmf && one.encoding == "TELEPHONE-EVENT" && one.clock_hz == hz && is_dynamic(one.number))
+    };
+    let digits = digits(codec.clock_hz()).or_else(|| digits(8_000));
+    let wants_sound = line.direction.receives() && (web || !address.is_unspecified());
     let (rtcp_port, rtcp_address) = line.rtcp.unwrap_or((line.port.saturating_add(1), None));
     Ok(Negotiated {
         remote_rtp: SocketAddr::new(address, line.port),
@@ -158,13 +234,15 @@ pub(super) fn negotiate(line: &MediaLine, local: &LocalMedia) -> Result<Negotiat
         codec,
         pt_send: pt,
         pt_receive: pt,
-        dtmf_send: dtmf,
-        dtmf_receive: dtmf,
+        dtmf_send: digits.map(|one| one.number),
+        dtmf_receive: digits.map(|one| one.number),
+        dtmf_hz: digits.map_or(8_000, |one| one.clock_hz),
         ptime_ms: line.ptime_ms.filter(|ms| (10..=60).contains(ms) && ms % 10 == 0).unwrap_or(20),
         direction: Direction::of(
             wants_sound && local.direction.sends(),
             line.direction.sends() && local.direction.receives(),
         ),
         hold: !wants_sound,
+        secured,
     })
 }

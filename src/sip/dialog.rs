@@ -206,7 +206,7 @@ impl Dialog {
 }
 
 /// The URI in the angle brackets of a Route value.
-fn uri_of(route: &str) -> &str {
+pub(super) fn uri_of(route: &str) -> &str {
     let inside = route.split_once('<').map_or(route, |(_, rest)| rest);
     inside.split_once('>').map_or(inside, |(uri, _)| uri).trim()
 }

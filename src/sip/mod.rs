@@ -9,6 +9,7 @@ pub mod locate;
 pub mod message;
 pub mod overload;
 pub mod registrar;
+pub mod subscription;
 pub mod transaction;
 pub mod trunk;
 mod weights;

@@ -17,13 +17,20 @@ use crate::journal::Entry;
 pub struct Feed {
     data_dir: PathBuf,
     progress: Progress,
-    taps: Vec<(Sender<Arc<Entry>>, Arc<Counters>)>,
+    taps: Vec<(Sender<Batch>, Arc<Counters>)>,
 }
+
+/// Entries that were appended together.
+type Batch = Arc<Vec<Entry>>;
 
 #[derive(Debug, Default)]
 struct Counters {
+    /// The last entry that was pushed, dropped or not.
     pushed: AtomicU64,
     dropped: AtomicU64,
+    /// How many entries wait, and how many may.
+    waiting: AtomicU64,
+    backlog: u64,
 }
 
 impl Feed {
@@ -34,22 +41,28 @@ impl Feed {
 
     /// Adds a follower that has folded everything up to `seq`; `backlog` entries may wait for it.
     pub fn tap(&mut self, seq: u64, backlog: usize) -> Tap {
-        let (sender, inbox) = crossbeam_channel::bounded(backlog.max(1));
-        let counters = Arc::new(Counters::default());
-        counters.pushed.store(self.progress.written(), Ordering::Release);
+        let backlog = backlog.max(1);
+        let (sender, inbox) = crossbeam_channel::bounded(backlog);
+        let pushed = AtomicU64::new(self.progress.written());
+        let counters = Arc::new(Counters { pushed, backlog: backlog as u64, ..Counters::default() });
         self.taps.push((sender, counters.clone()));
         let (data_dir, progress) = (self.data_dir.clone(), self.progress.clone());
         Tap { data_dir, progress, inbox, counters, seq, held: None, closed: false }
     }
 
-    /// Hands an entry to every follower. Never waits.
-    pub fn push(&self, entry: &Entry) {
-        let shared = Arc::new(entry.clone());
+    /// Hands what was appended to every follower, in one piece: a wake-up each. Never waits.
+    pub fn push(&self, batch: Vec<Entry>) {
+        let Some(last) = batch.last().map(|entry| entry.seq) else { return };
+        let (count, shared) = (batch.len() as u64, Arc::new(batch));
         for (sender, counters) in &self.taps {
-            if sender.try_send(shared.clone()).is_err() {
-                counters.dropped.fetch_add(1, Ordering::Relaxed);
+            // Alone, a batch always has room, so that a long one is no endless gap.
+            let before = counters.waiting.fetch_add(count, Ordering::AcqRel);
+            let room = before == 0 || before.saturating_add(count) <= counters.backlog;
+            if !room || sender.try_send(shared.clone()).is_err() {
+                counters.waiting.fetch_sub(count, Ordering::AcqRel);
+                counters.dropped.fetch_add(count, Ordering::Relaxed);
             }
-            counters.pushed.store(entry.seq, Ordering::Release);
+            counters.pushed.store(last, Ordering::Release);
         }
     }
 
@@ -64,11 +77,11 @@ impl Feed {
 pub struct Tap {
     data_dir: PathBuf,
     progress: Progress,
-    inbox: Receiver<Arc<Entry>>,
+    inbox: Receiver<Batch>,
     counters: Arc<Counters>,
     seq: u64,
-    /// An entry behind a gap that is not written yet.
-    held: Option<Arc<Entry>>,
+    /// The batch that is being told, and how far: up to an entry behind a gap that is not written yet, or to the turn's end.
+    held: Option<(Batch, usize)>,
     closed: bool,
 }
 
@@ -85,7 +98,7 @@ pub enum Drained {
 
 impl Tap {
     /// To wait on; never receive from it.
-    pub fn inbox(&self) -> &Receiver<Arc<Entry>> {
+    pub fn inbox(&self) -> &Receiver<Arc<Vec<Entry>>> {
         &self.inbox
     }
 
@@ -115,42 +128,50 @@ impl Tap {
     /// # Errors
     /// The journal's files cannot be read; entries told before count as told.
     pub fn drain(&mut self, limit: usize, mut tell: impl FnMut(&Entry)) -> Result<Drained, JournalError> {
-        for _ in 0..limit {
-            let Some(entry) = self.next_pushed() else {
-                let pushed = self.counters.pushed.load(Ordering::Acquire).max(self.progress.written());
-                if pushed <= self.seq || !self.inbox.is_empty() {
-                    return Ok(if self.inbox.is_empty() { Drained::Dry } else { Drained::More });
+        let mut left = limit;
+        while left > 0 {
+            // Before the inbox is looked at: what was pushed by then is in it, or found no room. What is written and not pushed yet
+            // is on its way and must not be looked for in the files.
+            let pushed = self.counters.pushed.load(Ordering::Acquire);
+            let Some((batch, at)) = self.next_pushed() else {
+                if pushed <= self.seq {
+                    return Ok(Drained::Dry);
                 }
-                // What was pushed last found no room, and nothing came behind it.
                 let reach = pushed.min(self.progress.written());
                 if reach <= self.seq {
                     return Ok(Drained::Behind);
                 }
                 return self.read_files(reach, limit, &mut tell).map(|()| Drained::More);
             };
-            if entry.seq <= self.seq {
-                continue;
-            }
+            let Some(entry) = batch.get(at) else { continue };
             if entry.seq > self.seq.saturating_add(1) {
                 let reach = self.progress.written().min(entry.seq.saturating_sub(1));
-                self.held = Some(entry);
+                self.held = Some((batch, at));
                 if reach <= self.seq {
                     return Ok(Drained::Behind);
                 }
                 return self.read_files(reach, limit, &mut tell).map(|()| Drained::More);
             }
-            self.seq = entry.seq;
-            tell(&entry);
+            if entry.seq > self.seq {
+                self.seq = entry.seq;
+                tell(entry);
+                left = left.saturating_sub(1);
+            }
+            self.held = Some((batch, at.saturating_add(1)));
         }
         Ok(Drained::More)
     }
 
-    fn next_pushed(&mut self) -> Option<Arc<Entry>> {
-        if self.held.is_some() {
-            return self.held.take();
+    /// The batch that comes next and how far it was told.
+    fn next_pushed(&mut self) -> Option<(Batch, usize)> {
+        if let Some((batch, at)) = self.held.take().filter(|(batch, at)| *at < batch.len()) {
+            return Some((batch, at));
         }
         match self.inbox.try_recv() {
-            Ok(entry) => Some(entry),
+            Ok(batch) => {
+                self.counters.waiting.fetch_sub(batch.len() as u64, Ordering::AcqRel);
+                Some((batch, 0))
+            }
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => {
                 self.closed = true;
@@ -173,6 +194,8 @@ impl Tap {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
     use crate::journal::Event;
     use crate::store::Journal;
@@ -185,17 +208,18 @@ mod tests {
     #[test]
     fn what_found_no_room_is_read_from_the_files() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut journal, reports) = Journal::open(dir.path()).unwrap().start(Settings::default()).unwrap();
+        let (mut journal, reports) =
+            Journal::open(dir.path()).unwrap().start(Settings::default(), Waker::noop().clone()).unwrap();
         let mut feed = Feed::new(dir.path(), journal.progress().clone());
         let mut tap = feed.tap(0, 3);
         let mut told = Vec::new();
         let mut drain = |tap: &mut Tap| tap.drain(64, |entry| told.push(entry.seq)).unwrap();
         // Pushed, but not written: the gap cannot be closed yet.
-        (1..=3).for_each(|seq| feed.push(&entry(seq)));
+        (1..=3).for_each(|seq| feed.push(vec![entry(seq)]));
         assert_eq!(drain(&mut tap), Drained::Dry);
-        (4..=8).for_each(|seq| feed.push(&entry(seq)));
+        (4..=8).for_each(|seq| feed.push(vec![entry(seq)]));
         assert_eq!((drain(&mut tap), feed.dropped()), (Drained::Behind, 2));
-        feed.push(&entry(9));
+        feed.push(vec![entry(9)]);
         assert_eq!(drain(&mut tap), Drained::Behind);
         (1..=9).for_each(|seq| journal.append(&[entry(seq)]).unwrap());
         let through = |wanted: u64| reports.iter().find(|report| *report == Report::Written(wanted));

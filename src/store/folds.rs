@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Entry, Event};
+use crate::journal::{Entry, Event, Orders};
 use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
@@ -15,6 +15,9 @@ pub struct Folds {
     pub agents: AgentsFold,
     /// Where each phone is bound.
     pub bindings: BindingsFold,
+    /// What ops have ordered.
+    #[serde(default)]
+    pub orders: Orders,
     /// What is going on; a live view goes on from a copy of it.
     pub live: LiveFold,
     /// The last entry folded; 0 before the first.
@@ -45,6 +48,7 @@ impl Folds {
         self.records.handle_entry(entry);
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
+        self.orders.handle_event(&entry.event);
         self.live.handle_entry(entry);
     }
 }

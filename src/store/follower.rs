@@ -204,7 +204,9 @@ impl Thread {
             [soon, self.due.filter(|_| self.database.is_some()), retry, snapshot].into_iter().flatten().min();
         let mut select = Select::new();
         select.recv(&self.stopped);
-        if self.database.is_some() && !self.tap.is_closed() {
+        // While a batch waits to be written, what comes meanwhile waits in the inbox: a wake-up for each entry would cost the switch a
+        // system call.
+        if self.database.is_some() && !self.tap.is_closed() && self.due.is_none() {
             select.recv(self.tap.inbox());
         }
         if self.stopping {

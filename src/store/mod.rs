@@ -14,13 +14,17 @@ mod sampling;
 mod snapshot;
 pub mod trace;
 
+pub use crate::recording::{BadKeys, KeyRing, Manifest, sha256};
 pub use crate::records::Binding as FoldedBinding;
 pub use database::{Cursor, DatabaseError, Order, Page, RecordQuery, Records};
 pub use feed::{Drained, Feed, Tap};
 pub use folds::Folds;
 pub use follower::{FollowSettings, FollowStatus, Follower};
 pub use journal::{Journal, JournalError};
-pub use recordings::{MendError, mend_recordings, recordings_dir};
+pub use recordings::{
+    Compressor, KeptError, RecordingFile, Rekeyed, UnreadableError, mend_recordings, recorded_names, recordings_dir,
+    rekey_recordings,
+};
 pub use restore::{RestoreError, Restored, restore};
 pub use sampling::recorded_calls;
 pub use snapshot::{SnapshotError, Snapshots};

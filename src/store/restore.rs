@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::folds::Folds;
 use super::journal::{Journal, JournalError};
-use super::recordings::{MendError, mend_recordings};
+use super::recordings::{KeptError, mend_recordings};
 use super::snapshot::{SnapshotError, Snapshots};
 use crate::journal::Event;
+use crate::recording::KeyRing;
 
 /// What a start goes on from.
 #[derive(Debug)]
@@ -25,14 +26,17 @@ pub enum RestoreError {
     Journal(#[from] JournalError),
     /// A recording cannot be mended.
     #[error(transparent)]
-    Recordings(#[from] MendError),
+    Recordings(#[from] KeptError),
 }
 
-/// Folds the journal of `data_dir` and mends its recordings. Call it before media threads run.
-pub fn restore(data_dir: &Path, journal: &Journal) -> Result<Restored, RestoreError> {
+/// Folds the journal of `data_dir` and mends its recordings, sealed ones by `keys`. Call it before media threads run.
+///
+/// # Errors
+/// Where the journal or the recordings cannot be read or mended.
+pub fn restore(data_dir: &Path, journal: &Journal, keys: Option<&KeyRing>) -> Result<Restored, RestoreError> {
     let folds = fold(data_dir, journal)?;
     let mut closing = folds.records.cut_by_restart();
-    closing.extend(mend_recordings(data_dir, &folds.records)?);
+    closing.extend(mend_recordings(data_dir, &folds.records, keys)?);
     Ok(Restored { folds, closing })
 }
 

@@ -33,7 +33,7 @@ pub fn recorded_calls<'a>(records: impl IntoIterator<Item = &'a CallRecord>) -> 
 mod tests {
     use super::*;
     use crate::id::LegId;
-    use crate::journal::{Cause, Direction, Entry, Event, HangupBy, Personal};
+    use crate::journal::{Cause, Consent, Direction, Entry, Event, HangupBy, Personal};
     use crate::records::Folder;
 
     #[test]
@@ -52,7 +52,7 @@ mod tests {
             },
             Event::AgentPresented { call, agent, queue, leg: LegId(2), why: "idle".into() },
             Event::AgentAnswered { call, agent: "1001".into(), codec_in: codec(), codec_out: codec() },
-            Event::RecordingStarted { call, recording: "r".into(), consent: "announced".into() },
+            Event::RecordingStarted { call, recording: "r".into(), consent: Consent::Announced },
             Event::CallEnded { call, by: HangupBy::Caller, cause: Cause::normal(), disposition: "answered".into() },
             Event::AcwEnded { call, agent: "1001".into() },
             Event::RecordingClosed {

@@ -1,26 +1,38 @@
 //! What supervisors and operators ask of the switch, and the stop.
 
+use super::recording::instant;
 use super::{AgentWish, Command, CommandError, Output, Switch, Timer, Waiting};
 use crate::acd;
 use crate::call::Input;
 use crate::id::{CallId, LegId};
-use crate::journal::{Cause, Event};
+use crate::journal::{Cause, Event, PausedBy};
 use crate::sip::endpoint::Why;
 use crate::time::Now;
 
-/// How long the last BYEs of a stop may take, ms: three tries over UDP (RFC 3261 §17.1.2.2).
+/// How long the last BYEs and REGISTERs of a stop may take, ms: three tries over UDP (RFC 3261 §17.1.2.2).
 const FAREWELL_MS: u64 = 2_000;
 
 impl Switch {
     pub(super) fn handle_command(&mut self, id: u64, command: Command, now: Now) {
         let done = match command {
             Command::SetAgent { agent, wish } => self.set_agent(agent, wish, now),
+            Command::CloseHours { hours, until_ms } => self.close_hours(hours, until_ms, now),
+            Command::ReopenHours { hours } => self.reopen_hours(hours, now),
+            Command::Announce { flow, prompt, until_ms } => self.announce(flow, prompt, until_ms, now),
+            Command::EndAnnouncement { flow } => self.end_announcement(flow, now),
             Command::HangUp { call } if self.calls.contains_key(&call) => {
                 let cause = Cause::new(31, "hung_up_by_operator");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
                 Ok(())
             }
             Command::HangUp { call } => Err(CommandError::UnknownCall(call)),
+            Command::Supervise { call, by, mode } => self.supervise(call, by, mode, now),
+            Command::EndSupervision { call, by } => self.end_supervision(call, &by, now),
+            Command::TakeOver { call, by } => self.take_over(call, &by, now),
+            Command::PauseRecording { call, from_ms } => {
+                self.pause_recording(call, PausedBy::Operator, instant(from_ms, now), now)
+            }
+            Command::ResumeRecording { call } => self.resume_recording(call, PausedBy::Operator, now),
             Command::LiftBan { address } if self.endpoint.lift_ban(address, now) => {
                 tracing::info!(%address, "a ban is lifted by an operator");
                 Ok(())
@@ -58,9 +70,11 @@ impl Switch {
         self.endpoint.set_refusing(true);
         // Whoever sends calls to a registration of ours looks for another place at once.
         self.endpoint.unregister_all(now);
+        self.endpoint.end_subscriptions(now);
         if !self.draining {
             self.draining = true;
             self.journal(Event::Stopped, now);
+            self.timers.arm(now.in_ms(FAREWELL_MS), Timer::Unregistered);
         }
         self.timers.arm(now.in_ms(deadline_ms), Timer::Drain);
     }

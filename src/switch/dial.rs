@@ -76,7 +76,7 @@ impl Switch {
             CallOutput::Journal(event) => {
                 self.write(*event, now);
             }
-            CallOutput::Finished => self.finish(call, now),
+            CallOutput::Finished => self.finish(call),
         }
     }
 
@@ -100,9 +100,7 @@ impl Switch {
     fn answer_caller(&mut self, call: CallId, now: Now) {
         let Some(caller) = self.calls.get(&call).map(|cell| cell.caller) else { return };
         let Some(flow) = self.endpoint.flow_of(caller) else { return };
-        let Some(port) = self.media_of(caller).map(|media| media.lease.rtp_port) else { return };
-        let trunk = self.legs.get(&caller).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
+        let Some(local) = self.local_media(caller, Some(flow.remote.ip()), None) else { return };
         let Some(party) = self.legs.get_mut(&caller) else { return };
         // What was said before the answer stands.
         let body = party.described.take().unwrap_or_else(|| party.describe(&local));
@@ -124,16 +122,16 @@ impl Switch {
     }
 
     fn dial_agent(&mut self, call: CallId, leg: LegId, agent: &AgentId, now: Now) -> Result<(), Cause> {
-        let (way, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
+        let (ways, nat) = self.phone_of(agent).ok_or_else(|| Cause::new(480, "no_contact"))?;
         let name = self.queue_of(call);
         let auto_answer = self.settings.auto_answer.contains(agent);
-        let callee = Callee { role: Role::Agent(agent.clone()), nat, trunk: None };
-        let body = self.offer_to(call, leg, &way, callee, now)?;
+        let callee = Callee { role: Role::Agent(agent.clone()), user: None, nat, trunk: None };
+        let body = self.offer_to(call, leg, &ways[0], callee, now)?;
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let (from, domain) = shown_to_phones(cell);
         let carried = cell.carried.clone();
         // A phone redirects nobody: it must not spend the switch's money.
-        let dial = Dial { name, domain, auto_answer, nat, carried, ..Dial::new(vec![way], from, body) };
+        let dial = Dial { name, domain, auto_answer, nat, carried, ..Dial::new(ways, from, body) };
         self.endpoint.dial(leg, dial, now);
         Ok(())
     }
@@ -150,6 +148,7 @@ impl Switch {
             let onward = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut());
             let Some(place) = onward.and_then(|onward| onward.left.pop_front()) else { return Err(last) };
             let dialled = match place {
+                Place::User(user) => self.dial_user(call, leg, user, now),
                 Place::Target(target) => self.dial_uri(call, leg, target, now),
                 Place::Trunk(trunk) => self.dial_trunk(call, leg, trunk, now),
             };
@@ -166,7 +165,7 @@ impl Switch {
         // It may send the call on within its own address (3xx).
         let own = target.address().map(Net::of).into_iter().collect();
         let way = Way { target: Uri { user: called, ..target }, flow: None, routes: vec![] };
-        let callee = Callee { role: Role::Target, nat: false, trunk: None };
+        let callee = Callee { role: Role::Target, user: None, nat: false, trunk: None };
         let body = self.offer_to(call, leg, &way, callee, now)?;
         let cell = self.calls.get_mut(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         cell.early_media = true;
@@ -187,7 +186,7 @@ impl Switch {
         ways.retain(|way| !secure || is_secure(way));
         let first = ways.first().cloned().ok_or_else(not_secure)?;
         let nat = self.settings.sip.trunks.get(&trunk).is_some_and(|trunk| trunk.nat);
-        let callee = Callee { role: Role::Target, nat, trunk: Some(trunk.clone()) };
+        let callee = Callee { role: Role::Target, user: None, nat, trunk: Some(trunk.clone()) };
         let body = self.offer_to(call, leg, &first, callee, now)?;
         let heard = self.settings.trunks.get(&trunk).is_none_or(|agreed| agreed.early_media);
         if let Some(cell) = self.calls.get_mut(&call) {
@@ -210,7 +209,10 @@ impl Switch {
     }
 
     /// A called phone that still rings is given up.
-    pub(super) fn handle_ring_out(&mut self, rings: LegId) {
+    pub(super) fn handle_ring_out(&mut self, rings: LegId, now: Now) {
+        if self.give_up_supervisor(rings, now) {
+            return;
+        }
         let Some(call) = self.legs.get(&rings).map(|party| party.call) else { return };
         match self.calls.get(&call).map(|cell| cell.call.state()) {
             Some(CallState::Routed { leg, .. }) if *leg == rings => {
@@ -218,15 +220,22 @@ impl Switch {
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
             Some(CallState::Transferring { leg, .. }) if *leg == rings => {
-                self.tell(call, Input::Withdraw { end: SegmentEnd::NoAnswer });
+                self.tell(call, Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
             }
             _ => {}
         }
     }
 
     /// Ports and an offer for a party that is about to be called; a leg that calls its next place keeps its ports.
-    fn offer_to(&mut self, call: CallId, leg: LegId, way: &Way, callee: Callee, now: Now) -> Result<String, Cause> {
-        let Callee { role, nat, trunk } = callee;
+    pub(super) fn offer_to(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        way: &Way,
+        callee: Callee,
+        now: Now,
+    ) -> Result<String, Cause> {
+        let Callee { role, user, nat, trunk } = callee;
         let remote = self.endpoint.remote_of(way, now);
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         if cell.secure && !is_secure(way) {
@@ -240,28 +249,30 @@ impl Switch {
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
         let thread = caller_media.map(|media| media.lease.thread);
         let kept = self.legs.get_mut(&leg).and_then(|party| party.media.take());
-        let kept = kept.map(|media| Media { nat, remote: None, negotiated: None, ..media });
-        let fresh = || Some(Media::new(self.stock.take_of(thread?)?, nat));
-        let media = kept.or_else(fresh).ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let local = self.local_media(media.lease.rtp_port, remote, trunk.as_ref(), codec);
-        let mut negotiator = Negotiator::new(self.random_u128() as u64);
-        let body = negotiator.offer(&local);
-        let party = Party { media: Some(media), trunk, ..Party::new(call, role, negotiator) };
-        self.legs.insert(leg, party);
-        Ok(body)
+        let keys = self.draw_keys();
+        let media = match kept {
+            Some(media) => Some(Media { nat, remote: None, negotiated: None, keys, ..media }),
+            None if is_web(way) && self.settings.web.is_some() => thread.and_then(|thread| self.web_media(thread, nat)),
+            None => thread.and_then(|thread| self.stock.take_of(thread)).map(|lease| Media::new(lease, nat, keys)),
+        };
+        let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        let negotiator = Negotiator::new(self.random_u128() as u64);
+        self.legs.insert(leg, Party { media: Some(media), user, trunk, ..Party::new(call, role, negotiator) });
+        let local = self.local_media(leg, remote, codec);
+        let party = self.legs.get_mut(&leg);
+        Ok(party.zip(local).map(|(party, local)| party.negotiator.offer(&local)).unwrap_or_default())
     }
 
-    /// The phone of an agent: the registered contact that answers and is preferred, else the static one.
-    pub(super) fn phone_of(&self, agent: &AgentId) -> Option<(Way, bool)> {
+    /// The ways to the phone of an agent, one at least: to the registered contact that answers and is preferred, else the static one.
+    pub(super) fn phone_of(&self, agent: &AgentId) -> Option<(Vec<Way>, bool)> {
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);
         if let Some(binding) = best {
-            let (target, flow) = (binding.uri.parse().ok()?, Some(binding.flow.parse().ok()?));
-            return Some((Way { target, flow, routes: binding.path.clone() }, nat));
+            return Some((self.endpoint.ways_to(binding), nat)).filter(|(ways, _)| !ways.is_empty());
         }
         let target: Uri = self.settings.static_contacts.get(agent)?.parse().ok()?;
-        Some((Way { target, flow: None, routes: Vec::new() }, nat))
+        Some((vec![Way { target, flow: None, routes: Vec::new() }], nat))
     }
 
     /// The queue in which a call waits: what the agent reads on the phone beside the number.
@@ -294,26 +305,30 @@ impl Switch {
         }
     }
 
-    fn finish(&mut self, call: CallId, now: Now) {
+    /// The call's own legs are gone; it is forgotten once those of supervisors are, too.
+    pub(super) fn finish(&mut self, call: CallId) {
+        if let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.leaving > 0 || !cell.supervisors.is_empty()) {
+            cell.finished = true;
+            return;
+        }
         let Some(cell) = self.calls.remove(&call) else { return };
         if let Some(timer) = cell.flow_timer {
             self.timers.disarm(timer);
-        }
-        if let Some(agent) = cell.taken_phone {
-            self.acd.handle(acd::Input::PhoneFree { agent, call }, now);
         }
     }
 }
 
 /// What is known of a party that is about to be called.
-struct Callee {
-    role: Role,
-    nat: bool,
-    trunk: Option<TrunkId>,
+pub(super) struct Callee {
+    pub(super) role: Role,
+    /// Where it is one of our users, whom no queue calls.
+    pub(super) user: Option<AgentId>,
+    pub(super) nat: bool,
+    pub(super) trunk: Option<TrunkId>,
 }
 
 /// The number of a caller as phones may show it, and the domain where that is not ours.
-fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
+pub(super) fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
     if cell.carried.private {
         // RFC 3323 §4.1.1.3
         return ("anonymous".to_owned(), Some("anonymous.invalid".to_owned()));
@@ -325,6 +340,11 @@ fn shown_to_phones(cell: &PartyCall) -> (String, Option<String>) {
 pub(super) fn is_secure(way: &Way) -> bool {
     let transport = way.flow.map(|flow| flow.transport).or_else(|| Transport::of_uri(&way.target));
     transport.is_some_and(Transport::is_secure)
+}
+
+/// Whether a browser is at the end of a way: nobody else signals by WebSocket.
+fn is_web(way: &Way) -> bool {
+    way.flow.is_some_and(|flow| matches!(flow.transport, Transport::Ws | Transport::Wss))
 }
 
 /// A call that must not be overheard has no way that keeps it so.

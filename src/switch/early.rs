@@ -41,13 +41,11 @@ impl Switch {
         if party.described.is_some() {
             return true;
         }
-        let Some(port) = party.media.as_ref().map(|media| media.lease.rtp_port) else { return false };
         // An offer needs a response that is heard for certain (RFC 3261 §13.2.1).
         if party.offer.is_none() && !can_offer {
             return false;
         }
-        let trunk = party.trunk.as_ref();
-        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
+        let Some(local) = self.local_media(caller, Some(flow.remote.ip()), None) else { return false };
         let Some(party) = self.legs.get_mut(&caller) else { return false };
         let body = party.describe(&local);
         party.described = Some(body.clone());

@@ -3,48 +3,101 @@
 use super::{Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CursorInput, FloorView, Program, Prompt};
-use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Event};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt};
+use crate::id::{CallId, QueueId};
+use crate::journal::{Event, Orders};
 use crate::media::{Playlist, PromptId, Source};
 use crate::time::Now;
 
 /// A prompt that was not loaded: its play fails and the flow is told.
 const NO_PROMPT: PromptId = PromptId(u32::MAX);
 
-/// What a plan sees of the queues.
-pub(super) struct Floor<'a> {
-    pub(super) acd: &'a Acd,
-    pub(super) program: &'a Program,
+/// What the plan of one call sees of the floor.
+struct Floor<'a> {
+    call: CallId,
+    acd: &'a Acd,
+    orders: &'a Orders,
+    can_record: bool,
+    wall_ms: i64,
 }
 
 impl FloorView for Floor<'_> {
+    fn can_record(&self) -> bool {
+        self.can_record
+    }
+
+    fn waiting(&self, queue: &QueueId) -> usize {
+        self.acd.view().queue(queue).map_or(0, |queue| queue.waiting as usize)
+    }
+
+    fn available(&self, queue: &QueueId) -> usize {
+        self.acd.view().queue(queue).map_or(0, |queue| queue.available as usize)
+    }
+
+    fn expected_wait_ms(&self, queue: &QueueId) -> Option<u64> {
+        self.acd.view().queue(queue).and_then(|queue| queue.expected_wait_ms)
+    }
+
+    fn position(&self) -> Option<u32> {
+        self.acd.view().positions(self.call).first().map(|(_, position)| *position)
+    }
+
+    fn own_expected_wait_ms(&self) -> Option<u64> {
+        self.acd.view().expected_wait_ms(self.call)
+    }
+
+    fn closed_until(&self, hours: &str) -> Option<i64> {
+        self.orders.closed_until(hours, self.wall_ms)
+    }
+
+    fn announcement(&self, flow: &str) -> Option<String> {
+        self.orders.announcement(flow, self.wall_ms).map(|announcement| announcement.prompt.clone())
+    }
+
     fn signed_in(&self, queue: &QueueId) -> usize {
-        let Some(queue) = self.program.queues().get(queue.as_str()) else { return 0 };
-        let signed_in = |member: &&String| {
-            let agent = self.acd.view().agent(&AgentId::from(member.as_str()));
-            agent.is_some_and(|agent| *agent.state != AgentState::Offline)
-        };
-        queue.members.iter().filter(signed_in).count()
+        self.acd.view().queue(queue).map_or(0, |queue| queue.signed_in as usize)
     }
 }
 
 impl Switch {
     /// Tells a call's plan what happened.
     pub(super) fn advance(&mut self, call: CallId, input: CursorInput, now: Now) {
-        let floor = Floor { acd: &self.acd, program: &self.settings.program };
-        let Some(cursor) = self.calls.get_mut(&call).and_then(|cell| cell.cursor.as_mut()) else { return };
-        cursor.handle(input, now, &floor);
-        self.touched.push_back(call);
+        self.with_cursor(call, now, |cursor, floor| cursor.handle(input, now, floor));
     }
 
     pub(super) fn handle_flow_timeout(&mut self, call: CallId, now: Now) {
-        let floor = Floor { acd: &self.acd, program: &self.settings.program };
-        let Some(cell) = self.calls.get_mut(&call) else { return };
-        cell.flow_timer = None;
-        let Some(cursor) = cell.cursor.as_mut() else { return };
-        cursor.handle_timeout(now, &floor);
-        self.touched.push_back(call);
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.flow_timer = None;
+        }
+        self.with_cursor(call, now, |cursor, floor| cursor.handle_timeout(now, floor));
+    }
+
+    /// Whoever waits for these hours' sake learns that they are closed by hand, or open again.
+    pub(super) fn tell_closing(&mut self, now: Now) {
+        let waiting: Vec<CallId> =
+            self.calls.iter().filter(|(_, cell)| cell.is_waiting()).map(|(call, _)| *call).collect();
+        for call in waiting {
+            self.with_cursor(call, now, |cursor, floor| cursor.handle_closing(now, floor));
+        }
+    }
+
+    /// The plan for a number, begun; `None` where no flow serves it.
+    pub(super) fn begin_plan(&self, call: CallId, facts: CallFacts, now: Now) -> Option<Cursor> {
+        Cursor::start(self.settings.program.clone(), facts, now, &self.floor(call, now))
+    }
+
+    fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
+        Floor { call, acd: &self.acd, orders: &self.orders, can_record: self.can_record(), wall_ms: now.wall_ms }
+    }
+
+    fn with_cursor(&mut self, call: CallId, now: Now, act: impl FnOnce(&mut Cursor, &dyn FloorView)) {
+        // Taken out, so that it can look at the rest of the floor.
+        let Some(mut cursor) = self.calls.get_mut(&call).and_then(|cell| cell.cursor.take()) else { return };
+        act(&mut cursor, &self.floor(call, now));
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.cursor = Some(cursor);
+            self.touched.push_back(call);
+        }
     }
 
     /// Does what a call and its plan want, the call first: it knows who is still there.
@@ -52,6 +105,7 @@ impl Switch {
         while let Some(output) = self.calls.get_mut(&call).and_then(|cell| cell.call.poll_output()) {
             self.carry_out(call, output, now);
         }
+        self.attend(call, now);
         let act = self.calls.get_mut(&call).and_then(|cell| cell.cursor.as_mut()?.poll_act());
         if let Some(act) = act {
             self.act(call, act, now);
@@ -86,17 +140,38 @@ impl Switch {
             // Its agent handed the call on into this flow.
             Act::Answer if cell.call.is_answered() => self.advance(call, CursorInput::Answered, now),
             Act::Answer => self.tell(call, Input::Answer),
+            Act::Ring => self.endpoint.ring(caller, now),
             Act::Play { prompts, id, .. } => {
-                let prompt = |prompt: &Prompt| self.settings.prompts.get(prompt).copied().unwrap_or(NO_PROMPT);
-                let list = Playlist { prompts: prompts.iter().map(prompt).collect(), id };
+                let list = self.playlist(&prompts, id);
                 self.play(caller, Source::Play(list), now);
             }
+            // An agent may have answered meanwhile.
+            Act::PlayToWaiting { .. } | Act::PlayMusic if !cell.is_waiting() => {}
+            Act::PlayToWaiting { prompts, id } => {
+                let list = self.playlist(&prompts, id);
+                self.play(caller, Source::Play(list), now);
+            }
+            Act::PlayMusic => {
+                let music = cell.music;
+                self.play(caller, Source::Music(music), now);
+            }
+            Act::LeaveQueue => {
+                self.acd.handle(acd::Input::CallerExited { call }, now);
+                self.tell(call, Input::Dequeued);
+                self.play(caller, Source::Silence, now);
+            }
+            Act::Classify { class } => {
+                self.journal(Event::CallerClassified { call, class }, now);
+            }
+            Act::Decided(decision) => tracing::debug!(%call, %decision, "the plan decides"),
             Act::StopPlay => self.play(caller, Source::Silence, now),
             Act::ChooseLanguage(language) => {
                 self.journal(Event::LanguageChosen { call, language }, now);
             }
             Act::Enqueue { queue, priority, record } => self.enqueue(call, queue, priority, record, now),
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
+            Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
+            Act::Record(change) => self.change_recording(call, change, now),
             Act::Echo => {
                 self.tell(call, Input::Served);
                 self.play(caller, Source::Echo, now);
@@ -106,6 +181,11 @@ impl Switch {
                 self.tell(call, Input::Hangup { cause, as_designed });
             }
         }
+    }
+
+    fn playlist(&self, prompts: &[Prompt], id: u32) -> Playlist {
+        let prompt = |prompt: &Prompt| self.settings.prompts.get(prompt).copied().unwrap_or(NO_PROMPT);
+        Playlist { prompts: prompts.iter().map(prompt).collect(), id }
     }
 
     fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, record: bool, now: Now) {
@@ -122,7 +202,7 @@ impl Switch {
         self.tell(call, Input::Enqueued { record });
         self.play(caller, Source::Music(music), now);
         let entered_wall_ms = now.wall_ms;
-        self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms }, now);
+        self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer: None }, now);
     }
 
     fn change_agent(&mut self, call: CallId, change: AgentChange, now: Now) {

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::media::PACKET_MS;
 use super::party::{Media, Onward, Party, PartyCall, Place, Recording, Role};
 use super::{Route, RouteTo, Switch};
-use crate::acd;
-use crate::call::{Call, CallState, Input};
-use crate::dialplan::{CallFacts, Cursor};
+use crate::call::{Call, Input};
+use crate::dialplan::CallFacts;
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, Cause, Direction, Event, Personal};
+use crate::journal::{Cause, Direction, Event, Personal};
 use crate::sdp::{AudioCodec, Description, Direction as Sending, LocalMedia, Negotiator, SdpError};
 use crate::sip::endpoint::{Identity, Invite};
 use crate::time::Now;
@@ -30,18 +30,20 @@ impl Switch {
         };
         let caller = Personal::number(&invite.caller);
         let called = invite.called.clone();
-        let route = self.route_of(invite).cloned();
-        let leaves = route.as_ref().is_some_and(|route| matches!(route.to, RouteTo::Trunks(_)));
+        let leads = self.leads(invite);
         // A user who calls the outside places a call; whoever calls from outside is received, wherever the call goes on to.
-        let direction = if leaves && trunk.is_none() { Direction::Outbound } else { Direction::Inbound };
+        let direction = match &leads {
+            Leads::User(_) => Direction::Internal,
+            Leads::Route(Route { to: RouteTo::Trunks(_), .. }) if trunk.is_none() => Direction::Outbound,
+            Leads::Route(_) | Leads::Plan => Direction::Inbound,
+        };
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
         self.trace(id, invite.call_id.clone(), now);
-        let taken_phone = from_agent.clone().or_else(|| self.phone_at(invite));
-        if let Some(agent) = taken_phone.clone() {
-            self.acd.handle(acd::Input::PhoneTaken { agent, call: id }, now);
-        }
+        let linked = self.linked_to(id, from_agent.as_ref(), now);
+        let user = from_agent.clone().or_else(|| self.phone_at(invite));
+        self.take_phone(id, user.clone(), now);
         let negotiator = Negotiator::new(self.random_u128() as u64);
-        let party = Party { trunk: trunk.clone(), ..Party::new(id, Role::Caller, negotiator) };
+        let party = Party { trunk: trunk.clone(), user, ..Party::new(id, Role::Caller, negotiator) };
         self.legs.insert(leg, party);
         self.calls.insert(
             id,
@@ -51,21 +53,28 @@ impl Switch {
                 number: invite.caller.clone(),
                 called: invite.called.clone(),
                 from_agent,
-                taken_phone,
+                linked,
+                given_to: None,
                 carried: invite.carried.clone(),
                 cursor: None,
                 flow_timer: None,
                 music: self.settings.default_music,
                 onward: None,
                 recording: Recording::None,
+                supervisors: Vec::new(),
+                was_supervised: false,
+                leaving: 0,
+                finished: false,
+                tape: Default::default(),
                 early_media: false,
                 secure: invite.secure,
             },
         );
         match self.prepare_media(leg, invite) {
-            Ok(()) => match route {
-                Some(route) => self.send_on(id, &route),
-                None => self.begin(id, trunk, now),
+            Ok(()) => match leads {
+                Leads::User(user) => self.ring_user(id, user),
+                Leads::Route(route) => self.send_on(id, &route),
+                Leads::Plan => self.begin(id, trunk, now),
             },
             Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
         }
@@ -94,18 +103,26 @@ impl Switch {
         };
         // A call beside the agent's conversation may become one with it, so it lives on the same thread.
         let beside = self.conversation_thread(&invite.identity);
-        let lease = beside.and_then(|thread| self.stock.take_of(thread)).or_else(|| self.stock.take());
-        let lease = lease.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
-        let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(lease.rtp_port, Some(invite.flow.remote.ip()), trunk, None);
-        let Some(party) = self.legs.get_mut(&leg) else { return Ok(()) };
-        party.media = Some(Media::new(lease, invite.nat));
+        let media = if offer.as_ref().is_some_and(Description::is_web) && self.settings.web.is_some() {
+            let thread = beside.unwrap_or_else(|| self.stock.next_thread());
+            self.web_media(thread, invite.nat)
+        } else {
+            let lease = beside.and_then(|thread| self.stock.take_of(thread)).or_else(|| self.stock.take());
+            let keys = self.draw_keys();
+            lease.map(|lease| Media::new(lease, invite.nat, keys))
+        };
+        let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.media = Some(media);
+        }
+        let local = self.local_media(leg, Some(invite.flow.remote.ip()), None);
+        let (Some(local), Some(party)) = (local, self.legs.get_mut(&leg)) else { return Ok(()) };
         if let Some(offer) = offer {
             // A trial on a copy: the real answer is made when the call is answered.
             let remote = match party.negotiator.clone().answer(&offer, &local) {
                 Ok((_, negotiated)) => negotiated.remote_rtp,
                 Err(refused) => {
-                    tracing::info!(%refused, "an offer cannot be accepted");
+                    tracing::info!(%leg, call = %party.call, %refused, "an offer cannot be accepted");
                     return Err(Cause::new(refused.status(), "no_common_media"));
                 }
             };
@@ -118,39 +135,64 @@ impl Switch {
         Ok(())
     }
 
-    /// The media thread on which the conversation of the agent who calls is.
+    /// The first call of the chain that a new one belongs to: a user who calls somebody beside a conversation asks about that one.
+    fn linked_to(&mut self, call: CallId, user: Option<&AgentId>, now: Now) -> CallId {
+        let beside = user.and_then(|user| self.lines.conversation_of(user.as_str()));
+        let linked = beside.and_then(|(beside, _)| self.calls.get(&beside)).map(|cell| cell.linked);
+        if let Some(linked) = linked {
+            self.journal(Event::CallLinked { call, linked }, now);
+        }
+        linked.unwrap_or(call)
+    }
+
+    /// The media thread on which the conversation of the user who calls is.
     fn conversation_thread(&self, identity: &Identity) -> Option<u16> {
         let Identity::User(user) = identity else { return None };
-        let agent = self.acd.view().agent(&AgentId::from(user.as_str()))?;
-        let (AgentState::Talking { call } | AgentState::Hold { call }) = agent.state else { return None };
-        let leg = match self.calls.get(call)?.call.state() {
-            CallState::Bridged { leg, .. } | CallState::Transferring { giver: Some((_, leg)), .. } => *leg,
-            _ => return None,
-        };
+        let (_, leg) = self.lines.conversation_of(user)?;
         self.legs.get(&leg)?.media.as_ref().map(|media| media.lease.thread)
     }
 
-    /// Our side of a leg's sound, with the codecs that its trunk has; `first` is the one to prefer of them. A peer
-    /// whose address is not known yet counts as one outside.
+    /// Our side of the sound of a leg that has ports, with the codecs that its trunk has; `first` is the one to prefer of them. A
+    /// peer whose address is not known yet counts as one outside.
     pub(super) fn local_media(
         &self,
-        port: u16,
+        leg: LegId,
         remote: Option<IpAddr>,
-        trunk: Option<&TrunkId>,
         first: Option<AudioCodec>,
-    ) -> LocalMedia {
+    ) -> Option<LocalMedia> {
+        let party = self.legs.get(&leg)?;
+        let port = party.media.as_ref()?.lease.rtp_port;
         let near = remote.is_some_and(|ip| self.settings.sip.local_nets.iter().any(|net| net.contains(ip)));
         let addr = self.settings.media_public.filter(|_| !near).unwrap_or(self.settings.media_address);
-        let agreed = trunk.and_then(|trunk| self.settings.trunks.get(trunk)).map(|media| media.codecs.clone());
-        let mut codecs = agreed.unwrap_or_else(|| vec![AudioCodec::Pcma, AudioCodec::Pcmu]);
+        let agreed =
+            party.trunk.as_ref().and_then(|trunk| self.settings.trunks.get(trunk)).map(|media| media.codecs.clone());
+        let mut codecs =
+            agreed.unwrap_or_else(|| vec![AudioCodec::Pcma, AudioCodec::Pcmu, AudioCodec::G722, AudioCodec::Opus]);
         if let Some(first) = first {
             codecs.sort_by_key(|codec| *codec != first);
         }
-        LocalMedia { addr, port, codecs, dtmf: true, direction: Sending::SendRecv, ptime_ms: 20 }
+        let protection = self.protection_of(party)?;
+        let (dtmf, direction) = (true, Sending::SendRecv);
+        Some(LocalMedia { addr, port, codecs, dtmf, direction, ptime_ms: PACKET_MS, protection })
     }
 
-    /// The route that a call takes, if any: routes come before flows, the longest prefix first. Nobody leaves by a trunk without
-    /// a route that says so: a user by default, a trunk's caller only where the trunk is named.
+    /// Where a call goes. For a user the dialplan's numbers come first, then the other users, then routes: no route takes a
+    /// colleague's name, and no user's name a number of the plan. Of a trunk, and of whoever has proved nothing, no call reaches
+    /// a phone by a user's name; the routes that name the trunk come before the plan.
+    fn leads(&self, invite: &Invite) -> Leads {
+        if let Identity::User(_) = &invite.identity {
+            if self.settings.program.numbers().destination(&invite.called, None).is_some() {
+                return Leads::Plan;
+            }
+            if self.is_user(&invite.called) {
+                return Leads::User(AgentId::from(invite.called.as_str()));
+            }
+        }
+        self.route_of(invite).map_or(Leads::Plan, |route| Leads::Route(route.clone()))
+    }
+
+    /// The route that a call takes, if any: the longest prefix first. Nobody leaves by a trunk without a route that says so: a
+    /// user by default, a trunk's caller only where the trunk is named.
     fn route_of(&self, invite: &Invite) -> Option<&Route> {
         let may = |route: &&Route| match &invite.identity {
             Identity::Trunk(trunk) => route.from_trunks.contains(trunk),
@@ -158,6 +200,13 @@ impl Switch {
             Identity::Anyone => false,
         };
         self.settings.routes.iter().filter(may).find(|route| invite.called.starts_with(&route.prefix))
+    }
+
+    fn ring_user(&mut self, id: CallId, user: AgentId) {
+        let Some(cell) = self.calls.get_mut(&id) else { return };
+        cell.onward = Some(onward_to(user));
+        let leg = self.endpoint.next_leg();
+        self.tell(id, Input::Route { leg, record: self.settings.record_internal });
     }
 
     fn send_on(&mut self, id: CallId, route: &Route) {
@@ -168,13 +217,14 @@ impl Switch {
     }
 
     fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
-        let Some(cell) = self.calls.get_mut(&id) else { return };
-        let facts = CallFacts { called: cell.called.clone(), caller: cell.number.clone(), trunk };
-        let floor = super::flow::Floor { acd: &self.acd, program: &self.settings.program };
-        match Cursor::start(self.settings.program.clone(), facts, now, &floor) {
+        let Some(cell) = self.calls.get(&id) else { return };
+        let facts = CallFacts { called: cell.called.clone(), caller: cell.number.clone(), trunk, class: String::new() };
+        match self.begin_plan(id, facts, now) {
             Some(cursor) => {
                 let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());
-                cell.cursor = Some(cursor);
+                if let Some(cell) = self.calls.get_mut(&id) {
+                    cell.cursor = Some(cursor);
+                }
                 self.journal(Event::FlowEntered { call: id, flow, language }, now);
                 self.touched.push_back(id);
             }
@@ -184,6 +234,18 @@ impl Switch {
             }
         }
     }
+}
+
+/// Where a call goes that comes in.
+enum Leads {
+    Plan,
+    User(AgentId),
+    Route(Route),
+}
+
+/// To the phone of one of our users.
+pub(super) fn onward_to(user: AgentId) -> Onward {
+    Onward { called: user.as_str().to_owned(), left: [Place::User(user)].into() }
 }
 
 /// Where a route leads for a number.

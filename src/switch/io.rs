@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
+use super::Settings;
 use crate::id::{AgentId, CallId};
 use crate::journal::Entry;
-use crate::media::{LegCommand, MediaReport, PortLease};
+use crate::media::{LegCommand, MediaReport, PortLease, StorageFigures};
 use crate::sip::locate::{Question, Reply};
 use crate::sip::message::Verdict;
 use crate::sip::transaction::{Flow, Transmit};
 
 /// Something that happened outside.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Input {
     /// A message came over `flow`; the shell has judged its bytes already.
     Sip {
@@ -37,6 +38,8 @@ pub enum Input {
     Media(MediaReport),
     /// A bound pair of ports for the stock; see [`super::Switch::wants_lease`].
     Leased(PortLease),
+    /// How the disk of the recordings fares; to be told four times a second at least.
+    Storage(StorageFigures),
     /// How far the disk has come.
     Journal(JournalProgress),
     /// Somebody with the right to do so wants something; answered by one [`Output::Reply`].
@@ -45,6 +48,14 @@ pub enum Input {
         id: u64,
         /// What.
         command: Command,
+    },
+    /// Follow new files from now on; calls in progress end on the plan that they began with. The settings have passed
+    /// [`super::Switch::check_reload`].
+    Reload {
+        /// All of them; what only a start reads stays as it is.
+        settings: Box<Settings>,
+        /// What is different, for the journal.
+        changes: Vec<String>,
     },
     /// Stop in order: new calls get 503, calls in progress may finish for `deadline_ms`, then get their BYE.
     Drain {
@@ -81,11 +92,102 @@ pub enum Command {
         /// Its address.
         address: IpAddr,
     },
+    /// Call a user's phone into a conversation, or change what the user who listens does there.
+    Supervise {
+        /// Whose conversation.
+        call: CallId,
+        /// The user.
+        by: AgentId,
+        /// Who hears whom.
+        mode: Supervision,
+    },
+    /// Let a user who listens leave.
+    EndSupervision {
+        /// Whose conversation.
+        call: CallId,
+        /// The user.
+        by: AgentId,
+    },
+    /// Put a user who listens in the agent's place.
+    TakeOver {
+        /// Whose conversation.
+        call: CallId,
+        /// The user.
+        by: AgentId,
+    },
+    /// Close hours by hand until an instant (wall ms).
+    CloseHours {
+        /// Which.
+        hours: String,
+        /// Until when.
+        until_ms: i64,
+    },
+    /// Take a closure by hand back.
+    ReopenHours {
+        /// Which.
+        hours: String,
+    },
+    /// Put a prompt in front of a flow until an instant (wall ms).
+    Announce {
+        /// Which flow.
+        flow: String,
+        /// The prompt.
+        prompt: String,
+        /// Until when.
+        until_ms: i64,
+    },
+    /// Take it away.
+    EndAnnouncement {
+        /// Which flow.
+        flow: String,
+    },
     /// End a call.
     HangUp {
         /// Which.
         call: CallId,
     },
+    /// Keep out of a call's recording what is said from an instant on.
+    PauseRecording {
+        /// Which call's.
+        call: CallId,
+        /// The instant, wall milliseconds; what was said up to 300 ms ago can still be kept out.
+        from_ms: i64,
+    },
+    /// Let it go on.
+    ResumeRecording {
+        /// Which call's.
+        call: CallId,
+    },
+}
+
+/// What a supervisor does in a conversation. All hear both parties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Nobody hears the supervisor.
+    Monitor,
+    /// The agent does.
+    Whisper,
+    /// Both do.
+    Barge,
+}
+
+impl Supervision {
+    /// Its name in commands and the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Monitor => "monitor",
+            Self::Whisper => "whisper",
+            Self::Barge => "barge",
+        }
+    }
+}
+
+impl std::str::FromStr for Supervision {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Monitor, Self::Whisper, Self::Barge].into_iter().find(|mode| mode.name() == text).ok_or(())
+    }
 }
 
 /// A state that can be asked for.
@@ -114,9 +216,64 @@ pub enum CommandError {
     /// 404.
     #[error("{0} is not banned")]
     UnknownBan(IpAddr),
+    /// 404.
+    #[error("there is no {kind} \"{name}\" in the dialplan")]
+    Unwritten {
+        /// What it would be.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// 404.
+    #[error("nothing stands in front of flow \"{0}\"")]
+    NotAnnounced(String),
+    /// 404.
+    #[error("hours \"{0}\" are not closed by hand")]
+    NotClosed(String),
+    /// 409.
+    #[error("the prompt \"{prompt}\" is not there in {language}, which flow \"{flow}\" speaks")]
+    Unspoken {
+        /// The prompt.
+        prompt: String,
+        /// In which language.
+        language: String,
+        /// The flow.
+        flow: String,
+    },
     /// 409.
     #[error("agent {0} has no phone: register it, or give the agent a contact in the settings, and ask again")]
     NoPhone(AgentId),
+    /// 409.
+    #[error("call {0} is not being recorded")]
+    NotRecorded(CallId),
+    /// 409.
+    #[error("in call {0} nobody talks with an agent or a colleague now")]
+    NoConversation(CallId),
+    /// 409.
+    #[error("{0} is a party of that conversation")]
+    OwnConversation(AgentId),
+    /// 409.
+    #[error("call {0} has as many supervisors as a call may have")]
+    TooManySupervisors(CallId),
+    /// 404.
+    #[error("{user} does not listen to call {call}")]
+    NotSupervised {
+        /// The call.
+        call: CallId,
+        /// Who does not.
+        user: AgentId,
+    },
+    /// 409.
+    #[error("the phone of {user} cannot be called: {why}")]
+    NotReached {
+        /// Whose.
+        user: AgentId,
+        /// What is in the way.
+        why: String,
+    },
+    /// 409: it was paused so often that it stays paused.
+    #[error("the recording of call {0} was paused too often: it stays paused to its end")]
+    PausedForGood(CallId),
     /// 503: the change was made and could not be made durable in time.
     #[error("the disk is stalled: the change is made, but would not survive a power cut yet; ask again")]
     Stalled,

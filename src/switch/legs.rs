@@ -12,8 +12,9 @@ use crate::time::Now;
 
 impl Switch {
     pub(super) fn handle_progressed(&mut self, leg: LegId, code: u16, body: Option<&[u8]>, now: Now) {
-        let Some(party) = self.legs.get(&leg) else { return };
+        let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
+        party.rings |= matches!(code, 180 | 183);
         match party.role.clone() {
             // 182 and the like say that the call is under way, not that a phone rings.
             Role::Agent(agent) if matches!(code, 180 | 183) => {
@@ -48,11 +49,15 @@ impl Switch {
         if let Some(media) = self.media_of(leg).filter(|media| !media.released) {
             media.settle(negotiated);
         }
+        if self.legs.get(&leg).is_some_and(|party| party.role == Role::Supervisor) {
+            return self.handle_supervisor_up(call, leg, now);
+        }
         let codec_in = self.caller_codec(call);
         let input = if is_agent {
             Input::AgentAnswered { leg, codec_in, codec_out }
         } else {
-            Input::TargetAnswered { leg, codec_in, codec_out }
+            let number = self.calls.get(&call).and_then(|cell| cell.given_to.as_deref()).map(Personal::number);
+            Input::TargetAnswered { leg, codec_in, codec_out, number }
         };
         self.tell(call, input);
     }
@@ -77,7 +82,8 @@ impl Switch {
         }
         let end = match cause.code {
             486 | 600 => SegmentEnd::Busy,
-            408 | 480 | 503 | 404 | 410 => SegmentEnd::Unreachable,
+            // 430 and 477 are what a proxy says of a phone whose flow is broken.
+            404 | 408 | 410 | 430 | 477 | 480 | 502..=504 => SegmentEnd::Unreachable,
             _ => SegmentEnd::Rejected,
         };
         self.lose_leg(leg, end, cause, now);
@@ -89,11 +95,14 @@ impl Switch {
             party.dialog_gone = true;
         }
         self.fail_leg(leg, end, cause, now);
-        self.finish_leg(leg);
+        self.finish_leg(leg, now);
     }
 
     fn fail_leg(&mut self, leg: LegId, end: SegmentEnd, cause: Cause, now: Now) {
         let Some(party) = self.legs.get(&leg) else { return };
+        if party.role == Role::Supervisor {
+            return self.forget_supervisor(leg, cause, now);
+        }
         let (call, is_target) = (party.call, party.role == Role::Target);
         let input = if is_target { Input::TargetFailed { leg, cause } } else { Input::AgentFailed { leg, end, cause } };
         // First, so that the leg's end has this cause and not the bare one that it is gone.
@@ -102,7 +111,11 @@ impl Switch {
     }
 
     pub(super) fn handle_hung_up(&mut self, leg: LegId, cause: Cause, now: Now) {
-        let Some(call) = self.legs.get(&leg).map(|party| party.call) else { return };
+        let Some(party) = self.legs.get(&leg) else { return };
+        if party.role == Role::Supervisor {
+            return self.forget_supervisor(leg, cause, now);
+        }
+        let call = party.call;
         self.tell(call, Input::HungUp { leg, cause });
         self.release_media(leg, now);
     }
@@ -147,19 +160,24 @@ impl Switch {
 
     /// The peer offers another session: hold, resume, another address or codec.
     pub(super) fn handle_modified(&mut self, leg: LegId, body: Option<&[u8]>, now: Now) {
-        let ready = self.legs.get(&leg).and_then(|party| party.media.as_ref()).filter(|media| !media.released);
-        let (Some(port), Some(flow)) = (ready.map(|media| media.lease.rtp_port), self.endpoint.flow_of(leg)) else {
+        let offer = body.map(Description::parse).transpose();
+        if let Ok(Some(offer)) = &offer {
+            self.renew_keys(leg, offer);
+        }
+        let ready = self.legs.get(&leg).and_then(|party| party.media.as_ref()).is_some_and(|media| !media.released);
+        let flow = self.endpoint.flow_of(leg).filter(|_| ready);
+        let local = flow.and_then(|flow| self.local_media(leg, Some(flow.remote.ip()), None));
+        let (Ok(offer), Some(local), Some(party)) = (offer, local, self.legs.get_mut(&leg)) else {
             return self.endpoint.refuse_modify(leg, 488, now);
         };
-        let trunk = self.legs.get(&leg).and_then(|party| party.trunk.as_ref());
-        let local = self.local_media(port, Some(flow.remote.ip()), trunk, None);
-        let Some(party) = self.legs.get_mut(&leg) else { return };
         let call = party.call;
-        let Some(body) = body else {
+        let Some(offer) = offer else {
             let offer = party.negotiator.offer(&local);
             return self.endpoint.accept_modify(leg, offer, now);
         };
-        let answered = Description::parse(body).ok().and_then(|offer| party.negotiator.answer(&offer, &local).ok());
+        let answered = party.negotiator.answer(&offer, &local);
+        let answered =
+            answered.inspect_err(|refused| tracing::info!(%leg, %call, %refused, "another session is refused")).ok();
         let answered = answered.filter(|(_, negotiated)| !self.is_own_port(negotiated.remote_rtp));
         let Some((answer, negotiated)) = answered else { return self.endpoint.refuse_modify(leg, 488, now) };
         if let Some(media) = self.media_of(leg) {
@@ -187,10 +205,11 @@ impl Switch {
     pub(super) fn cancel_presentation(&mut self, call: CallId, agent: &AgentId, reason: SegmentEnd) {
         let Some(cell) = self.calls.get(&call) else { return };
         match cell.call.state() {
-            CallState::Presented { agent: presented, .. } | CallState::Transferring { to: Some(presented), .. }
-                if presented == agent =>
-            {
-                self.tell(call, Input::Withdraw { end: reason });
+            CallState::Presented { .. } => {
+                self.tell(call, Input::Withdraw { agent: Some(agent.clone()), end: reason });
+            }
+            CallState::Transferring { to: Some(presented), .. } if presented == agent => {
+                self.tell(call, Input::Withdraw { agent: Some(agent.clone()), end: reason });
             }
             // A supervisor freed the agent: the conversation is cut.
             CallState::Bridged { agent: Some(talking), .. }
@@ -231,15 +250,36 @@ impl Switch {
         if let Some(party) = self.legs.get_mut(&leg) {
             party.dialog_gone = true;
             self.release_media(leg, now);
-            self.finish_leg(leg);
+            self.finish_leg(leg, now);
         }
     }
 
     /// A leg is gone once its dialog is closed and its ports are back.
-    pub(super) fn finish_leg(&mut self, leg: LegId) {
+    pub(super) fn finish_leg(&mut self, leg: LegId, now: Now) {
         let done = self.legs.get(&leg).is_some_and(|party| party.dialog_gone && party.media.is_none());
         if done && let Some(party) = self.legs.remove(&leg) {
-            self.tell(party.call, Input::LegGone { leg });
+            self.free_phone(party.call, party.user, now);
+            match party.role {
+                Role::Supervisor => self.supervisor_gone(party.call),
+                Role::Caller | Role::Agent(_) | Role::Target => self.tell(party.call, Input::LegGone { leg }),
+            }
+        }
+    }
+
+    /// A user's phone is in a call that no queue has given it.
+    pub(super) fn take_phone(&mut self, call: CallId, user: Option<AgentId>, now: Now) {
+        if let Some(agent) = user {
+            self.acd.handle(acd::Input::PhoneTaken { agent, call }, now);
+        }
+    }
+
+    /// A user's phone is out of it, unless another one of the same user is in it yet.
+    pub(super) fn free_phone(&mut self, call: CallId, user: Option<AgentId>, now: Now) {
+        let stays = self.calls.get(&call).is_some_and(|cell| {
+            cell.call.legs().any(|leg| self.legs.get(&leg.id).is_some_and(|party| party.user == user))
+        });
+        if let Some(agent) = user.filter(|_| !stays) {
+            self.acd.handle(acd::Input::PhoneFree { agent, call }, now);
         }
     }
 }

@@ -1,19 +1,24 @@
 //! Media of legs: leases, desired states, and what media threads report.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::party::{Media, Recording, Role};
+use super::party::{Media, Role, Unopened};
+use super::secrecy::wanted;
 use super::{Output, Switch, Timer};
+use crate::call::CallState;
 use crate::dialplan::CursorInput;
 use crate::id::{CallId, LegId};
-use crate::journal::Event;
-use crate::media::{AudioFormat, LegCommand, LegMedia, MediaReport, PortLease, RecordingSpec, Side, Source};
+use crate::journal::{Cause, Event};
+use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Source};
 use crate::sdp::{AudioCodec, Negotiated};
+use crate::sip::trunk::{Net, is_private};
 use crate::time::Now;
 
 /// Leases of each thread that wait for a call; a burst of calls is answered from them.
-const STOCK: usize = 24;
+const STOCK: usize = 64;
+/// Milliseconds of sound in a packet, as we ask every party to send them.
+pub(super) const PACKET_MS: u16 = 20;
 /// How long a thread may take to say that a leg's media is gone, ms.
 const MEDIA_PATIENCE_MS: u64 = 2_000;
 
@@ -60,6 +65,12 @@ impl Stock {
         self.threads.get_mut(usize::from(thread))?.pop_front()
     }
 
+    /// The thread whose turn it is, for a leg that needs no lease.
+    pub(super) fn next_thread(&mut self) -> u16 {
+        self.next = (self.next + 1) % self.threads.len();
+        u16::try_from(self.next).unwrap_or_default()
+    }
+
     pub(super) fn wanted(&self) -> Option<u16> {
         let short = self.threads.iter().position(|stock| stock.len() < STOCK)?;
         u16::try_from(short).ok()
@@ -85,21 +96,83 @@ impl Switch {
         ours.contains(&Some(remote.ip())) && self.stock.ours.contains_key(&remote.port())
     }
 
-    /// Commands a leg's media where anything changed, once a session was agreed on.
+    /// Commands a leg's media where anything changed, and its partner's, which may have to do it otherwise now: once a session was
+    /// agreed on.
     pub(super) fn command_media(&mut self, leg: LegId, now: Now) {
+        self.command_leg(leg, now);
+        if let Some(partner) = self.partner(leg) {
+            self.command_leg(partner, now);
+        }
+    }
+
+    /// Whom a leg's party hears, where that is one other party.
+    fn partner(&self, leg: LegId) -> Option<LegId> {
+        match self.legs.get(&leg)?.media.as_ref()?.send {
+            Source::Bridge(partner) => Some(partner),
+            _ => None,
+        }
+    }
+
+    /// What two legs have agreed on, if both have.
+    fn agreed(&self, one: LegId, other: LegId) -> Option<(&Negotiated, &Negotiated)> {
+        let of = |leg: LegId| self.legs.get(&leg)?.media.as_ref()?.negotiated.as_ref();
+        of(one).zip(of(other))
+    }
+
+    /// Whether `listener` can be passed the packets of `speaker` as they are.
+    fn passes(&self, speaker: LegId, listener: LegId) -> bool {
+        self.agreed(speaker, listener).is_none_or(|(speaks, hears)| {
+            usual(speaks.codec).codec.passes_as(usual(hears.codec).codec)
+                && hears.ptime_ms == PACKET_MS
+                && (hears.dtmf_send.is_some() || speaks.dtmf_receive.is_none())
+        })
+    }
+
+    /// Whether `listener` hears `speaker` decoded: because it cannot be passed the packets, or hears a supervisor beside.
+    fn mixes(&self, listener: LegId, speaker: LegId) -> bool {
+        let media = self.legs.get(&listener).and_then(|party| party.media.as_ref());
+        media.is_some_and(|media| !media.beside.is_empty()) || !self.passes(speaker, listener)
+    }
+
+    fn command_leg(&mut self, leg: LegId, now: Now) {
+        let partner = self.partner(leg);
+        let mixed = partner.is_some_and(|partner| self.mixes(leg, partner));
+        let heard = partner.is_some_and(|partner| self.partner(partner) == Some(leg) && self.mixes(partner, leg));
+        let signalling = self.endpoint.flow_of(leg).map(|flow| flow.remote.ip());
+        let codes = self.recorder_on(leg).is_some();
+        let Some(party) = self.legs.get(&leg) else { return };
+        let side = party.media.as_ref().and_then(|media| media.recording);
+        let recording = side.and_then(|side| self.recording_spec(party.call, side));
         let Some(party) = self.legs.get_mut(&leg) else { return };
-        let digits = party.role == Role::Caller;
+        let is_caller = party.role == Role::Caller;
         let Some(media) = party.media.as_mut().filter(|media| !media.released) else { return };
         let Some(negotiated) = &media.negotiated else { return };
+        // Before the answer few callers send anything; in a queue or a menu nobody has to.
+        let talks = |call: &CallId| {
+            self.calls.get(call).is_some_and(|cell| matches!(cell.call.state(), CallState::Bridged { .. }))
+        };
+        let sound_due =
+            matches!(media.send, Source::Bridge(_)) && negotiated.direction.receives() && talks(&party.call);
+        // In a conversation nobody waits for the caller's keys, and finding them in the sound costs as much as a third of passing it on.
+        let digits = codes || (is_caller && !matches!(media.send, Source::Bridge(_)));
         let desired = LegMedia {
             lease: media.lease,
             remote: media.remote,
-            nat: media.nat,
+            remote_rtcp: media.remote_rtcp,
+            learn: learn_of(media, signalling, &self.settings.sip.local_nets),
             format: format_of(negotiated),
             dtmf_pt: negotiated.dtmf_send.or(negotiated.dtmf_receive),
-            send: media.send.clone(),
-            recording: media.recording.clone(),
+            dtmf_received: negotiated.dtmf_receive.or(negotiated.dtmf_send),
+            dtmf_clock: negotiated.dtmf_hz / 8_000,
+            send: match partner {
+                Some(partner) if mixed => Source::Mix([&[partner], media.beside.as_slice()].concat()),
+                _ => media.send.clone(),
+            },
+            recording,
+            heard: heard || media.overheard,
+            sound_due,
             deliver_digits: digits,
+            protection: wanted(&negotiated.secured, media.web.as_ref()),
         };
         if media.commanded.as_ref() == Some(&desired) {
             return;
@@ -108,33 +181,6 @@ impl Switch {
         media.commanded = Some(desired.clone());
         let command = LegCommand::Desire { leg, epoch: media.epoch, desired };
         self.outbox.push(Output::Media(command), now);
-    }
-
-    /// Begins the call's recording, lets the next party into it, or ends it.
-    pub(super) fn record(&mut self, call: CallId, caller: LegId, other: LegId, record: bool, now: Now) {
-        let Some(cell) = self.calls.get_mut(&call) else { return };
-        let id = call.to_string();
-        match (cell.recording, record) {
-            (Recording::None, true) => {
-                cell.recording = Recording::Running;
-                let consent = "announced".to_owned();
-                self.journal(Event::RecordingStarted { call, recording: id.clone(), consent }, now);
-            }
-            (Recording::Running, true) => {}
-            (Recording::Running, false) => {
-                cell.recording = Recording::Over;
-                if let Some(media) = self.media_of(caller) {
-                    media.recording = None;
-                }
-                return;
-            }
-            (Recording::None, false) | (Recording::Over, _) => return,
-        }
-        for (leg, side) in [(caller, Side::Caller), (other, Side::Agent)] {
-            if let Some(media) = self.media_of(leg) {
-                media.recording = Some(RecordingSpec { id: id.clone(), call, side });
-            }
-        }
     }
 
     /// Gives a leg's ports back. The thread says when they are, with the leg's last figures.
@@ -147,12 +193,13 @@ impl Switch {
             self.timers.arm(now.in_ms(MEDIA_PATIENCE_MS), Timer::MediaGone(leg));
         } else {
             // The thread has never heard of the leg and has nothing to say about it.
-            self.handle_media_gone(leg);
+            self.handle_media_gone(leg, now);
         }
     }
 
-    /// A key of the caller's, whichever way it came. An agent's keys are for the caller's ears, not for the plan.
-    pub(super) fn handle_digit(&mut self, leg: LegId, digit: char, now: Now) {
+    /// A key, whichever way it came, first pressed at `at`. An agent's keys are for the caller's ears, not for the plan.
+    pub(super) fn handle_digit(&mut self, leg: LegId, digit: char, at: Now, now: Now) {
+        self.handle_code(leg, digit, at, now);
         if let Some(party) = self.legs.get(&leg).filter(|party| party.role == Role::Caller) {
             self.advance(party.call, CursorInput::Digit(digit), now);
         }
@@ -160,20 +207,28 @@ impl Switch {
 
     pub(super) fn handle_media(&mut self, report: MediaReport, now: Now) {
         match report {
-            MediaReport::Digit { leg, digit, .. } => self.handle_digit(leg, digit, now),
+            MediaReport::Digit { leg, digit, at } => self.handle_digit(leg, digit, at, now),
             MediaReport::PlayFinished { leg, id, completed } => {
                 if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
                     self.advance(call, CursorInput::PlayFinished { id, completed }, now);
                 }
             }
             MediaReport::Quality { leg, figures, mos, .. } => {
-                if let Some(party) = self.legs.get(&leg).filter(|party| party.role == Role::Caller) {
-                    let (mos, loss) = (mos.map(|mos| mos as f32), figures.loss as f32);
-                    let jitter_ms = figures.jitter_ms as f32;
-                    let event = Event::QualityMeasured { call: party.call, leg, mos, loss, jitter_ms };
+                if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
+                    let (of, told) = (|value: f64| value as f32, figures.told);
+                    let event = Event::QualityMeasured {
+                        call,
+                        leg,
+                        mos: mos.map(of),
+                        loss: of(figures.loss),
+                        jitter_ms: of(figures.jitter_ms),
+                        round_trip_ms: told.round_trip_ms.map(of),
+                        sent_loss: told.loss.map(of),
+                        sent_jitter_ms: told.jitter_ms.map(of),
+                    };
                     self.journal(event, now);
                 }
-                self.handle_media_gone(leg);
+                self.handle_media_gone(leg, now);
             }
             MediaReport::RecordingClosed { manifest } => {
                 let event = Event::RecordingClosed {
@@ -188,11 +243,11 @@ impl Switch {
             }
             MediaReport::LeaseUnknown { leg } => {
                 tracing::error!(leg = %leg, "a media thread does not know the ports of a leg; its call ends");
-                let cause = crate::journal::Cause::new(500, "media_lost");
+                let cause = Cause::new(500, "media_lost");
                 if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
                     self.tell(call, crate::call::Input::Hangup { cause, as_designed: false });
                 }
-                self.handle_media_gone(leg);
+                self.handle_media_gone(leg, now);
             }
             MediaReport::Strangers { leg, count } => {
                 let Some(party) = self.legs.get_mut(&leg) else { return };
@@ -200,27 +255,96 @@ impl Switch {
                 let call = party.call;
                 tracing::warn!(leg = %leg, %call, count, "packets from strangers are dropped");
             }
-            MediaReport::Silent { leg, ms } => {
-                let call = self.legs.get(&leg).map(|party| party.call);
-                tracing::info!(leg = %leg, call = ?call, ms, "no packets come from a party");
+            MediaReport::Unopened { leg, counts } => self.handle_unopened(leg, counts),
+            MediaReport::BrowserLost { leg, fault, why } => self.handle_browser_lost(leg, fault, &why),
+            MediaReport::WebStrangers { count } => {
+                self.counts.web_strangers += count;
+                tracing::debug!(count, "datagrams to the browsers' port of who has proved nothing are dropped");
             }
+            MediaReport::Silent { leg, ms } => self.handle_silent(leg, ms, now),
+            MediaReport::Heard { leg, ms } => {
+                let Some(call) = self.legs.get(&leg).map(|party| party.call) else { return };
+                tracing::info!(leg = %leg, %call, ms, "a party that was silent is heard again");
+            }
+            MediaReport::Lost { leg, ms } => self.handle_lost(leg, ms),
             MediaReport::SourceLocked { .. } => {}
         }
     }
 
+    /// Packets that are not the party's, or not for the first time; where it is the party that nobody hears, its keys are wrong.
+    fn handle_unopened(&mut self, leg: LegId, counts: Unopened) {
+        let Some(party) = self.legs.get_mut(&leg) else { return };
+        let before = std::mem::replace(&mut party.unopened, counts);
+        for (total, (now, before)) in self.counts.unopened.iter_mut().zip(counts.iter().zip(before)) {
+            *total += now.saturating_sub(before);
+        }
+        let (call, [malformed, forged, replayed, sources]) = (party.call, counts);
+        tracing::warn!(leg = %leg, %call, malformed, forged, replayed, sources, "packets that are no SRTP of the party's are dropped");
+    }
+
+    /// One-way sound: nothing comes from a party that should be heard.
+    fn handle_silent(&mut self, leg: LegId, ms: u64, now: Now) {
+        let Some(party) = self.legs.get(&leg) else { return };
+        let (call, role) = (party.call, party.role.clone());
+        let remote = party.media.as_ref().and_then(|media| media.remote);
+        self.counts.silences += 1;
+        tracing::warn!(
+            leg = %leg, %call, ?role, ?remote, ms,
+            "no sound comes from a party of a conversation; check what lies between it and our RTP ports (NAT, firewall), and its SDP"
+        );
+        self.journal(Event::SoundMissing { call, leg, ms }, now);
+    }
+
+    /// No sign of life from a party either: whoever is still there gets its BYE.
+    fn handle_lost(&mut self, leg: LegId, ms: u64) {
+        let Some(call) = self.legs.get(&leg).map(|party| party.call) else { return };
+        self.counts.media_timeouts += 1;
+        tracing::warn!(
+            leg = %leg, %call, ms,
+            "neither RTP nor RTCP comes from a party of a conversation; the call ends (rtp.silence_timeout)"
+        );
+        let cause = Cause::new(41, "media_timeout");
+        self.tell(call, crate::call::Input::Hangup { cause, as_designed: false });
+    }
+
     /// The thread has given the leg's ports back.
-    pub(super) fn handle_media_gone(&mut self, leg: LegId) {
+    pub(super) fn handle_media_gone(&mut self, leg: LegId, now: Now) {
         if let Some(media) = self.legs.get_mut(&leg).and_then(|party| party.media.take()) {
             self.stock.forget(&media.lease);
-            self.finish_leg(leg);
+            self.finish_leg(leg, now);
         }
     }
 }
 
-fn format_of(negotiated: &Negotiated) -> AudioFormat {
-    let law = match negotiated.codec {
+/// Whether the party is where its description says. A private address of a party that signals from a public one is of no use here,
+/// unless it lies in a network of ours; what it is then must come from where its signalling comes from.
+fn learn_of(media: &Media, signalling: Option<IpAddr>, local_nets: &[Net]) -> Learn {
+    if media.nat {
+        return Learn::Anywhere;
+    }
+    let described = media.remote.map(|remote| remote.ip());
+    let useless = |ip: IpAddr| is_private(ip) && !local_nets.iter().any(|net| net.contains(ip));
+    match signalling.filter(|ip| !is_private(*ip) && described.is_some_and(useless)) {
+        Some(host) => Learn::Host(host),
+        None => Learn::Nowhere,
+    }
+}
+
+/// A codec as media knows it, under its usual payload type.
+fn usual(codec: AudioCodec) -> AudioFormat {
+    match codec {
         AudioCodec::Pcmu => AudioFormat::PCMU,
         AudioCodec::Pcma => AudioFormat::PCMA,
-    };
-    AudioFormat { payload_type: negotiated.pt_send, ..law }
+        AudioCodec::G722 => AudioFormat::G722,
+        AudioCodec::Opus => AudioFormat::OPUS,
+    }
+}
+
+fn format_of(negotiated: &Negotiated) -> AudioFormat {
+    AudioFormat {
+        payload_type: negotiated.pt_send,
+        received: negotiated.pt_receive,
+        packet_ms: u8::try_from(negotiated.ptime_ms).unwrap_or(PACKET_MS as u8),
+        ..usual(negotiated.codec)
+    }
 }

@@ -12,17 +12,25 @@ mod inbound;
 mod io;
 mod legs;
 mod media;
+mod orders;
 mod outbox;
 mod party;
 mod phones;
+mod recording;
+mod reload;
 mod replace;
 mod restart;
+mod secrecy;
 mod settings;
+mod storage;
+mod supervise;
 mod transfer;
+mod users;
+mod watch;
 
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
-pub use crate::media::{LegCommand, MediaReport, PortLease};
-pub use crate::sdp::AudioCodec;
+pub use crate::media::{LegCommand, MediaReport, PortLease, Storage, StorageFigures};
+pub use crate::sdp::{AudioCodec, Srtp};
 pub use crate::sip::endpoint::{Standing, TrunkStatus};
 pub use crate::sip::guard::Ban;
 pub use crate::sip::locate::{Question, Reply};
@@ -31,8 +39,9 @@ pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
 pub use crate::sip::trunk::Health;
 pub use figures::Figures;
-pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output};
-pub use settings::{Restart, Route, RouteTo, Settings, TrunkMedia};
+pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output, Supervision};
+pub use orders::{AnnouncementStatus, HoursStatus};
+pub use settings::{RecordingCodes, Restart, Route, RouteTo, Settings, TrunkMedia, WebSettings};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -41,9 +50,9 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::acd::{self, Acd, BadSettings};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Cause, Event};
+use crate::journal::{Cause, Cue, Event, Orders};
 use crate::sip::endpoint::{self, Confirmation, Endpoint};
-use crate::time::{Now, Timers};
+use crate::time::{MS, Now, Timers};
 use media::Stock;
 use outbox::Outbox;
 use party::{Party, PartyCall};
@@ -57,6 +66,8 @@ enum Timer {
     RingOut(LegId),
     /// When a leg's media counts as gone though its thread has not said so.
     MediaGone(LegId),
+    /// When a stop waits no longer for registrars to take our registrations back.
+    Unregistered,
     /// When a stop waits for calls no longer.
     Drain,
     /// When a stop waits for the answers to its BYEs no longer.
@@ -80,11 +91,19 @@ pub struct Switch {
     orphans: BTreeMap<LegId, CallId>,
     /// Calls whose outputs are to be looked at in this turn.
     touched: VecDeque<CallId>,
+    /// What watchers are told of.
+    lines: watch::Lines,
     stock: Stock,
     outbox: Outbox,
     /// By the entry that they wait for.
     waiting: VecDeque<(u64, Waiting)>,
     timers: Timers<Timer>,
+    /// How the disk of the recordings fares.
+    storage: StorageFigures,
+    /// When the message that is being handled was received.
+    received: Now,
+    /// What ops have ordered.
+    orders: Orders,
     rng: ChaCha12Rng,
     draining: bool,
     drained: bool,
@@ -100,9 +119,11 @@ impl Switch {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut endpoint_seed = [0; 32];
         rng.fill_bytes(&mut endpoint_seed);
+        let mut acd_seed = [0; 32];
+        rng.fill_bytes(&mut acd_seed);
         let endpoint = Endpoint::new(settings.sip.clone(), restart.boot, ChaCha12Rng::from_seed(endpoint_seed));
         let mut switch = Self {
-            acd: Acd::new(settings.acd.clone())?,
+            acd: Acd::new(settings.acd.clone(), acd_seed)?,
             stock: Stock::new(settings.media_threads),
             outbox: Outbox::new(restart.next_seq),
             endpoint,
@@ -111,8 +132,12 @@ impl Switch {
             legs: BTreeMap::new(),
             orphans: BTreeMap::new(),
             touched: VecDeque::new(),
+            lines: watch::Lines::default(),
             waiting: VecDeque::new(),
             timers: Timers::default(),
+            storage: StorageFigures::default(),
+            received: now,
+            orders: Orders::default(),
             rng,
             draining: false,
             drained: false,
@@ -127,6 +152,8 @@ impl Switch {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Sip { verdict, flow, waited_ns } => {
+                let waited_ms = i64::try_from(waited_ns / MS).unwrap_or(i64::MAX);
+                self.received = recording::instant(now.wall_ms.saturating_sub(waited_ms), now);
                 self.endpoint.handle_wait(waited_ns, now);
                 self.endpoint.handle_verdict(*verdict, flow, now);
             }
@@ -134,8 +161,10 @@ impl Switch {
             Input::Resolved { question, reply } => self.endpoint.handle_dns(&question, reply, now),
             Input::Media(report) => self.handle_media(report, now),
             Input::Leased(lease) => self.stock.put(lease),
+            Input::Storage(figures) => self.handle_storage(figures, now),
             Input::Journal(progress) => self.handle_progress(progress, now),
             Input::Command { id, command } => self.handle_command(id, command, now),
+            Input::Reload { settings, changes } => self.handle_reload(*settings, changes, now),
             Input::Drain { deadline_ms } => self.handle_drain(deadline_ms, now),
         }
         self.settle(now);
@@ -149,8 +178,9 @@ impl Switch {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Flow(call) => self.handle_flow_timeout(call, now),
-                Timer::RingOut(leg) => self.handle_ring_out(leg),
-                Timer::MediaGone(leg) => self.handle_media_gone(leg),
+                Timer::RingOut(leg) => self.handle_ring_out(leg, now),
+                Timer::MediaGone(leg) => self.handle_media_gone(leg, now),
+                Timer::Unregistered => self.endpoint.abandon_registrations(),
                 Timer::Drain => self.handle_drain_deadline(now),
                 Timer::DrainOver => self.abandon_all(now),
             }
@@ -175,7 +205,9 @@ impl Switch {
             return Some(output);
         }
         let idle = self.calls.is_empty() && self.orphans.is_empty() && self.legs.is_empty() && self.waiting.is_empty();
-        if self.draining && !self.drained && idle && self.outbox.is_empty() {
+        // A registrar challenges the last REGISTER as it does every other one, and we have to be there to answer.
+        let gone = idle && !self.endpoint.is_unregistering();
+        if self.draining && !self.drained && gone && self.outbox.is_empty() {
             self.drained = true;
             return Some(Output::Drained);
         }
@@ -195,6 +227,15 @@ impl Switch {
                 wrong.push(format!("leg {id} has outlived its call {}", leg.call));
             }
         }
+        if !self.endpoint.subscriptions_agree() {
+            wrong.push("the indexes of subscriptions disagree with their table".to_owned());
+        }
+        if self.draining && self.endpoint.subscriptions() > 0 {
+            wrong.push(format!("{} subscriptions have outlived the stop", self.endpoint.subscriptions()));
+        }
+        if self.calls.is_empty() && self.lines.len() > 0 {
+            wrong.push(format!("{} watched dialogs have outlived their calls", self.lines.len()));
+        }
         if self.calls.is_empty() && self.orphans.is_empty() {
             let load = self.endpoint.load();
             if load[..3] != [0, 0, 0] {
@@ -211,7 +252,13 @@ impl Switch {
     }
 
     fn journal(&mut self, event: Event, now: Now) -> u64 {
-        self.outbox.journal(event, now)
+        self.orders.handle_event(&event);
+        let place = event.call().zip(Cue::of(&event));
+        let seq = self.outbox.journal(event, now);
+        if let Some((call, (cue, at_ms))) = place {
+            self.mark(call, cue, at_ms, now);
+        }
+        seq
     }
 
     /// Lets every room say what it has to say, until all are silent.
@@ -223,6 +270,7 @@ impl Switch {
                 self.handle_acd(output, now);
             } else if let Some(call) = self.touched.pop_front() {
                 self.handle_call(call, now);
+                self.follow_lines(call, now);
             } else {
                 break;
             }
@@ -256,7 +304,8 @@ impl Switch {
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
             Sip::ModifyFailed { leg, why } => self.handle_offer_refused(leg, why.code),
             Sip::Referred { leg, target, replaces } => self.handle_referred(leg, &target, replaces.as_ref(), now),
-            Sip::Digit { leg, digit } => self.handle_digit(leg, digit, now),
+            Sip::Digit { leg, digit } => self.handle_digit(leg, digit, self.received, now),
+            Sip::RecordWish { leg, on } => self.handle_record_wish(leg, on, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),
             Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),
@@ -264,6 +313,9 @@ impl Switch {
             Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
             Sip::SignedOut { user } => self.acd.handle(acd::Input::AgentSignedOut { agent: as_agent(&user) }, now),
             Sip::Reachability { user, uri, reachable } => self.handle_reachability(&user, &uri, reachable, now),
+            Sip::StateWanted { subscription, watched, package } => {
+                self.handle_state_wanted(subscription, &watched, package, now);
+            }
             Sip::RegistrationChanged { .. } => {}
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::call::Call;
+use super::recording::{Tape, Typed};
+use super::supervise::Supervisor;
+use crate::call::{Call, CallState};
 use crate::dialplan::Cursor;
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::media::{LegMedia, MusicId, PortLease, RecordingSpec, Source};
-use crate::sdp::{LocalMedia, Negotiated, Negotiator};
+use crate::media::{LegMedia, MusicId, PortLease, Refusal, Side, Source};
+use crate::sdp::{LocalMedia, Negotiated, Negotiator, OwnKeys, OwnWeb};
 use crate::sip::endpoint::Carried;
 use crate::sip::message::Uri;
 use crate::time::TimerId;
@@ -21,8 +23,10 @@ pub(super) struct PartyCall {
     pub(super) called: String,
     /// The agent whose phone this call comes from, if it proved to be one.
     pub(super) from_agent: Option<AgentId>,
-    /// The agent whose phone is taken by this call, proved or only seen by its registered way.
-    pub(super) taken_phone: Option<AgentId>,
+    /// The first call of the chain that it belongs to.
+    pub(super) linked: CallId,
+    /// Whom its agent hands it on to, as that was dialled.
+    pub(super) given_to: Option<String>,
     pub(super) carried: Carried,
     /// None for a routed call.
     pub(super) cursor: Option<Cursor>,
@@ -32,10 +36,26 @@ pub(super) struct PartyCall {
     /// Where a routed call goes.
     pub(super) onward: Option<Onward>,
     pub(super) recording: Recording,
+    pub(super) tape: Tape,
+    /// Who listens to its conversation.
+    pub(super) supervisors: Vec<Supervisor>,
+    /// Somebody has been heard or has listened since what everybody hears was set last.
+    pub(super) was_supervised: bool,
+    /// Legs of supervisors that are closing.
+    pub(super) leaving: u32,
+    /// Its own legs are gone.
+    pub(super) finished: bool,
     /// Whether its caller hears what is said there before the answer.
     pub(super) early_media: bool,
     /// Whether it may go by ways only that cannot be overheard.
     pub(super) secure: bool,
+}
+
+impl PartyCall {
+    /// Whether its caller waits for an agent, one whose phone rings included.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.call.state(), CallState::Waiting { .. } | CallState::Presented { .. })
+    }
 }
 
 /// Whether a call is recorded: it has one recording at most, whoever it is handed to.
@@ -56,23 +76,35 @@ pub(super) struct Onward {
 
 /// A place to send a routed call to.
 pub(super) enum Place {
+    /// The phone of one of our users.
+    User(AgentId),
     Target(Uri),
     Trunk(TrunkId),
 }
+
+/// Packets that could not be opened, in the order of [`Refusal::ALL`].
+pub(super) type Unopened = [u64; Refusal::ALL.len()];
 
 /// Who a leg belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Caller,
     Agent(AgentId),
-    /// The phone that a routed call goes to.
+    /// The phone that a routed call goes to, or one of our users' whom another one calls.
     Target,
+    /// That of a user who listens to the conversation of others.
+    Supervisor,
 }
 
 /// One leg.
 pub(super) struct Party {
     pub(super) call: CallId,
     pub(super) role: Role,
+    /// The user whose phone this is, where no queue has called it: proved by the password, called by us, or only seen by its
+    /// registered way.
+    pub(super) user: Option<AgentId>,
+    /// Whether the called phone has said that it rings.
+    pub(super) rings: bool,
     pub(super) negotiator: Negotiator,
     pub(super) media: Option<Media>,
     /// The trunk that carries it.
@@ -83,6 +115,9 @@ pub(super) struct Party {
     pub(super) described: Option<String>,
     /// Packets from strangers that its media thread has told of.
     pub(super) strangers: u64,
+    pub(super) typed: Typed,
+    /// Packets that its media thread could not open, by why.
+    pub(super) unopened: Unopened,
     /// The dialog is closed on both sides, or never was.
     pub(super) dialog_gone: bool,
 }
@@ -93,12 +128,16 @@ impl Party {
         Self {
             call,
             role,
+            user: None,
+            rings: false,
             negotiator,
             media: None,
             trunk: None,
             offer: None,
             described: None,
             strangers: 0,
+            typed: Typed::default(),
+            unopened: Unopened::default(),
             dialog_gone: false,
         }
     }
@@ -125,28 +164,44 @@ pub(super) struct Media {
     pub(super) nat: bool,
     /// Where the peer listens; kept through a hold that names no address.
     pub(super) remote: Option<SocketAddr>,
+    /// Where it wants RTCP.
+    pub(super) remote_rtcp: Option<SocketAddr>,
     pub(super) negotiated: Option<Negotiated>,
     pub(super) send: Source,
-    pub(super) recording: Option<RecordingSpec>,
+    /// Supervisors whom the party hears beside its partner.
+    pub(super) beside: Vec<LegId>,
+    /// Supervisors, or those whom a supervisor speaks to, hear the party decoded.
+    pub(super) overheard: bool,
+    /// The channel on which the party is recorded, where its call is.
+    pub(super) recording: Option<Side>,
     pub(super) epoch: u32,
     /// The last state that was commanded.
     pub(super) commanded: Option<LegMedia>,
     /// Released, and waiting for the thread's last word.
     pub(super) released: bool,
+    /// What our descriptions tell where the sound is encrypted.
+    pub(super) keys: OwnKeys,
+    /// What they tell a browser, which has no ports of its own.
+    pub(super) web: Option<OwnWeb>,
 }
 
 impl Media {
-    pub(super) fn new(lease: PortLease, nat: bool) -> Self {
+    pub(super) fn new(lease: PortLease, nat: bool, keys: OwnKeys) -> Self {
         Self {
             lease,
             nat,
             remote: None,
+            remote_rtcp: None,
             negotiated: None,
             send: Source::Silence,
+            beside: Vec::new(),
+            overheard: false,
             recording: None,
             epoch: 0,
             commanded: None,
             released: false,
+            keys,
+            web: None,
         }
     }
 
@@ -154,6 +209,7 @@ impl Media {
     pub(super) fn settle(&mut self, negotiated: Negotiated) {
         if !negotiated.remote_rtp.ip().is_unspecified() {
             self.remote = Some(negotiated.remote_rtp);
+            self.remote_rtcp = Some(negotiated.remote_rtcp);
         }
         self.negotiated = Some(negotiated);
     }

@@ -18,6 +18,7 @@ impl Switch {
         for (call, leg, dialog) in restart.dialogs {
             self.close_orphan(call, leg, dialog, now);
         }
+        self.orders = restart.orders;
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);
         for (agent, state, since_wall_ms) in restart.agents {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, DialogState, Event};
+use crate::journal::{AgentState, DialogState, Event, Orders};
 use crate::media::{MusicId, PromptId};
-use crate::sdp::AudioCodec;
+use crate::sdp::{AudioCodec, Srtp};
 use crate::sip::endpoint;
 use crate::sip::message::Uri;
 use crate::sip::registrar::Binding;
@@ -43,12 +43,40 @@ pub struct Settings {
     pub default_music: MusicId,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<Route>,
+    /// Whether calls of one user to another are recorded.
+    pub record_internal: bool,
+    /// The keys by which agents pause a recording.
+    pub recording_codes: RecordingCodes,
+    /// Whether sound is encrypted, where nothing is agreed with a trunk or a user.
+    pub srtp: Srtp,
+    /// What is agreed with users about that.
+    pub users_srtp: BTreeMap<AgentId, Srtp>,
+    /// How browsers are served, if they are.
+    pub web: Option<WebSettings>,
     /// What is agreed with trunks about sound.
     pub trunks: BTreeMap<TrunkId, TrunkMedia>,
     /// Agents whose phones answer by themselves.
     pub auto_answer: BTreeSet<AgentId>,
     /// Phones that need no registration.
     pub static_contacts: BTreeMap<AgentId, String>,
+}
+
+/// What our users press in a conversation about its recording; none where no keys do it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingCodes {
+    /// Pauses it.
+    pub pause: Option<String>,
+    /// Lets it go on.
+    pub resume: Option<String>,
+}
+
+/// What browsers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSettings {
+    /// SHA-256 of our certificate.
+    pub fingerprint: [u8; 32],
+    /// The browsers' port of media thread 0; each further thread has the next one.
+    pub first_port: u16,
 }
 
 /// Where the calls of a route go.
@@ -67,6 +95,8 @@ pub struct TrunkMedia {
     pub codecs: Vec<AudioCodec>,
     /// Whether callers hear what the trunk sends before the call is answered.
     pub early_media: bool,
+    /// Whether its sound is encrypted.
+    pub srtp: Srtp,
 }
 
 /// Numbers that go straight to another switch.
@@ -99,6 +129,8 @@ pub struct Restart {
     pub dialogs: Vec<(CallId, LegId, DialogState)>,
     /// Where phones are bound.
     pub bindings: Vec<Binding>,
+    /// What ops have ordered.
+    pub orders: Orders,
     /// What agents were doing, and since when (wall ms).
     pub agents: Vec<(AgentId, AgentState, i64)>,
 }

@@ -1,25 +1,35 @@
-//! An agent hands a call on (REFER): only from a conversation of the agent's, and only to where agents may call. Callers and trunks
-//! hand nothing on, so that nobody from outside has us place a call.
+//! A user hands a call on (REFER): one that a queue has given to the user as an agent, or that the user has placed, or that another
+//! user has placed to the user; and only to where users may call. Callers from outside and trunks hand nothing on, so that nobody
+//! from outside has us place a call.
 
 use super::dial::is_secure;
-use super::flow::Floor;
-use super::inbound::onward_by;
+use super::inbound::{onward_by, onward_to};
 use super::legs::name_of;
-use super::party::Role;
+use super::party::{Recording, Role};
 use super::{Route, Switch};
 use crate::acd;
 use crate::call::{CallState, Input};
 use crate::dialplan::{CallFacts, Cursor};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{AgentState, Event};
+use crate::journal::{AgentState, Event, Personal};
 use crate::media::Source;
 use crate::sip::message::Replaces;
 use crate::time::Now;
+
+/// Who hands a call on.
+struct Giver {
+    call: CallId,
+    agent: AgentId,
+    /// Whether no queue has given it to the agent: placed by the agent, or by another user to the agent.
+    own: bool,
+}
 
 /// Where a call is handed to.
 enum Onto {
     Flow(Box<Cursor>),
     Agent(AgentId),
+    /// Another user, as if the giver had called the name.
+    User(AgentId),
     Route(Route),
     /// The party of a call that the agent has placed meanwhile.
     Party(CallId, LegId),
@@ -27,14 +37,18 @@ enum Onto {
 
 impl Switch {
     pub(super) fn handle_referred(&mut self, leg: LegId, target: &str, replaces: Option<&Replaces>, now: Now) {
-        let found = self.giver_on(leg).and_then(|(call, agent)| {
-            let onto = self.destination(call, &agent, target, replaces, now)?;
-            Ok((call, agent, onto))
+        let found = self.giver_on(leg).and_then(|giver| {
+            let onto = self.destination(&giver, target, replaces, now)?;
+            Ok((giver, onto))
         });
         match found {
-            Ok((call, agent, onto)) => {
+            Ok((giver, onto)) => {
+                let Giver { call, agent, own } = giver;
                 tracing::info!(%call, %agent, target, "a call is handed on");
                 self.endpoint.accept_refer(leg, now);
+                if own {
+                    self.give(call, leg, &agent);
+                }
                 self.hand_on(call, agent, target, onto, now);
             }
             Err(code) => {
@@ -44,55 +58,83 @@ impl Switch {
         }
     }
 
-    /// The agent whose conversation a leg is.
-    fn giver_on(&self, leg: LegId) -> Result<(CallId, AgentId), u16> {
+    /// The user whose conversation a leg is.
+    fn giver_on(&self, leg: LegId) -> Result<Giver, u16> {
         let party = self.legs.get(&leg).ok_or(481_u16)?;
-        let cell = self.calls.get(&party.call).ok_or(481_u16)?;
-        match cell.call.state() {
-            CallState::Bridged { agent: Some(agent), leg: talking, .. } if *talking == leg => {
-                Ok((party.call, agent.clone()))
+        let call = party.call;
+        let cell = self.calls.get(&call).ok_or(481_u16)?;
+        let CallState::Bridged { agent, leg: talking, .. } = cell.call.state() else { return Err(403) };
+        let given =
+            self.legs.get(talking).is_some_and(|party| matches!(party.role, Role::Agent(_)) && party.user.is_none());
+        match (&party.role, agent) {
+            (Role::Agent(agent), _) if *talking == leg => {
+                Ok(Giver { call, agent: agent.clone(), own: party.user.is_some() })
+            }
+            (Role::Target, None) if *talking == leg => {
+                party.user.clone().map(|agent| Giver { call, agent, own: true }).ok_or(403)
+            }
+            // An agent whom a queue has given the call is nobody to be handed on.
+            (Role::Caller, _) if !given => {
+                cell.from_agent.clone().map(|agent| Giver { call, agent, own: true }).ok_or(403)
             }
             _ => Err(403),
         }
     }
 
-    /// Where an agent may hand a call to: what routes for agents lead to, other agents, and the dialplan's numbers.
-    fn destination(
-        &self,
-        call: CallId,
-        from: &AgentId,
-        target: &str,
-        replaces: Option<&Replaces>,
-        now: Now,
-    ) -> Result<Onto, u16> {
+    /// Where a user may hand a call to, in the order in which a number is looked for: the dialplan's, another user, a route for
+    /// agents.
+    fn destination(&self, giver: &Giver, target: &str, replaces: Option<&Replaces>, now: Now) -> Result<Onto, u16> {
+        let Giver { call, agent: from, own } = giver;
         if let Some(replaces) = replaces {
-            return self.party_of(call, from, replaces);
+            return self.party_of(*call, from, replaces);
         }
-        let cell = self.calls.get(&call).ok_or(481_u16)?;
-        let open = |route: &&Route| route.agents && target.starts_with(&route.prefix);
-        if let Some(route) = self.settings.routes.iter().find(open) {
-            return Ok(Onto::Route(route.clone()));
+        let cell = self.calls.get(call).ok_or(481_u16)?;
+        // A code changes the state of the agent who dials it, and is nothing for a caller.
+        let code = target.starts_with('*');
+        let trunk = self.legs.get(&cell.caller).and_then(|party| party.trunk.clone());
+        let class = cell.cursor.as_ref().map_or(String::new(), |cursor| cursor.class().to_owned());
+        let facts = CallFacts { called: target.to_owned(), caller: cell.number.clone(), trunk, class };
+        let plan = || self.begin_plan(*call, facts, now);
+        if let Some(cursor) = if code { None } else { plan() } {
+            return Ok(Onto::Flow(Box::new(cursor)));
         }
-        let to = AgentId::from(target);
-        if let Some(taker) = self.acd.view().agent(&to) {
-            let secure = !cell.secure || self.phone_of(&to).is_some_and(|(way, _)| is_secure(&way));
-            return match taker.state {
+        if self.is_user(target) {
+            let to = AgentId::from(target);
+            let secure = !cell.secure || self.phone_of(&to).is_none_or(|(ways, _)| is_secure(&ways[0]));
+            return match self.acd.view().agent(&to).map(|agent| agent.state) {
                 _ if to == *from => Err(404),
                 _ if !secure => Err(480),
-                AgentState::Available => Ok(Onto::Agent(to)),
-                AgentState::Offline | AgentState::NotReady { .. } => Err(480),
-                _ => Err(486),
+                Some(state) if !own => match state {
+                    AgentState::Available => Ok(Onto::Agent(to)),
+                    AgentState::Offline | AgentState::NotReady { .. } => Err(480),
+                    _ => Err(486),
+                },
+                _ => self.why_not_called(&to).map_or(Ok(Onto::User(to)), |cause| Err(cause.code)),
             };
         }
-        // A code changes the state of the agent who dials it, and is nothing for a caller.
-        if target.starts_with('*') {
-            return Err(404);
+        let open = |route: &&Route| route.agents && target.starts_with(&route.prefix);
+        self.settings.routes.iter().find(open).map(|route| Onto::Route(route.clone())).ok_or(404)
+    }
+
+    /// A call that no queue has given to anybody becomes the conversation of the user who hands it on; the other party stands
+    /// where a caller does, with no rights of the user's.
+    fn give(&mut self, call: CallId, leg: LegId, agent: &AgentId) {
+        let Some(cell) = self.calls.get_mut(&call) else { return };
+        let CallState::Bridged { leg: other, .. } = *cell.call.state() else { return };
+        if cell.caller == leg {
+            let user = self.legs.get(&other).and_then(|party| party.user.clone());
+            cell.caller = other;
+            cell.number = user.as_ref().map_or_else(|| cell.called.clone(), |user| user.as_str().to_owned());
+            (cell.carried.name, cell.carried.private) = (None, false);
+            cell.from_agent = user;
+            if let Some(party) = self.legs.get_mut(&other) {
+                party.role = Role::Caller;
+            }
         }
-        let trunk = self.legs.get(&cell.caller).and_then(|party| party.trunk.clone());
-        let facts = CallFacts { called: target.to_owned(), caller: cell.number.clone(), trunk };
-        let floor = Floor { acd: &self.acd, program: &self.settings.program };
-        let cursor = Cursor::start(self.settings.program.clone(), facts, now, &floor);
-        cursor.map(|cursor| Onto::Flow(Box::new(cursor))).ok_or(404)
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.role = Role::Agent(agent.clone());
+        }
+        self.tell(call, Input::GivenBy { agent: agent.clone(), leg });
     }
 
     /// Whom the agent has on the phone in another call of the agent's own. A dialog that there is not is 404 and not 481, which
@@ -120,7 +162,7 @@ impl Switch {
         party.call = call;
         let agent = match &party.role {
             Role::Agent(agent) => Some(agent.clone()),
-            Role::Caller | Role::Target => None,
+            Role::Caller | Role::Target | Role::Supervisor => None,
         };
         let negotiated = party.media.as_ref().and_then(|media| media.negotiated.as_ref());
         let codec_out = negotiated.map(|negotiated| name_of(negotiated.codec)).unwrap_or_default();
@@ -128,19 +170,46 @@ impl Switch {
             // What the second call was recorded into ends with it.
             media.recording = None;
         }
+        let user = party.user.clone();
         let codec_in = self.caller_codec(call);
         self.endpoint.tell_dialog(leg);
+        let number = match &agent {
+            Some(_) => None,
+            None => self.calls.get(&second).map(|cell| Personal::number(&cell.called)),
+        };
+        self.take_phone(call, user.clone(), now);
+        self.free_phone(second, user, now);
+        self.link(second, call, now);
         if let Some(agent) = agent.clone() {
             self.acd.handle(acd::Input::Moved { agent, from: second, to: call }, now);
         }
-        self.tell(call, Input::ToParty { leg, agent, codec_in, codec_out });
+        self.tell(call, Input::ToParty { leg, agent, codec_in, codec_out, number });
         self.tell(second, Input::PartyGone { leg });
     }
 
+    /// A call was about another one.
+    fn link(&mut self, call: CallId, to: CallId, now: Now) {
+        let Some(linked) = self.calls.get(&to).map(|cell| cell.linked) else { return };
+        let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.linked != linked) else { return };
+        cell.linked = linked;
+        self.journal(Event::CallLinked { call, linked }, now);
+    }
+
     fn hand_on(&mut self, call: CallId, from: AgentId, target: &str, onto: Onto, now: Now) {
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.given_to = Some(target.to_owned());
+        }
         match onto {
             Onto::Agent(to) => self.acd.handle(acd::Input::HandedOver { call, from, to }, now),
             Onto::Party(second, leg) => self.join_calls(call, second, leg, now),
+            Onto::User(to) => {
+                let leg = self.endpoint.next_leg();
+                let record = self.calls.get_mut(&call).is_some_and(|cell| {
+                    cell.onward = Some(onward_to(to));
+                    cell.recording == Recording::Running
+                });
+                self.tell(call, Input::ToTarget { leg, record });
+            }
             Onto::Route(route) => {
                 let leg = self.endpoint.next_leg();
                 if let Some(cell) = self.calls.get_mut(&call) {

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use trunkline::api::{self, ApiHandle, ApiSettings, Figures, Handles, Readiness, Replies, WebSockets};
+use trunkline::api::{
+    self, ApiHandle, ApiSettings, Figures, Handles, Named, Names, Readiness, ReloadReport, Replies, WebSockets,
+};
 use trunkline::id::{CallId, LegId};
 use trunkline::journal::{Cause, Direction, Entry, Event, HangupBy, LeaveReason, Personal, RecordingState};
 use trunkline::store::journal::{JournalHandle, Settings};
@@ -39,14 +42,19 @@ impl Floor {
     /// The order in which a node starts.
     pub fn with_backlog(dir: &Path, backlog: usize) -> Self {
         let journal = Journal::open(dir).expect("the journal opens");
-        let restored = restore(dir, &journal).expect("restored");
-        let (journal, _reports) = journal.start(Settings::default()).expect("the writer starts");
+        let restored = restore(dir, &journal, None).expect("restored");
+        let (journal, _reports) = journal.start(Settings::default(), Waker::noop().clone()).expect("the writer starts");
         let mut feed = Feed::new(dir, journal.progress().clone());
         let seq = restored.folds.seq();
         let settings = FollowSettings { batch: Duration::from_millis(20), ..FollowSettings::default() };
         let follower = Follower::start(dir, feed.tap(seq, backlog), settings).expect("the follower starts");
         let (sender, commands, replies) = api::commands(|| {});
         let readiness = Readiness::default();
+        let named = Named::default();
+        named.set(Names {
+            agents: vec!["1001".into(), "1002".into()],
+            queues: vec![("support".into(), vec!["1001".into(), "1002".into()])],
+        });
         let handles = Handles {
             tap: feed.tap(seq, backlog),
             live: restored.folds.live.clone(),
@@ -62,6 +70,10 @@ impl Floor {
                 carry: Box::new(|_, _, _| ()),
             },
             trunks: Box::new(Vec::new),
+            orders: Box::new(Default::default),
+            reload: Arc::new(|_| Ok(ReloadReport::default())),
+            named,
+            alarms: Box::new(Vec::new),
             bans: Box::new(|| vec![Ban { address: [192, 0, 2, 7].into(), until_ms: 0 }]),
             figures: Box::new(|| {
                 let mut figures = Figures::default();
@@ -73,8 +85,7 @@ impl Floor {
             token: Some("demo-admin".into()),
             demo: true,
             data_dir: dir.to_owned(),
-            agents: vec!["1001".into(), "1002".into()],
-            queues: vec![("support".into(), vec!["1001".into(), "1002".into()])],
+            keys: None,
             zone: jiff::tz::TimeZone::UTC,
         };
         let listeners = api::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))]).expect("a free port");
@@ -94,8 +105,9 @@ impl Floor {
         self.wall_ms += 1;
         let entry = Entry { seq: self.journal.next_seq(), wall_ms: self.wall_ms, event };
         self.journal.append(std::slice::from_ref(&entry)).expect("appended");
-        self.feed.push(&entry);
-        entry.seq
+        let seq = entry.seq;
+        self.feed.push(vec![entry]);
+        seq
     }
 
     pub fn tell_all(&mut self, events: Vec<Event>) -> u64 {
@@ -187,7 +199,7 @@ pub fn talking(call: CallId, caller: &str) -> Vec<Event> {
         Event::AgentRinging { call, agent: agent() },
         Event::AgentAnswered { call, agent: agent(), codec_in: codec(), codec_out: codec() },
         Event::QueueLeft { call, queue: queue(), reason: LeaveReason::Answered, position: 1 },
-        Event::RecordingStarted { call, recording: call.to_string(), consent: "announced".into() },
+        Event::RecordingStarted { call, recording: call.to_string(), consent: trunkline::journal::Consent::Announced },
     ]
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use trunkline::id::AgentId;
 use trunkline::journal::{AgentState, Event};
-use trunkline::switch::{AgentWish, Command, CommandError};
+use trunkline::switch::{AgentWish, Command, CommandError, Supervision};
 
 use crate::floor::{Floor, TOKEN, call, talking};
 use crate::http::ask;
@@ -52,7 +52,7 @@ fn the_contract_names_every_path_and_the_page_runs_nothing_foreign() {
     let floor = Floor::start(dir.path());
     let contract = ask(floor.address(), "GET", "/api/v1/openapi.json", &[], "").json();
     let paths = contract["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 16);
+    assert_eq!(paths.len(), 25);
     for path in paths.keys().filter(|path| !path.contains('{') && !path.ends_with("events")) {
         assert_ne!(floor.get(path).status, 404, "{path}");
     }
@@ -155,18 +155,55 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::HangUp { call } => Err(CommandError::UnknownCall(*call)),
         Command::LiftBan { address } if address.to_string() == "192.0.2.7" => Ok(1),
         Command::LiftBan { address } => Err(CommandError::UnknownBan(*address)),
+        Command::PauseRecording { call, .. } | Command::ResumeRecording { call } => {
+            Err(CommandError::NotRecorded(*call))
+        }
+        Command::Supervise { mode: Supervision::Whisper, .. } => Ok(1),
+        Command::Supervise { call, .. } => Err(CommandError::NoConversation(*call)),
+        Command::EndSupervision { .. } => Ok(1),
+        Command::CloseHours { hours, .. } if hours == "office" => Ok(1),
+        Command::CloseHours { hours, .. } | Command::ReopenHours { hours } => {
+            Err(CommandError::NotClosed(hours.clone()))
+        }
+        Command::Announce { flow, .. } | Command::EndAnnouncement { flow } => {
+            Err(CommandError::NotAnnounced(flow.clone()))
+        }
+        Command::TakeOver { call, by } => Err(CommandError::NotSupervised { call: *call, user: by.clone() }),
     });
     assert_eq!(put("1002", "{\"state\":\"offline\"}").problem(503)["title"], "Service Unavailable");
     put("7", "{\"state\":\"available\"}").problem(404);
     let end = |number| ask(address, "DELETE", &format!("/api/v1/calls/{}", call(number)), &[TOKEN], "");
     assert_eq!(end(1).status, 204);
     end(2).problem(404);
+    for act in ["pause", "resume"] {
+        let path = format!("/api/v1/calls/{}/recording/{act}", call(1));
+        ask(address, "POST", &path, &[TOKEN], "").problem(409);
+    }
+    let supervisor = format!("/api/v1/calls/{}/supervisors/1900", call(1));
+    let supervise = |mode: &str| ask(address, "PUT", &supervisor, &[TOKEN], &format!("{{\"mode\":\"{mode}\"}}"));
+    assert_eq!(supervise("whisper").json()["mode"], "whisper");
+    supervise("barge").problem(409);
+    supervise("shout").problem(400);
+    assert_eq!(ask(address, "DELETE", &supervisor, &[TOKEN], "").status, 204);
+    ask(address, "POST", &format!("{supervisor}/take_over"), &[TOKEN], "").problem(404);
     let bans = ask(address, "GET", "/api/v1/bans", &[TOKEN], "").json();
     assert_eq!(bans["items"][0]["address"], "192.0.2.7");
     let lift = |address_text: &str| ask(address, "DELETE", &format!("/api/v1/bans/{address_text}"), &[TOKEN], "");
     assert_eq!(lift("192.0.2.7").status, 204);
     lift("192.0.2.8").problem(404);
     lift("nobody").problem(404);
-    assert_eq!(asked.try_iter().count(), 6);
+    let close = |hours: &str, until: &str| {
+        let path = format!("/api/v1/hours/{hours}/closure");
+        ask(address, "PUT", &path, &[TOKEN], &format!("{{\"until\":\"{until}\"}}"))
+    };
+    assert_eq!(close("office", "2099-01-01T00:00:00Z").json()["hours"], "office");
+    close("night", "2099-01-01T00:00:00Z").problem(404);
+    close("office", "2001-01-01T00:00:00Z").problem(400);
+    close("office", "soon").problem(400);
+    ask(address, "DELETE", "/api/v1/hours/office/closure", &[TOKEN], "").problem(404);
+    ask(address, "DELETE", "/api/v1/flows/hotline/announcement", &[TOKEN], "").problem(404);
+    assert_eq!(ask(address, "POST", "/api/v1/reload", &[TOKEN], "").json()["changes"], json!([]));
+    ask(address, "POST", "/api/v1/reload?dry=1", &[TOKEN], "").problem(400);
+    assert_eq!(asked.try_iter().count(), 16);
     floor.stop();
 }

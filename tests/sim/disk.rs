@@ -110,6 +110,7 @@ impl Disk {
                 .bindings()
                 .map(|(aor, uri, binding)| crate::plan::binding(aor, uri, binding))
                 .collect(),
+            orders: folds.orders.clone(),
             agents,
         }
     }

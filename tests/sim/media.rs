@@ -14,9 +14,9 @@ use trunkline::time::{MS, Now};
 use crate::dice::Dice;
 
 /// Pairs of ports in all.
-const PAIRS: u16 = 120;
+const PAIRS: u16 = 200;
 /// Leases that the switch may keep in stock for each thread.
-pub const STOCK: usize = 24;
+pub const STOCK: usize = 64;
 pub const THREADS: u16 = 2;
 
 struct Leg {
@@ -128,13 +128,16 @@ impl Media {
             let manifest = Manifest {
                 recording: spec.id,
                 call: recording.call,
+                file: String::new(),
                 started: recording.started_ms,
                 consent: None,
                 expected_ms,
                 written_ms: expected_ms,
                 sha256: None,
+                recorded_sha256: None,
                 state: RecordingState::Complete,
                 pauses: Vec::new(),
+                cues: Vec::new(),
             };
             let at = at + self.rng.below(300) * MS;
             self.due.push((at, MediaReport::RecordingClosed { manifest }));

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use trunkline::acd;
+use trunkline::config;
 use trunkline::dialplan::{self, Program, Prompt, Source, Surroundings};
-use trunkline::id::{AgentId, QueueId, TrunkId};
+use trunkline::id::{AgentId, TrunkId};
 use trunkline::media::{MusicId, PromptId};
 use trunkline::records::Binding as Folded;
 use trunkline::sip::digest::{self, Secret};
@@ -14,7 +15,7 @@ use trunkline::sip::endpoint::{self, Admission, User};
 use trunkline::sip::registrar::{self, Binding, QualifySettings};
 use trunkline::sip::transaction::Transport;
 use trunkline::sip::trunk::{Target, Trunk};
-use trunkline::switch::{AudioCodec, Route, RouteTo, Settings, TrunkMedia};
+use trunkline::switch::{AudioCodec, Route, RouteTo, Settings, Srtp, TrunkMedia};
 
 use crate::media::THREADS;
 
@@ -50,7 +51,8 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         ..Trunk::from_addresses(Vec::new(), Vec::new())
     };
     // Its callers hear the ringing of the switch and no announcements.
-    let agreed = TrunkMedia { codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu], early_media: false };
+    let agreed =
+        TrunkMedia { codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu], early_media: false, srtp: Srtp::Accept };
     let qualify = Some(QualifySettings { interval_ms: 300_000, failures: 2 });
     let sip = endpoint::Settings {
         admission: Admission::Guarded,
@@ -78,6 +80,9 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         media_address: address(LISTEN).ip(),
         media_public: None,
         media_threads: THREADS,
+        srtp: Srtp::Accept,
+        web: None,
+        users_srtp: BTreeMap::new(),
         prompts: prompts(),
         music: BTreeMap::new(),
         default_music: MusicId(0),
@@ -88,6 +93,8 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         ],
         auto_answer: Default::default(),
         static_contacts: BTreeMap::new(),
+        recording_codes: Default::default(),
+        record_internal: false,
     }
 }
 
@@ -123,27 +130,18 @@ pub fn program() -> Arc<Program> {
         ["zh", "en"].into_iter().flat_map(|l| NAMES.into_iter().map(move |name| format!("{l}/{name}.wav"))).collect();
     let agents = AGENTS.iter().map(|agent| (*agent).to_owned()).collect();
     let source = Source { file: "tests/sim/plan.toml".to_owned(), text };
-    let program = dialplan::load(&[source], Surroundings { prompts: &files, agents: Some(&agents) });
-    Arc::new(program.unwrap_or_else(|problems| panic!("the plan is wrong: {problems:#?}")))
+    let program = dialplan::load(
+        &[source],
+        Surroundings { prompts: &files, agents: Some(&agents), beside: &BTreeMap::new(), year: None },
+    );
+    Arc::new(program.unwrap_or_else(|problems| panic!("the plan is wrong: {problems:#?}")).0)
 }
 
 fn acd_settings(program: &Program) -> acd::Settings {
     let agent = |id: &&str| acd::AgentSettings { id: AgentId::from(*id), skills: BTreeMap::new() };
-    let queue = |(name, queue): (&String, &dialplan::Queue)| acd::QueueSettings {
-        id: QueueId::from(name.as_str()),
-        members: queue.members.iter().map(|member| AgentId::from(member.as_str())).collect(),
-        ring_timeout_ms: queue.ring_ms,
-        acw_ms: queue.acw_ms,
-        max_wait_ms: queue.max_wait_ms,
-        overflow: queue.overflow.iter().map(|o| acd::OverflowStep { after_ms: o.after_ms, to: o.to.clone() }).collect(),
-        capacity: Some(8),
-        required: BTreeMap::new(),
-    };
-    acd::Settings {
-        agents: AGENTS.iter().map(agent).collect(),
-        queues: program.queues().iter().map(queue).collect(),
-        ageing: acd::Ageing::default(),
-    }
+    let mut queues = config::acd_queues(program);
+    queues.iter_mut().for_each(|queue| queue.capacity = Some(8));
+    acd::Settings { agents: AGENTS.iter().map(agent).collect(), queues, ageing: acd::Ageing::default() }
 }
 
 /// A binding as the journal tells it.

@@ -1,21 +1,20 @@
-//! Real softphones: two baresips, each with a tone of its own, through menu and queue.
+//! Real softphones: two baresips, one over UDP and one over TCP, each with a tone of its own, through menu and queue; and one in TLS.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tempfile::TempDir;
 use trunkline::journal::RecordingState;
 use trunkline::records::Disposition;
 
 use super::certificates::Issuer;
-use super::daemon::{Daemon, PATIENCE};
-use super::{queue, tls, tone};
+use super::daemon::{Daemon, PATIENCE, wait};
+use super::{queue, subscriptions, tls, tone};
 
 /// A running baresip whose microphone hears a tone and whose loudspeaker writes files.
-struct Baresip {
+pub struct Baresip {
     child: Child,
     console: UdpSocket,
     listen: SocketAddr,
@@ -23,24 +22,29 @@ struct Baresip {
 }
 
 impl Baresip {
-    fn start(account: &str, hz: u32) -> Self {
+    pub fn start(account: &str, hz: u32) -> Self {
         Self::start_with(account, hz, "")
     }
 
     /// The same with further lines in its configuration.
-    fn start_with(account: &str, hz: u32, more: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+    pub fn start_with(account: &str, hz: u32, more: &str) -> Self {
         // Its media leaves from the address that the system chooses, so it must be that one that it speaks of.
-        let host = Ipv4Addr::LOCALHOST;
+        Self::start_at(Ipv4Addr::LOCALHOST, account, hz, more)
+    }
+
+    /// The same at another address.
+    pub fn start_at(host: Ipv4Addr, account: &str, hz: u32, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let (sip, console, rtp) = (free_port(), free_port(), free_port() & !1);
         let path = folder.path().display();
         let config = format!(
             "poll_method epoll\nsip_listen {host}:{sip}\nrtp_ports {rtp}-{}\n\
-             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n\
+             module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n{more}\
              module_tmp account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen {host}:{console}\n\
              audio_source aufile,{path}/tone.wav\naudio_player aufile,{path}/play.wav\naudio_alert aufile,{path}/alert.wav\n\
-             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n{more}",
-            rtp + 1
+             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n",
+            // Somebody else may have taken one of them meanwhile.
+            rtp + 41
         );
         std::fs::write(folder.path().join("config"), config).expect("written");
         write_tone(&folder.path().join("tone.wav"), hz);
@@ -59,20 +63,20 @@ impl Baresip {
         Self { child, console, listen, folder }
     }
 
-    fn type_in(&self, text: &str) {
+    pub fn type_in(&self, text: &str) {
         self.console.send_to(text.as_bytes(), self.listen).expect("typed");
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    fn wait_for(&self, text: &str) {
+    pub fn wait_for(&self, text: &str) {
         wait(|| self.log().contains(text), || format!("no \"{text}\" in:\n{}", self.log()));
     }
 
     /// The sound that came over the network, longest file first.
-    fn heard(&self) -> Vec<i16> {
+    pub fn heard(&self) -> Vec<i16> {
         let files = std::fs::read_dir(self.folder.path()).expect("the folder");
         let dumps: Vec<PathBuf> =
             files.map(|f| f.expect("a file").path()).filter(|p| p.to_string_lossy().contains("-dec")).collect();
@@ -86,15 +90,18 @@ impl Drop for Baresip {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- baresip ---\n{}", self.log());
+        }
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port()
 }
 
 /// A minute of a tone, which the phone plays as its microphone.
-fn write_tone(path: &std::path::Path, hz: u32) {
+pub fn write_tone(path: &std::path::Path, hz: u32) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 8_000,
@@ -109,29 +116,35 @@ fn write_tone(path: &std::path::Path, hz: u32) {
     writer.finalize().expect("written");
 }
 
-fn wait(done: impl Fn() -> bool, otherwise: impl Fn() -> String) {
-    let since = Instant::now();
-    let (_keep, tick) = channel::<()>();
-    while !done() {
-        assert!(since.elapsed() < PATIENCE, "{}", otherwise());
-        let _ = tick.recv_timeout(Duration::from_millis(20));
-    }
+/// Caller (440 Hz) and agent (1 kHz) hear each other, and each is on its side of the recording.
+pub fn assert_heard(recording: &[u8], caller: &Baresip, agent: &Baresip) {
+    let (left, right) = tone::channels(recording);
+    let middle = left.len() / 4..left.len() * 3 / 4;
+    assert!(tone::share(&left[middle.clone()], 440.0) > 0.9, "the caller's tone is on the left");
+    assert!(tone::share(&right[middle], 1_000.0) > 0.9, "the agent's tone is on the right");
+    let (by_agent, by_caller) = (agent.heard(), caller.heard());
+    assert!(tone::share(&by_agent[by_agent.len() / 2..], 440.0) > 0.8, "the agent hears the caller");
+    let end = by_caller.len() - 8_000..by_caller.len() - 1_600;
+    assert!(tone::share(&by_caller[end], 1_000.0) > 0.8, "the caller hears the agent");
 }
 
 #[test]
 fn two_baresips_talk_through_the_hotline() {
     let mut daemon = Daemon::start();
     let host = daemon.host;
-    let agent = Baresip::start(
+    // Its agent watches for messages, too.
+    let agent = Baresip::start_with(
         &format!(
             "<sip:1001@{host};transport=udp>;auth_user=1001;auth_pass=demo;answermode=auto;regint=300;audio_codecs=pcma,pcmu"
         ),
         1000,
+        "module_app mwi.so\n",
     );
     agent.wait_for("200 OK");
-    let caller = Baresip::start(&format!("<sip:13900139000@{host};transport=udp>;regint=0;audio_codecs=pcmu"), 440);
+    subscriptions::until(&daemon, 1.0);
+    let caller = Baresip::start(&format!("<sip:13900139000@{host};transport=tcp>;regint=0;audio_codecs=pcmu"), 440);
     caller.wait_for("baresip is ready");
-    caller.type_in(&format!("/dial sip:4000@{host}\n"));
+    caller.type_in(&format!("/dial sip:4000@{host};transport=tcp\n"));
     caller.wait_for("Call established");
     // Language and menu: keys typed as a person would, once the call stands.
     caller.type_in("2");
@@ -140,6 +153,9 @@ fn two_baresips_talk_through_the_hotline() {
     agent.wait_for("Call established");
     let enough = || daemon.recorded_bytes() > 48_000;
     wait(enough, || format!("no recording grows\n{}\n{}", agent.log(), daemon.log()));
+    // It has taken what it was told, or its subscription would be gone.
+    subscriptions::until(&daemon, 1.0);
+    assert!(!agent.log().contains("mwi: subscription for"), "{}", agent.log());
     caller.type_in("/hangup\n");
     wait(|| daemon.journal_has("recording_closed"), || "the recording is not closed".to_owned());
     let records = daemon.stop();
@@ -149,14 +165,7 @@ fn two_baresips_talk_through_the_hotline() {
     assert_eq!(record.language.as_deref(), Some("en"));
     assert_eq!((record.codec_in.as_deref(), record.codec_out.as_deref()), (Some("PCMU"), Some("PCMU")));
     assert_eq!(record.recording.as_ref().and_then(|recording| recording.state), Some(RecordingState::Complete));
-    let (left, right) = tone::channels(&daemon.recording(record));
-    let middle = left.len() / 4..left.len() * 3 / 4;
-    assert!(tone::share(&left[middle.clone()], 440.0) > 0.9, "the caller's tone is on the left");
-    assert!(tone::share(&right[middle], 1_000.0) > 0.9, "the agent's tone is on the right");
-    let (by_agent, by_caller) = (agent.heard(), caller.heard());
-    assert!(tone::share(&by_agent[by_agent.len() / 2..], 440.0) > 0.8, "the agent hears the caller");
-    let end = by_caller.len() - 8_000..by_caller.len() - 1_600;
-    assert!(tone::share(&by_caller[end], 1_000.0) > 0.8, "the caller hears the agent");
+    assert_heard(&daemon.recording(record), &caller, &agent);
 }
 
 #[test]

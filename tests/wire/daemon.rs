@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -31,6 +32,24 @@ pub fn own_address() -> Ipv4Addr {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();
     Ipv4Addr::new(127, 1 + (process % 200) as u8, 1 + (process / 200 % 250) as u8, 1 + (number % 250) as u8)
+}
+
+/// An address for a peer that no other test of this process has: there are many of these, and no floor listens there.
+pub fn own_source() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let process = std::process::id();
+    Ipv4Addr::new(127, 201 + (process % 50) as u8, 1 + (number / 250 % 250) as u8, 1 + (number % 250) as u8)
+}
+
+/// Asks until it is so.
+pub fn wait(mut done: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let since = Instant::now();
+    let (_keep, tick) = channel::<()>();
+    while !done() {
+        assert!(since.elapsed() < PATIENCE, "{}", otherwise());
+        let _ = tick.recv_timeout(Duration::from_millis(20));
+    }
 }
 
 /// The plan with agents who are free at once.
@@ -109,6 +128,11 @@ impl Daemon {
         Self::start_with(without_acw, &[])
     }
 
+    /// Where its dialplan lies.
+    pub fn plan(&self) -> std::path::PathBuf {
+        self.data.path().join("plan.toml")
+    }
+
     /// The binary with this floor's environment, for its other commands.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
@@ -127,6 +151,11 @@ impl Daemon {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {told}");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Sets a variable for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process and waits until it answers.

@@ -233,3 +233,41 @@ fn hold_in_each_style_and_back() {
     caller.expect_bye();
     assert!(daemon.stop()[0].hold_ms >= 2_000);
 }
+
+#[test]
+fn a_caller_holds_the_agent_hears_music_and_sound_follows_a_phone_that_moves() {
+    let mut daemon = Daemon::start();
+    let (mut caller, mut agent) = conversation(&daemon);
+    for style in ["a=sendonly\r\n", "a=inactive\r\n"] {
+        let answer = caller.modify(style);
+        let said = if style.contains("inactive") { "a=inactive" } else { "a=recvonly" };
+        assert!(answer.is("200") && answer.0.contains(said), "{answer:?}");
+        let waiting = agent.ear.hear(60);
+        assert!(tone::share(&waiting[4_800..], 440.0) < 0.5 && waiting[4_800..].iter().any(|s| *s != 0), "music");
+        daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["state"] == "hold");
+        assert!(caller.modify("a=sendrecv\r\n").is("200"));
+        while tone::share(&agent.ear.hear(50)[4_000..], 440.0) < 0.9 {}
+        assert!(tone::share(&caller.ear.hear(80)[8_000..], TARGET_HZ) > 0.9);
+    }
+    // Another address mid-call: from both sides, by re-INVITE and by UPDATE.
+    let headset = Phone::new("headset", daemon.host, daemon.sip, 2_500.0);
+    let moved = headset.sdp("a=sendrecv\r\n");
+    let answer = agent.within("INVITE", "", &moved);
+    assert!(answer.is("200"), "{answer:?}");
+    headset.ear.speak_to(answer.rtp());
+    while tone::share(&caller.ear.hear(50)[4_000..], 2_500.0) < 0.9 {}
+    assert!(tone::share(&headset.ear.hear(60)[4_800..], 440.0) > 0.9, "the headset hears the caller");
+    let other = Phone::new("other", daemon.host, daemon.sip, 700.0);
+    let moved = other.sdp("");
+    let answer = caller.within("UPDATE", "", &moved);
+    assert!(answer.is("200"), "{answer:?}");
+    other.ear.speak_to(answer.rtp());
+    while tone::share(&headset.ear.hear(50)[4_000..], 700.0) < 0.9 {}
+    assert!(tone::share(&other.ear.hear(60)[4_800..], 2_500.0) > 0.9);
+    let (old_caller, old_agent) = (caller.ear.packets(), agent.ear.packets());
+    other.ear.hear(50);
+    assert_eq!((caller.ear.packets(), agent.ear.packets()), (old_caller, old_agent), "the places before hear nothing");
+    caller.hang_up();
+    agent.expect_bye();
+    assert_eq!(daemon.stop()[0].disposition, Disposition::Answered);
+}

@@ -1,4 +1,4 @@
-//! Sources that guess or scan: slowed, ignored for a while, seen by operators; trunks never.
+//! Sources that guess or scan: slowed, ignored for a while, seen by operators (trunks never: `strangers.rs`).
 
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::daemon::{Daemon, PATIENCE, own_address, without_acw};
 use super::phone::{Phone, answer};
 
 /// A floor whose trunk is somewhere else, so that a test's phones are strangers.
-fn guarded() -> Daemon {
+pub fn guarded() -> Daemon {
     let elsewhere =
         |settings: String| settings.replacen("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1\"]", 1);
     Daemon::start_set(own_address(), elsewhere, without_acw, &[])
@@ -83,19 +83,5 @@ fn who_scans_is_slowed_and_then_ignored_and_finds_out_nothing() {
     }
     assert!((1..60).contains(&heard), "{heard} answers");
     is_ignored(&daemon, &mut scanner);
-    daemon.stop();
-}
-
-#[test]
-fn a_trunk_is_never_banned() {
-    let mut daemon = Daemon::start();
-    let mut phone = Phone::new("1001", own_address(), daemon.sip, 0.0);
-    for number in 0..12 {
-        guess(&mut phone, &format!("guess{number}"));
-    }
-    let mut caller = super::queue::caller(&daemon);
-    caller.call("4002");
-    caller.hang_up();
-    assert_eq!(daemon.metric("trunkline_sip_bans"), 0.0);
     daemon.stop();
 }

@@ -2,7 +2,7 @@
 
 use trunkline::records::Disposition;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, wait};
 use super::queue::{agent, caller};
 use super::tone;
 
@@ -31,6 +31,40 @@ fn a_prompt_plays_and_the_switch_hangs_up() {
 }
 
 #[test]
+fn keys_are_heard_in_the_sound_of_a_caller_who_has_no_other_way() {
+    let mut daemon = Daemon::start();
+    let mut agent = agent(&daemon, "1001");
+    let mut caller = caller(&daemon);
+    caller.invite_as_offered("4000", "8");
+    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    assert!(answer.0.contains(" RTP/AVP 8\r\n"), "{answer:?}");
+    caller.confirm(&answer);
+    caller.ear.hear(10);
+    caller.ear.press_aloud('2');
+    caller.ear.hear(60);
+    caller.ear.press_aloud('2');
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    // The agent's keys are telephone-events, which this caller hears as sound.
+    assert!(tone::share(&caller.ear.hear(80)[8_000..], 1_000.0) > 0.9);
+    agent.ear.press('7');
+    let mut loudest = (0.0, 0.0);
+    wait(
+        || {
+            let heard = caller.ear.hear(10);
+            let share = |hz| heard.chunks(400).map(|piece| tone::share(piece, hz)).fold(0.0, f64::max);
+            loudest = (share(852.0), share(1_209.0));
+            // Beside the tone that the agent goes on with.
+            loudest.0 > 0.15 && loudest.1 > 0.15
+        },
+        || "no key was heard".to_owned(),
+    );
+    caller.hang_up();
+    agent.expect_bye();
+    assert_eq!(daemon.stop()[0].language.as_deref(), Some("en"));
+}
+
+#[test]
 fn two_twice_on_the_hotline_reaches_support_in_english() {
     let mut daemon = Daemon::start();
     let mut agent = agent(&daemon, "1001");
@@ -47,9 +81,61 @@ fn two_twice_on_the_hotline_reaches_support_in_english() {
     assert!(tone::share(&agent.ear.hear(60)[4_800..], 440.0) > 0.9);
     agent.hang_up();
     caller.expect_bye();
+    let routed = daemon.run_command(&["route", "--to", "4000", "--from", "13800138000", "--keys", "2,2"]);
+    let steps: Vec<&str> = routed.lines().filter(|line| line.starts_with("hotline.")).collect();
     let records = daemon.stop();
     let record = &records[0];
+    assert_eq!(record.path, steps, "what route prints is what the call did");
     assert_eq!((record.language.as_deref(), record.disposition), (Some("en"), Disposition::Answered));
     assert!(record.path.contains(&"hotline.support".to_owned()), "{:?}", record.path);
     assert!(record.recording.is_some());
+}
+
+/// Takes an order's number, says it, and branches by it and by the caller.
+const ORDERS: &str = r##"
+[variable.order]
+type = "digits"
+
+[customer."13800138000"]
+name = "Li"
+class = "vip"
+
+[flow.orders]
+start = "ring"
+language = "zh"
+keys = { "*" = "hangup" }
+[flow.orders.step]
+ring = { do = "ring", for = "200ms", next = "answer" }
+answer = { do = "answer", next = "who" }
+who = { do = "customer", known = "ask", unknown = "hangup" }
+ask = { do = "gather", prompt = "line_works", invalid = "invalid_key", into = "order", least = 3, most = 6, fits = "4*", retries = 1, between = "1s", next = "say", no_input = "hangup" }
+say = { do = "play", prompts = [{ digits = "{order}" }, { number = "{order}" }, { time = "" }], next = "when" }
+when = { do = "when", cases = [{ variable = "order", is = "471", class = "vip", next = "echo" }], else = "hangup" }
+echo = { do = "echo" }
+hangup = { do = "hangup" }
+"##;
+
+#[test]
+fn an_order_is_typed_said_and_decided_by() {
+    let plan = |plan: String| format!("{}\n{ORDERS}", plan.replace("flow = \"short_prompt\"", "flow = \"orders\""));
+    let mut daemon = Daemon::start_with(plan, &[]);
+    let mut caller = caller(&daemon);
+    caller.call("4003");
+    caller.ear.hear(10);
+    for key in "555#".chars() {
+        caller.ear.press(key);
+    }
+    caller.ear.hear(20);
+    for key in "471#".chars() {
+        caller.ear.press(key);
+    }
+    // The echo comes once everything is said: the caller's own tone.
+    wait(|| tone::share(&caller.ear.hear(25), 440.0) > 0.9, || "the echo is not reached".to_owned());
+    caller.hang_up();
+    let routed = daemon.run_command(&["route", "--to", "4003", "--from", "13800138000", "--keys", "555#,471#"]);
+    assert!(routed.contains("zh/say_4.wav") && routed.contains("because case 1 holds"), "{routed}");
+    let steps: Vec<&str> = routed.lines().filter(|line| line.starts_with("orders.")).collect();
+    let records = daemon.stop();
+    assert_eq!(records[0].path, steps);
+    assert_eq!(records[0].caller_class.as_deref(), Some("vip"));
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use super::daemon::PATIENCE;
 use super::phone::Text;
-use super::way::{is_nothing_yet, read_message};
+use super::way::{is_nothing_yet, next_datagram, read_message};
 
 /// How soon a look at the line is over; the patience of whoever waits is longer.
 const GLANCE: Option<Duration> = Some(Duration::from_millis(100));
@@ -52,7 +52,7 @@ impl Line for Datagrams {
 
     fn try_receive(&self) -> Option<Text> {
         let mut buf = [0; 8192];
-        let len = self.0.recv(&mut buf).ok()?;
+        let (len, _) = next_datagram(&self.0, &mut buf).ok()?;
         Some(Text(String::from_utf8_lossy(&buf[..len]).into_owned()))
     }
 }

@@ -11,6 +11,8 @@ use super::rtp::Ear;
 
 mod called;
 mod text;
+mod watching;
+mod wide;
 
 pub use text::Text;
 
@@ -26,6 +28,10 @@ pub struct Phone {
     /// The scheme of what it calls.
     pub scheme: &'static str,
     pub ear: Ear,
+    /// What it says of its sound, where that is not its ear's.
+    pub described: Option<String>,
+    /// The payload type of the one codec that it has: A-law where nothing else is said.
+    codec: u8,
     plug: Plug,
     server: SocketAddr,
     cseq: u32,
@@ -35,6 +41,8 @@ pub struct Phone {
     from: String,
     to: String,
     target: String,
+    /// The proxies that want to see requests within its call, the nearest one first.
+    routes: Vec<String>,
 }
 
 impl Phone {
@@ -53,6 +61,8 @@ impl Phone {
             hops: 70,
             scheme: "sip",
             ear: Ear::open(host, hz),
+            described: None,
+            codec: 8,
             plug,
             server,
             cseq: 0,
@@ -61,6 +71,7 @@ impl Phone {
             from: none(),
             to: none(),
             target: none(),
+            routes: Vec::new(),
         }
     }
 
@@ -96,12 +107,16 @@ impl Phone {
     }
 
     pub fn sdp(&self, attributes: &str) -> String {
+        if let Some(described) = &self.described {
+            return described.clone();
+        }
         let ip = self.plug.local.ip();
         format!(
-            "v=0\r\no=- {0} {0} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {1} RTP/AVP 8 101\r\n\
+            "v=0\r\no=- {0} {0} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {1} RTP/AVP {2} 101\r\n\
              a=rtpmap:101 telephone-event/8000\r\n{attributes}",
             NEXT.fetch_add(1, Ordering::Relaxed),
-            self.ear.port
+            self.ear.port,
+            self.codec
         )
     }
 
@@ -116,9 +131,10 @@ impl Phone {
     fn numbered(&self, method: &str, uri: &str, cseq: u32, branch: &str, extra: &str, body: &str) -> String {
         let typed = body.is_empty() || extra.contains("Content-Type");
         let kind = if typed { "" } else { "Content-Type: application/sdp\r\n" };
+        let routes: String = self.routes.iter().map(|route| format!("Route: {route}\r\n")).collect();
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{6} {0};rport;branch={branch}\r\nFrom: {1}\r\nTo: {2}\r\n\
-             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {8}\r\nContact: <sip:{4}@{0}{7}>{9}\r\n{extra}{kind}\
+             Call-ID: {3}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: {8}\r\nContact: <sip:{4}@{0}{7}>{9}\r\n{routes}{extra}{kind}\
              Content-Length: {5}\r\n\r\n{body}",
             self.plug.name,
             self.from,
@@ -136,6 +152,7 @@ impl Phone {
     fn begin(&mut self, to: &str) {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         self.call_id = format!("{number}-{}", self.plug.local);
+        self.routes.clear();
         self.from = format!("<sip:{}@{}>;tag=f{number}", self.user, self.plug.local.ip());
         self.to = format!("<sip:{to}@{}>", self.server.ip());
         self.target = format!("{}:{to}@{}", self.scheme, self.server);
@@ -143,7 +160,14 @@ impl Phone {
 
     /// Registers with the password, for `expires` seconds; gives the last response.
     pub fn register(&mut self, password: &str, expires: u32) -> Text {
-        self.register_with(password, &format!("Expires: {expires}\r\n"))
+        let since = Instant::now();
+        loop {
+            let answer = self.register_with(password, &format!("Expires: {expires}\r\n"));
+            // A machine whose disk is busy confirms nothing for a while: then phones ask again.
+            if !answer.is("503") || since.elapsed() > PATIENCE {
+                return answer;
+            }
+        }
     }
 
     /// The same with header lines of the test's own.
@@ -246,6 +270,8 @@ impl Phone {
     pub fn join(&mut self, response: &Text) {
         self.to = response.header("To").to_owned();
         self.target = inside(response.header("Contact"));
+        self.routes = response.record_routes();
+        self.routes.reverse();
         self.ear.speak_to(response.rtp());
     }
 

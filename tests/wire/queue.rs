@@ -1,21 +1,21 @@
 //! From the queue to an agent and back: both hear each other, the record and the recording say so.
 
 use trunkline::id::AgentId;
-use trunkline::journal::{HangupBy, RecordingState, SegmentEnd};
+use trunkline::journal::{Consent, HangupBy, RecordingState, SegmentEnd};
 use trunkline::records::Disposition;
 
 use super::daemon::{Daemon, without_acw};
 use super::phone::Phone;
 use super::tone;
 
-const CALLER_HZ: f64 = 440.0;
+pub const CALLER_HZ: f64 = 440.0;
 const AGENT_HZ: f64 = 1_000.0;
 
 /// An agent's phone, registered.
 pub fn agent(daemon: &Daemon, user: &str) -> Phone {
     let mut phone = Phone::new(user, daemon.host, daemon.sip, AGENT_HZ);
-    let accepted = phone.register("demo", 300);
-    assert!(accepted.is("200"), "{accepted:?}");
+    let answer = phone.register("demo", 300);
+    assert!(answer.is("200"), "{answer:?}");
     phone
 }
 
@@ -64,7 +64,7 @@ fn both_hear_each_other_and_leave_a_record_and_a_recording() {
     let quality = record.quality.as_ref().expect("measured");
     assert!(quality.mos.is_some_and(|mos| mos > 4.0), "{quality:?}");
     let recording = record.recording.as_ref().expect("recorded");
-    assert_eq!((recording.state, recording.consent.as_str()), (Some(RecordingState::Complete), "announced"));
+    assert_eq!((recording.state, recording.consent), (Some(RecordingState::Complete), Consent::Announced));
     assert!(recording.written_ms.abs_diff(record.talk_ms) <= 100, "{recording:?} of {} ms", record.talk_ms);
     let wav = daemon.recording(record);
     let (left, right) = tone::channels(&wav);

@@ -8,6 +8,7 @@ use trunkline::records::Disposition;
 use super::daemon::Daemon;
 use super::phone::{Phone, Text, answer};
 use super::queue::caller;
+use super::way::next_datagram;
 
 /// Sends a request and gives its final response.
 fn ask(daemon: &Daemon, method: &str, number: &str, extra: &str, body: &str) -> Text {
@@ -27,7 +28,7 @@ fn ask(daemon: &Daemon, method: &str, number: &str, extra: &str, body: &str) -> 
     socket.send_to(text.as_bytes(), daemon.sip).expect("sent");
     loop {
         let mut buf = [0; 8192];
-        let len = socket.recv(&mut buf).expect("an answer");
+        let (len, _) = next_datagram(&socket, &mut buf).expect("an answer");
         let answer = Text(String::from_utf8_lossy(&buf[..len]).into_owned());
         if !answer.is("1") {
             return answer;
@@ -53,7 +54,8 @@ fn every_kind_of_request_gets_its_status() {
     for (method, number, extra, body, status) in [
         ("OPTIONS", "4000", "", "", "200"),
         ("MESSAGE", "4000", "", "", "405"),
-        ("SUBSCRIBE", "4000", "", "", "405"),
+        ("PUBLISH", "4000", "", "", "405"),
+        ("SUBSCRIBE", "4000", "Event: dialog\r\n", "", "401"),
         ("REFER", "4000", "", "", "401"),
         ("DANCE", "4000", "", "", "501"),
         ("BYE", "4000", "", "", "481"),

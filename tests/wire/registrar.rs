@@ -1,6 +1,7 @@
 //! Phones behind proxies, phones with flows of their own, and how much one user may have.
 
 use super::daemon::{Daemon, own_address, without_acw};
+use super::line;
 use super::phone::Phone;
 
 /// Two Vias: a proxy stood between.
@@ -20,6 +21,26 @@ fn a_phone_behind_a_proxy_is_called_by_the_path_that_its_registration_took() {
     phone.answer(&invite);
     caller.hang_up();
     phone.expect_bye();
+}
+
+#[test]
+fn a_phone_is_asked_and_called_at_its_contact_wherever_it_registers_from() {
+    let mut daemon = Daemon::start();
+    let mut phone = Phone::new("1001", daemon.host, daemon.sip, 1_000.0);
+    let mut plug = line::udp(daemon.host, daemon.sip);
+    plug.name = phone.local().to_string();
+    let mut speaker = Phone::over(plug, "1001", daemon.sip, 1_000.0);
+    assert!(speaker.register("demo", 300).is("200"));
+    let options = phone.expect_options();
+    phone.reply(&options, "200 OK", "");
+    let mut caller = Phone::new("13800138000", own_address(), daemon.sip, 440.0);
+    caller.call("4001");
+    let invite = phone.expect_invite();
+    phone.answer(&invite);
+    caller.hang_up();
+    phone.expect_bye();
+    assert!(speaker.try_receive().is_none(), "nothing goes to where the registration came from");
+    daemon.stop();
 }
 
 #[test]
@@ -55,7 +76,8 @@ fn one_user_has_so_many_contacts_and_so_many_calls() {
     let mut daemon = Daemon::start_set(own_address(), few, without_acw, &[]);
     let mut phones: Vec<Phone> = (0..3).map(|_| Phone::new("1001", daemon.host, daemon.sip, 1_000.0)).collect();
     let answers: Vec<bool> = phones.iter_mut().map(|phone| phone.register("demo", 300).is("200")).collect();
-    assert_eq!(answers, [true, true, false]);
+    // The third takes the place of the first.
+    assert_eq!(answers, [true, true, true]);
     // *71 would end at once: the operator's queue does not.
     let [first, second, ..] = phones.as_mut_slice() else { panic!("three phones") };
     first.invite_as("4004x", "demo", "");

@@ -153,15 +153,14 @@ fn twenty_calls_at_once_over_udp_and_over_tcp() {
     let mut daemon = Daemon::start();
     let scenario = call("4002", &caller_hangs_up("4002"));
     let twenty = ["-m", "20", "-l", "20", "-r", "200"];
-    let open = daemon.descriptors();
     Sipp::start(&daemon, &scenario, &twenty).finish();
     daemon.until_idle();
-    // The ports of the calls are closed again. A few more than before may wait for the next calls: the stock fills up as it is used.
-    let since = std::time::Instant::now();
-    while daemon.descriptors() > open + 20 {
-        assert!(since.elapsed() < super::daemon::PATIENCE, "{} of {open} sockets and files", daemon.descriptors());
-    }
+    let open = daemon.descriptors();
     Sipp::start(&daemon, &scenario, &[&twenty[..], &["-t", "t1"]].concat()).finish();
+    daemon.until_idle();
+    // The ports of the calls are closed again. A few more than before may wait for the next calls: the stock fills up as it is used.
+    let left = || daemon.descriptors();
+    super::daemon::wait(|| left() <= open + 20, || format!("{} of {open} sockets and files", left()));
     let records = daemon.stop();
     assert_eq!(records.len(), 40);
     assert!(records.iter().all(|record| record.disposition == Disposition::SelfService));

@@ -129,12 +129,12 @@ fn a_new_certificate_is_shown_after_sighup_and_calls_live_on() {
     agent.answer(&invite);
     folder.write("server.pem", "not a certificate");
     daemon.signal("HUP");
-    until_logged(&daemon, "the certificates stay as they were");
+    until_logged(&daemon, "nothing is reloaded");
     assert!(daemon.log().contains(&folder.file("server.pem")), "the file is named");
     line::secure(address(&daemon), &ours.client(None)).expect("the old certificate is shown");
     folder.renew(&next, &daemon.host.to_string());
     daemon.signal("HUP");
-    until_logged(&daemon, "the certificates are read again");
+    until_logged(&daemon, "the files are read again and in force");
     line::secure(address(&daemon), &next.client(None)).expect("the new certificate is shown");
     assert!(line::secure(address(&daemon), &ours.client(None)).is_err(), "and the old one no more");
     // The phone's connection is older than that, and its call goes on.

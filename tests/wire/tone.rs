@@ -8,6 +8,17 @@ pub fn frame(hz: f64, number: u64) -> Vec<u8> {
     (0..160).map(|n| Law::Alaw.encode((8_000.0 * (at(n) * hz * std::f64::consts::TAU).sin()) as i16)).collect()
 }
 
+/// Frames of a key as phones without telephone-events send it (ITU-T Q.23): 100 ms, and as long a pause.
+pub fn key(key: char) -> Vec<Vec<u8>> {
+    let place = "123A456B789C*0#D".find(key).expect("a key");
+    let row = [697.0, 770.0, 852.0, 941.0][place / 4];
+    let column = [1_209.0, 1_336.0, 1_477.0, 1_633.0][place % 4];
+    let at = |hz: f64, n: u64| 4_000.0 * (n as f64 / 8_000.0 * hz * std::f64::consts::TAU).sin();
+    let sample = |n: u64| if n < 800 { (at(row, n) + at(column, n)) as i16 } else { 0 };
+    let octets: Vec<u8> = (0..1_600).map(|n| Law::Alaw.encode(sample(n))).collect();
+    octets.chunks(160).map(<[u8]>::to_vec).collect()
+}
+
 /// A-law octets to samples.
 pub fn decode(law: Law, octets: &[u8]) -> Vec<i16> {
     octets.iter().map(|octet| law.decode(*octet)).collect()

@@ -28,16 +28,16 @@ fn with_route() -> (Daemon, Phone) {
 }
 
 /// The dialog of a phone's call as the URI of a Refer-To names it.
-fn escaped(phone: &Phone) -> String {
+pub fn escaped(phone: &Phone) -> String {
     phone.dialog().replace(';', "%3B").replace('=', "%3D")
 }
 
-fn refer(phone: &mut Phone, to: &str) -> Text {
+pub fn refer(phone: &mut Phone, to: &str) -> Text {
     phone.within("REFER", &format!("Refer-To: <{to}>\r\nReferred-By: <sip:{}@h>\r\n", phone.user), "")
 }
 
 /// What came of a REFER: two NOTIFYs, answered, of which the first one says that it is tried.
-fn expect_outcome(phone: &Phone, line: &str) {
+pub fn expect_outcome(phone: &Phone, line: &str) {
     let first = phone.expect("NOTIFY", |text| text.is("NOTIFY"));
     phone.reply(&first, "200 OK", "");
     assert_eq!(told(&first).0, "SIP/2.0 100 Trying");
@@ -56,11 +56,11 @@ fn told(notify: &Text) -> (&str, &str) {
     (body, notify.header("Subscription-State"))
 }
 
-fn hears(phone: &Phone, hz: f64) -> bool {
+pub fn hears(phone: &Phone, hz: f64) -> bool {
     tone::share(&phone.ear.hear(80)[8_000..], hz) > 0.9
 }
 
-fn segments(record: &CallRecord) -> Vec<(&str, SegmentEnd)> {
+pub fn segments(record: &CallRecord) -> Vec<(&str, SegmentEnd)> {
     record.segments.iter().map(|segment| (segment.agent.as_str(), segment.end_reason)).collect()
 }
 
@@ -86,8 +86,7 @@ fn a_call_goes_on_to_another_queue_in_one_record_and_one_recording() {
     let records = daemon.stop();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(segments(record), [("1001", SegmentEnd::Transferred), ("1005", SegmentEnd::Caller)]);
-    let transfers: Vec<_> =
-        record.transfers.iter().map(|one| (one.from.as_str(), one.to.as_ref().map(|to| to.as_str()))).collect();
+    let transfers: Vec<_> = record.transfers.iter().map(|one| (one.from.as_str(), one.to.as_deref())).collect();
     assert_eq!(transfers, [("1001", Some("1005"))]);
     assert_eq!((record.disposition, record.flow.as_deref()), (Disposition::Answered, Some("support_direct")));
     let talk: u64 = record.segments.iter().map(|segment| segment.talk_ms).sum();
@@ -195,9 +194,10 @@ fn an_agent_who_has_asked_a_colleague_joins_caller_and_colleague() {
     let of = |caller: &str| records.iter().find(|record| record.caller == caller).expect("a record");
     let (record, consulted) = (of("13800138000"), of("1001"));
     assert_eq!(segments(record), [("1001", SegmentEnd::Transferred), ("1005", SegmentEnd::Caller)]);
-    assert_eq!(record.transfers[0].to.as_ref().map(|to| to.as_str()), Some("1005"));
+    assert_eq!(record.transfers[0].to.as_deref(), Some("1005"));
     assert_eq!(segments(consulted), [("1005", SegmentEnd::Caller)]);
     assert_eq!((consulted.cause.text.as_str(), consulted.disposition), ("transferred", Disposition::Answered));
+    assert_eq!((consulted.linked_id, record.linked_id), (record.call_id, record.call_id), "asked about that call");
     let talk: u64 = record.segments.iter().map(|segment| segment.talk_ms).sum();
     assert!(record.talk_ms == talk && record.hold_ms >= 1_000 && consulted.talk_ms >= 1_000, "{records:?}");
     for record in [record, consulted] {

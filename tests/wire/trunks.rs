@@ -131,9 +131,17 @@ fn a_registered_trunk_sends_calls_to_our_contact_with_the_number_in_to() {
     sbc.invite_to("u1", "4003");
     assert!(sbc.outcome().is("401"));
 
-    let records = daemon.stop();
+    // A stop takes the registration back, and waits until the carrier has believed it.
+    daemon.signal("TERM");
     let gone = sbc.expect("the last REGISTER", |text| text.is("REGISTER"));
-    assert_eq!(gone.header("Expires"), "0", "a stop takes the registration back");
+    assert_eq!((gone.header("Expires"), gone.header("Authorization")), ("0", ""));
+    sbc.take(&gone);
+    sbc.refuse(&gone, "401 Unauthorized", &format!("WWW-Authenticate: {CHALLENGE}\r\n"));
+    let proved =
+        sbc.expect("the last REGISTER", |text| text.is("REGISTER") && !text.header("Authorization").is_empty());
+    assert!(is_proved(&proved, "Authorization", "REGISTER") && proved.header("Expires") == "0", "{proved:?}");
+    sbc.refuse(&proved, "200 OK", "");
+    let records = daemon.stop();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(record.trunk.as_ref().map(ToString::to_string).as_deref(), Some("telco"));
     assert_eq!((record.called.as_str(), record.caller.as_str()), ("4002", "13800138000"));
@@ -159,6 +167,47 @@ fn a_registration_goes_to_the_next_registrar_and_a_wrong_password_is_told() {
     let status = daemon.try_command(&["trunk", "status"]);
     assert_eq!(status.status.code(), Some(1), "{}", String::from_utf8_lossy(&status.stdout));
     assert!(daemon.log().contains("the password is wrong, or the realm"), "{}", daemon.log());
+}
+
+#[test]
+fn a_registrar_that_wants_longer_gets_it_and_one_that_will_not_have_us_is_told() {
+    let (mut sbc, host) = carrier();
+    let trunks = format!(
+        "[trunk.telco]\ntargets = [\"sip:{}\"]\noptions = \"0s\"\n{ACCOUNT}[trunk.telco.register]\nexpires = \"60s\"\n",
+        sbc.local()
+    );
+    let daemon = Daemon::start_trunks(host, &trunks, "");
+    let brief = sbc.expect("REGISTER", |text| text.is("REGISTER"));
+    sbc.take(&brief);
+    sbc.refuse(&brief, "423 Interval Too Brief", "Min-Expires: 900\r\n");
+    let longer = sbc.expect("REGISTER", |text| text.is("REGISTER") && text.header("CSeq") != brief.header("CSeq"));
+    assert_eq!(longer.header("Expires"), "900");
+    sbc.refuse(&longer, "403 Forbidden", "");
+    let state = trunk(&daemon, |trunk| trunk["registration"]["state"] == "failed");
+    assert_eq!(state["registration"]["code"], 403);
+    let status = daemon.try_command(&["trunk", "status"]);
+    let told = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.status.code() == Some(1) && told.contains("failed with 403"), "{told}");
+}
+
+#[test]
+fn a_trunk_that_may_not_be_heard_early_lets_its_caller_hear_ringing_until_the_answer() {
+    let (mut sbc, host) = carrier();
+    let trunks = format!("[trunk.telco]\ntargets = [\"sip:{}\"]\noptions = \"0s\"\nearly_media = false\n", sbc.local());
+    let mut daemon = Daemon::start_trunks(host, &trunks, ROUTE);
+    let mut caller = agent(&daemon, "1001");
+    caller.invite_as("910086", "demo", "");
+    let invite = sbc.expect_invite();
+    sbc.progress(&invite, "");
+    let ringing = caller.expect("ringing", |text| text.is("18"));
+    assert!(ringing.is("180") && !ringing.0.contains("m=audio"), "{ringing:?}");
+    sbc.answer(&invite);
+    assert!(caller.outcome().is("200"));
+    assert!(tone::share(&caller.ear.hear(60)[4_800..], CARRIER_HZ) > 0.9);
+    caller.hang_up();
+    sbc.expect_bye();
+    daemon.until_idle();
+    assert_eq!(daemon.stop()[0].disposition, Disposition::Answered);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Way {
         match self {
             Self::Udp(socket, _) => {
                 let mut buf = [0; 65_536];
-                let length = socket.recv(&mut buf).ok()?;
+                let (length, _) = next_datagram(socket, &mut buf).ok()?;
                 Some(Text(String::from_utf8_lossy(&buf[..length]).into_owned()))
             }
             Self::Tcp(stream, held) => read_message(stream, held),
@@ -108,6 +108,17 @@ impl Way {
 /// Whether a read only ended because nothing came, or because a signal came first.
 pub fn is_nothing_yet(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+/// The next datagram. A process that was halted and goes on finds its read interrupted without any handler (signal(7)), which is
+/// no answer: it reads again.
+pub fn next_datagram(socket: &UdpSocket, buf: &mut [u8]) -> std::io::Result<(usize, SocketAddr)> {
+    loop {
+        match socket.recv_from(buf) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// The next message of a stream, if one comes within its time-out. A stream that ends is a failure.

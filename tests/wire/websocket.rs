@@ -9,11 +9,13 @@ use super::line::{self, Plug};
 use super::phone::Phone;
 use super::tls::{self, converse};
 
-/// A floor that browsers reach, and where.
+const OFF: (&str, &str) = ("TRUNKLINE__RTP__WEBRTC", "off");
+
+/// A floor that browsers reach, and where; without sound by ICE and DTLS, which the phones here do not speak.
 fn floor() -> (Daemon, SocketAddr) {
     let host = own_address();
     let server = SocketAddr::from((host, 8088));
-    (Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string())]), server)
+    (Daemon::start_at(host, without_acw, &[("TRUNKLINE__SIP__WS", &server.to_string()), OFF]), server)
 }
 
 fn agent(daemon: &Daemon, plug: Plug) -> Phone {
@@ -67,7 +69,7 @@ fn no_page_calls_as_the_trunk_whose_address_its_browser_has() {
 fn a_secure_websocket_is_one_within_tls() {
     let ours = Issuer::new("ours");
     let address = |host| SocketAddr::from((host, 8443));
-    let wss = |host| vec![("TRUNKLINE__SIP__WSS", address(host).to_string())];
+    let wss = |host| vec![("TRUNKLINE__SIP__WSS", address(host).to_string()), (OFF.0, OFF.1.to_owned())];
     let (mut daemon, _folder) = tls::daemon(&ours, |_, host| wss(host));
     let server = address(daemon.host);
     assert!(line::secure(server, &Issuer::new("strangers").client(None)).is_err(), "the certificate is looked at");
@@ -111,7 +113,7 @@ fn lengths_that_lie_within_frames_are_refused_and_harm_nobody() {
 
 #[test]
 fn a_browser_may_come_by_the_http_port_too() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start_with(without_acw, &[OFF]);
     let mut phone = agent(&daemon, line::websocket_at(daemon.http, "/ws", None));
     converse(&daemon, &mut phone, "WS", ";transport=ws");
     // Closed, it is gone at once, as over a port of its own.
@@ -150,7 +152,7 @@ fn what_does_not_speak_sip_is_refused_at_the_http_port() {
 #[test]
 fn one_source_has_so_many_websockets_at_the_http_port_and_no_more() {
     const PER_SOURCE: usize = 256;
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start_with(without_acw, &[OFF]);
     let open = || line::websocket_at(daemon.http, "/ws", None);
     let held: Vec<Plug> = (0..PER_SOURCE).map(|_| open()).collect();
     let since = Instant::now();

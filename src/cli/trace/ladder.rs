@@ -52,7 +52,7 @@ fn label(message: &Message) -> String {
     let sdp = if message.body.is_empty() { "" } else { " +body" };
     let cseq = message.cseq().ok();
     match (message.method(), message.code()) {
-        (Some(Method::Invite), _) if message.to().is_ok_and(|to| to.tag().is_some()) => format!("re-INVITE{sdp}"),
+        (Some(Method::Invite), _) if message.to_tag().is_some() => format!("re-INVITE{sdp}"),
         (Some(method), _) => {
             let number = message.uri().and_then(|uri| uri.number()).map(|number| format!(" {number}"));
             format!("{method}{}{sdp}", number.unwrap_or_default())

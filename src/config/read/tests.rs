@@ -62,6 +62,17 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn one_source_has_no_more_connections_than_all_together() {
+    let text = "[sip]\nudp = \"127.0.0.1:5060\"\nmax_connections = 10\nmax_connections_per_source = 20\n";
+    let problems = read(text, &[]).expect_err("wrong");
+    assert_eq!((problems.len(), problems[0].line), (1, 4), "{problems:?}");
+    assert!(problems[0].hint.as_ref().is_some_and(|hint| hint.contains("raise sip.max_connections")), "{problems:?}");
+    assert!(read(&text.replace("max_connections = 10", "max_connections = 0"), &[]).is_err());
+    let settings = read(&text.replace("= 20", "= 5"), &[]).expect("reads");
+    assert_eq!((settings.sip.max_connections, settings.sip.max_connections_per_source), (Some(10), Some(5)));
+}
+
+#[test]
 fn ranges_of_agents_and_networks() {
     let text = "[agent.\"0998-1001\"]\ncontact = \"sip:{agent}@127.0.0.1:5080\"\n[trunk.t]\naddresses = [\"127.0.0.0/8\", \"::1\"]\nnumbers = [\"4000\", \"2*\"]";
     let settings = read(text, &[]).expect("reads");
@@ -130,4 +141,45 @@ fn servers_of_dns_have_the_usual_port_where_none_is_written() {
     assert_eq!(read("", &[]).unwrap().dns, DnsSettings::default());
     let problems = read("[dns]\nservers = \"dns.example\"\nattempts = 0\n", &[]).unwrap_err();
     assert_eq!(problems.len(), 2, "{problems:?}");
+}
+
+#[test]
+fn who_speaks_encrypted_and_where_browsers_come_is_read_and_checked() {
+    let agent = "[agent.\"1001\"]\npassword = \"hush\"\n";
+    let text = format!(
+        "[sip]\nudp = \"127.0.0.1:5060\"\n[http]\nlisten = \"127.0.0.1:8080\"\n[rtp]\nsrtp = \"off\"\n{agent}srtp = \"require\"\n\
+         [trunk.t]\ntargets = [\"sip:192.0.2.1\"]\nsrtp = \"offer\"\n[trunk.u]\ntargets = [\"sips:sbc.example.com\"]\nsrtp = \"offer\"\n"
+    );
+    let settings = read(&text, &[]).expect("reads");
+    assert_eq!((settings.rtp.srtp, settings.agents["1001"].srtp), (Srtp::Off, Some(Srtp::Require)));
+    assert_eq!(settings.trunks["t"].srtp, Some(Srtp::Offer));
+    assert_eq!(settings.browsers_port(), Some(30_000));
+    let told = settings.keys_in_the_clear();
+    assert!(told.len() == 2 && told[0].contains("trunk \"t\"") && told[1].contains("1001"), "{told:?}");
+    let usual = read("[sip]\nudp = \"127.0.0.1:5060\"\n", &[]).expect("reads");
+    assert_eq!((usual.rtp.srtp, usual.browsers_port()), (Srtp::Accept, None));
+    assert_eq!(usual.keys_in_the_clear(), Vec::<String>::new());
+    let told = |rtp: &str| read(&format!("[rtp]\n{rtp}\n"), &[]).expect_err("wrong").remove(0).message;
+    assert_eq!(told("srtp = \"maybe\""), "\"maybe\" is not one of \"accept\", \"off\", \"offer\", \"require\"");
+    assert_eq!(told("webrtc = \"20000\""), "\"20000\" is no port for browsers");
+    assert_eq!(told("webrtc = \"on\""), "\"on\" is no port for browsers");
+}
+
+#[test]
+fn keys_of_recordings_come_from_a_file_or_a_variable_and_are_never_shown() {
+    let key = format!("2026:{}", "0f".repeat(32));
+    let settings = read("", &[("TRUNKLINE_RECORDING_KEYS", &key)]).expect("reads");
+    assert!(matches!(settings.recording.keys, Some(SecretSource::Known(_))));
+    assert!(!format!("{settings:?}").contains("0f0f"), "{settings:?}");
+    let settings = read("[recording]\nkey_file = \"k\"\nresume_code = \"\"\nmin_free_mb = 1", &[]).expect("reads");
+    assert_eq!(settings.recording.keys, Some(SecretSource::File("k".to_owned())));
+    assert_eq!((settings.recording.resume_code, settings.recording.min_free_bytes), (None, 1 << 20));
+    let wrong = "[recording]\npause_code = \"1\"\nresume_code = \"*2\"\ncompress = \"mp3\"";
+    let told: Vec<_> = read(wrong, &[]).expect_err("wrong").into_iter().map(|p| (p.line, p.message)).collect();
+    assert_eq!(told[0], (2, "\"1\" is no code".to_owned()));
+    assert_eq!(told[1], (4, "recordings cannot be compressed as \"mp3\"".to_owned()));
+    let alike = read("[recording]\npause_code = \"*12\"\nresume_code = \"12\"", &[]).expect_err("alike");
+    assert_eq!(alike[0].message, "\"pause_code\" and \"resume_code\" are alike");
+    let told = read("", &[("TRUNKLINE_RECORDING_KEYS", "2026:0f0f")]).expect_err("no key");
+    assert!(told[0].message.contains("line 1 is no key") && !told[0].message.contains("0f0f"), "{told:?}");
 }

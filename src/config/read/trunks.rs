@@ -10,7 +10,7 @@ use crate::sip::endpoint::WAY_PATIENCE_MS;
 use crate::sip::message::Uri;
 use crate::sip::transaction::Transport;
 use crate::sip::trunk::{Format, Forwarding, Identify, Limits, Net, Numbering, Plan, Register, Rewrite, Target, Trunk};
-use crate::switch::AudioCodec;
+use crate::switch::{AudioCodec, Srtp};
 
 /// From one OPTIONS to a target to the next, where nothing is said, ms.
 const HEALTH_MS: u64 = 30_000;
@@ -50,7 +50,7 @@ impl Reader<'_> {
         let mut limit =
             |key| Some(table.integer(key, 0..1_000_001, 0, &mut self.report) as u32).filter(|most| *most > 0);
         let limits = Limits { calls: limit("max_calls"), calls_per_second: limit("max_calls_per_second") };
-        let codecs = self.list(&mut table, "codecs", "a codec that is known here: \"PCMA\" or \"PCMU\"");
+        let codecs = self.list(&mut table, "codecs", "a codec that is known here: \"PCMA\", \"PCMU\" or \"G722\"");
         let sip = Trunk {
             limits,
             numbers,
@@ -68,8 +68,9 @@ impl Reader<'_> {
             ..Trunk::from_addresses(addresses, Vec::new())
         };
         let early_media = table.boolean("early_media", true, &mut self.report);
+        let srtp = self.srtp(&mut table);
         table.finish(&mut self.report);
-        TrunkSettings { sip, account, inbound, codecs, early_media }
+        TrunkSettings { sip, account, inbound, codecs, early_media, srtp }
     }
 
     /// `targets` in the order of the list, and `[[trunk.NAME.target]]` with priority and weight.
@@ -196,6 +197,12 @@ impl Reader<'_> {
             ("none", Forwarding::Nothing),
         ];
         self.choice(table, "diversions", &known)
+    }
+
+    /// Whether sound is encrypted, where it is said.
+    pub(super) fn srtp(&mut self, table: &mut Table<'_>) -> Option<Srtp> {
+        let known = [("accept", Srtp::Accept), ("off", Srtp::Off), ("offer", Srtp::Offer), ("require", Srtp::Require)];
+        table.has("srtp").then(|| self.choice(table, "srtp", &known))
     }
 
     /// One of the known words; the first one's value where nothing is said.

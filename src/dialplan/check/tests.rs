@@ -1,16 +1,18 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::{Source, Surroundings, load};
+use super::super::{Severity, Source, Surroundings, load};
 
 /// The messages for a plan with one flow `f` in two languages of which `a` is a prompt.
 fn problems(steps: &str) -> Vec<String> {
     let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nqueue.q.members = \"1001\"\n[flow.f.step]\n";
     let prompts = BTreeSet::from(["en/a.wav".to_owned(), "zh/a.wav".to_owned()]);
     let sources = [Source { file: "p".into(), text: format!("{head}{steps}") }];
-    let told = load(&sources, Surroundings { prompts: &prompts, agents: None }).err().unwrap_or_default();
-    told.into_iter().map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
+    let surroundings = Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: Some(2026) };
+    let told = load(&sources, surroundings).err().unwrap_or_default();
+    let wrong = told.into_iter().filter(|problem| problem.severity == Severity::Error);
+    wrong.map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
 }
 
 #[test]
@@ -25,6 +27,25 @@ fn one_path_without_the_notice_is_enough_to_refuse() {
     };
     assert_eq!(problems(&steps("notice")), Vec::<String>::new());
     assert_eq!(problems(&steps("q")), ["9: step \"q\" would record callers who were not told so"]);
+}
+
+#[test]
+fn a_yes_is_a_key_and_both_answers_lead_to_a_recorded_queue() {
+    let steps = |no_input: &str, after_no: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"ask\" }}\n\
+             ask = {{ do = \"menu\", prompt = \"a\", keys = {{ 1 = \"yes\" }}, no_input = \"{no_input}\" }}\n\
+             yes = {{ do = \"record\", state = \"agreed\", next = \"q\" }}\n\
+             no = {{ do = \"record\", state = \"refused\", next = \"{after_no}\" }}\n\
+             q = {{ do = \"queue\", queue = \"q\", record = true }}\n"
+        )
+    };
+    assert_eq!(problems(&steps("no", "q")), Vec::<String>::new());
+    let unasked = ["8: step \"yes\" takes a yes that the caller has not pressed"];
+    assert_eq!(problems(&steps("no", "yes")), unasked);
+    assert!(problems(&steps("yes", "q")).contains(&unasked[0].to_owned()));
+    let misspelt = steps("no", "q").replace("agreed", "agree");
+    assert_eq!(problems(&misspelt)[0], "8: a recording cannot be \"agree\"");
 }
 
 #[test]
@@ -73,7 +94,7 @@ proptest! {
         let lines = damaged.lines().count().max(1) + 1;
         let prompts = BTreeSet::new();
         let sources = [Source { file: "p".into(), text: damaged }];
-        let told = load(&sources, Surroundings { prompts: &prompts, agents: None }).expect_err("no prompt is there");
+        let told = load(&sources, Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: None }).expect_err("no prompt is there");
         prop_assert!(told.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::dialplan::{Source, Surroundings, load};
@@ -21,15 +21,53 @@ queue = { do = "queue", queue = "q", record = true, next = "menu", unstaffed = "
 bye = { do = "hangup" }
 "#;
 
-struct Floor(usize);
+/// The same plan with a queue that takes nobody who is not recorded.
+fn strict() -> String {
+    PLAN.replace("members = [\"1001\"] }", "members = [\"1001\"], recording = \"required\" }")
+}
+
+/// How many are signed in, and whether recordings can be written.
+pub(super) struct Floor(pub(super) usize, pub(super) bool);
 
 impl FloorView for Floor {
     fn signed_in(&self, _: &QueueId) -> usize {
         self.0
     }
+
+    fn can_record(&self) -> bool {
+        self.1
+    }
+
+    fn waiting(&self, _: &QueueId) -> usize {
+        3
+    }
+
+    fn available(&self, _: &QueueId) -> usize {
+        self.0
+    }
+
+    fn expected_wait_ms(&self, _: &QueueId) -> Option<u64> {
+        Some(90_000)
+    }
+
+    fn position(&self) -> Option<u32> {
+        Some(4)
+    }
+
+    fn own_expected_wait_ms(&self) -> Option<u64> {
+        Some(90_000)
+    }
+
+    fn closed_until(&self, hours: &str) -> Option<i64> {
+        (hours == "by_hand").then_some(i64::MAX)
+    }
+
+    fn announcement(&self, flow: &str) -> Option<String> {
+        (flow == "announced").then(|| "outage".to_owned())
+    }
 }
 
-fn at(text: &str) -> Now {
+pub(super) fn at(text: &str) -> Now {
     Now { mono_ns: 0, wall_ms: text.parse::<jiff::Timestamp>().expect("a timestamp").as_millisecond() }
 }
 
@@ -38,21 +76,26 @@ fn open() -> Now {
 }
 
 fn begin(now: Now) -> Cursor {
+    begin_with(PLAN, now)
+}
+
+fn begin_with(plan: &str, now: Now) -> Cursor {
     let names = ["which", "notice", "menu", "wrong", "silent"];
     let prompts: BTreeSet<_> = ["zh", "en"].iter().flat_map(|l| names.map(|n| format!("{l}/{n}.wav"))).collect();
-    let source = Source { file: "p".into(), text: PLAN.into() };
-    let program = load(&[source], Surroundings { prompts: &prompts, agents: None }).expect("a good plan");
-    let facts = CallFacts { called: "1".into(), caller: "2".into(), trunk: None };
-    Cursor::start(Arc::new(program), facts, now, &Floor(1)).expect("a flow")
+    let source = Source { file: "p".into(), text: plan.into() };
+    let surroundings = Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: None };
+    let (program, _) = load(&[source], surroundings).expect("a good plan");
+    let facts = CallFacts { called: "1".into(), caller: "2".into(), trunk: None, class: String::new() };
+    Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
 }
 
 fn feed(cursor: &mut Cursor, input: CursorInput, now: Now) -> Vec<String> {
-    cursor.handle(input, now, &Floor(1));
+    cursor.handle(input, now, &Floor(1, true));
     acts(cursor)
 }
 
 /// The acts in short, in order.
-fn acts(cursor: &mut Cursor) -> Vec<String> {
+pub(super) fn acts(cursor: &mut Cursor) -> Vec<String> {
     let short = |act| match act {
         Act::EnterStep { step, .. } => step,
         Act::Play { prompts, id, .. } => {
@@ -63,10 +106,11 @@ fn acts(cursor: &mut Cursor) -> Vec<String> {
         Act::Hangup { cause } => format!("hangup {}", cause.text),
         other => format!("{other:?}"),
     };
-    std::iter::from_fn(|| cursor.poll_act()).map(short).collect()
+    let acts = std::iter::from_fn(|| cursor.poll_act()).filter(|act| !matches!(act, Act::Decided(_)));
+    acts.map(short).collect()
 }
 
-fn heard(id: u32) -> CursorInput {
+pub(super) fn heard(id: u32) -> CursorInput {
     CursorInput::PlayFinished { id, completed: true }
 }
 
@@ -118,14 +162,14 @@ fn silence_and_wrong_keys_share_the_retries() {
     feed(&mut cursor, heard(3), now);
     assert_eq!(cursor.poll_timeout(), Some(now.in_ms(3_000)));
     now = now.plus_ms(2_999);
-    cursor.handle_timeout(now, &Floor(1));
+    cursor.handle_timeout(now, &Floor(1, true));
     assert_eq!(acts(&mut cursor), Vec::<String>::new());
     now = now.plus_ms(1);
-    cursor.handle_timeout(now, &Floor(1));
+    cursor.handle_timeout(now, &Floor(1, true));
     assert_eq!(acts(&mut cursor), ["play 4 en/silent en/menu"]);
     assert_eq!(feed(&mut cursor, CursorInput::Digit('9'), now), ["StopPlay", "play 5 en/wrong en/menu"]);
     feed(&mut cursor, heard(5), now);
-    cursor.handle_timeout(now.plus_ms(3_000), &Floor(1));
+    cursor.handle_timeout(now.plus_ms(3_000), &Floor(1, true));
     assert_eq!(acts(&mut cursor), ["bye", "hangup normal_clearing"]);
     assert!(cursor.is_ended() && cursor.poll_timeout().is_none());
 }
@@ -137,7 +181,7 @@ fn a_refused_caller_goes_on_and_an_empty_queue_is_passed_by() {
     feed(&mut cursor, CursorInput::Digit('1'), now);
     let refused = CursorInput::QueueLeft { reason: LeaveReason::Refused };
     assert_eq!(feed(&mut cursor, refused, now), ["menu", "play 4 en/menu"]);
-    cursor.handle(CursorInput::Digit('1'), now, &Floor(0));
+    cursor.handle(CursorInput::Digit('1'), now, &Floor(0, true));
     assert_eq!(acts(&mut cursor), ["StopPlay", "queue", "bye", "hangup normal_clearing"]);
 }
 
@@ -158,4 +202,31 @@ fn nothing_follows_a_hang_up() {
     assert_eq!(feed(&mut cursor, CursorInput::Digit('1'), now), Vec::<String>::new());
     assert_eq!(feed(&mut cursor, heard(3), now), Vec::<String>::new());
     assert_eq!(cursor.poll_timeout(), None);
+}
+
+#[test]
+fn no_recording_no_call_where_the_queue_must_record() {
+    let keys = |cursor: &mut Cursor, floor: &Floor| {
+        cursor.handle(CursorInput::Answered, open(), floor);
+        cursor.handle(CursorInput::PlayFinished { id: 1, completed: true }, open(), floor);
+        cursor.handle(CursorInput::Digit('1'), open(), floor);
+        cursor.handle(CursorInput::PlayFinished { id: 2, completed: true }, open(), floor);
+        acts(cursor);
+        cursor.handle(CursorInput::Digit('1'), open(), floor);
+        std::iter::from_fn(|| cursor.poll_act()).collect::<Vec<_>>()
+    };
+    let enqueued = |acts: &[Act]| acts.iter().any(|act| matches!(act, Act::Enqueue { record: true, .. }));
+    let turned_away = |acts: &[Act]| acts.iter().any(|act| matches!(act, Act::Unrecordable { .. }));
+    let mut cursor = begin_with(&strict(), open());
+    assert!(enqueued(&keys(&mut cursor, &Floor(1, true))));
+    // While it waits: where nothing else is said, it goes on as one whom the queue refuses.
+    cursor.handle(CursorInput::Unrecordable, open(), &Floor(1, false));
+    assert_eq!(acts(&mut cursor)[0], "menu");
+    let told = keys(&mut begin_with(&strict(), open()), &Floor(1, false));
+    assert!(turned_away(&told) && !enqueued(&told), "{told:?}");
+    let plain = strict().replace(", next = \"menu\", unstaffed", ", unstaffed");
+    let told = keys(&mut begin_with(&plain, open()), &Floor(1, false));
+    let cause = Cause::new(503, "recording_unavailable");
+    assert_eq!(told.last(), Some(&Act::Hangup { cause }), "{told:?}");
+    assert!(enqueued(&keys(&mut begin(open()), &Floor(1, false))), "other queues do not ask");
 }

@@ -1,11 +1,11 @@
 //! One call in progress.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, QueueId};
-use crate::journal::{Event, LeaveReason};
+use crate::journal::{Decision, Event, LeaveReason};
 use crate::records::Wall;
 
 /// What a call is doing.
@@ -28,6 +28,16 @@ pub enum LiveState {
     Hold,
 }
 
+/// Where the recording of a call in progress stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveRecording {
+    /// What is said is kept.
+    Running,
+    /// It is kept out.
+    Paused,
+}
+
 /// A call in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveCall {
@@ -43,8 +53,16 @@ pub struct LiveCall {
     /// The queue last entered.
     pub(super) queue: Option<QueueId>,
     pub(super) agent: Option<AgentId>,
+    /// Whom the call is presented to; once it was answered, to whom it was.
+    #[serde(default)]
+    pub(super) presented: BTreeMap<AgentId, Decision>,
     /// When the wait began, and how long it was once it is over.
     pub(super) wait: Option<(Wall, Option<u64>)>,
+    #[serde(default)]
+    pub(super) recording: Option<LiveRecording>,
+    /// Whether a recording would begin paused, or is.
+    #[serde(default)]
+    hushed: bool,
     /// The queues that the caller waits in now.
     queues: BTreeSet<QueueId>,
     /// Whether the present wait has not been counted yet.
@@ -66,7 +84,10 @@ impl LiveCall {
             started: at,
             queue: None,
             agent: None,
+            presented: BTreeMap::new(),
             wait: None,
+            recording: None,
+            hushed: false,
             queues: BTreeSet::new(),
             uncounted: false,
         })
@@ -101,26 +122,48 @@ impl LiveCall {
             Event::LanguageChosen { language, .. } => self.language = Some(language.clone()),
             Event::QueueEntered { queue, .. } => self.enter_queue(queue, at),
             Event::QueueLeft { queue, reason, .. } => self.leave_queue(queue, *reason, at),
-            Event::AgentPresented { agent, .. }
+            Event::AgentPresented { agent, why, .. }
                 // An agent who is asked in a conversation (a consultation) does not end it.
                 if !self.is_spoken() => {
                     self.agent = Some(agent.clone());
-                    self.enter(LiveState::Presented, at);
+                    self.presented.insert(agent.clone(), why.clone());
+                    if self.state != LiveState::Ringing {
+                        self.enter(LiveState::Presented, at);
+                    }
                 }
             Event::AgentRinging { .. } if self.state == LiveState::Presented => self.enter(LiveState::Ringing, at),
             Event::AgentAnswered { agent, .. } => {
                 self.agent = Some(agent.clone());
+                self.presented.retain(|presented, _| presented == agent);
                 self.speak(at);
             }
             Event::PeerAnswered { .. } => self.speak(at),
             Event::HoldBegan { .. } if self.state == LiveState::Talking => self.enter(LiveState::Hold, at),
             Event::HoldEnded { .. } if self.state == LiveState::Hold => self.enter(LiveState::Talking, at),
-            Event::SegmentEnded { agent, .. } if self.agent.as_ref() == Some(agent) => {
-                self.agent = None;
-                self.enter(self.without_agent(), at);
+            Event::RecordingStarted { .. } => self.recording = Some(self.kept()),
+            Event::RecordingPaused { .. } | Event::RecordingResumed { .. } => {
+                self.hushed = matches!(event, Event::RecordingPaused { .. });
+                self.recording = self.recording.map(|_| self.kept());
             }
+            Event::RecordingClosed { .. } => self.recording = None,
+            Event::SegmentEnded { agent, .. } => self.lose_agent(agent, at),
             _ => {}
         }
+    }
+
+    /// A presentation or conversation is over. While other phones ring, the call is shown with one of theirs.
+    fn lose_agent(&mut self, agent: &AgentId, at: Wall) {
+        self.presented.remove(agent);
+        if self.agent.as_ref() == Some(agent) {
+            self.agent = self.presented.keys().next().cloned();
+            if self.agent.is_none() {
+                self.enter(self.without_agent(), at);
+            }
+        }
+    }
+
+    fn kept(&self) -> LiveRecording {
+        if self.hushed { LiveRecording::Paused } else { LiveRecording::Running }
     }
 
     fn is_spoken(&self) -> bool {
@@ -171,6 +214,7 @@ impl LiveCall {
         self.end_wait(at);
         if reason != LeaveReason::Answered && !self.is_spoken() {
             self.agent = None;
+            self.presented.clear();
             self.enter(LiveState::Ivr, at);
         }
     }

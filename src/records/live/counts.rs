@@ -25,7 +25,11 @@ impl Counts {
         match reason {
             LeaveReason::Answered => *served = served.saturating_add(1),
             LeaveReason::Abandoned => *abandoned = abandoned.saturating_add(1),
-            LeaveReason::Timeout | LeaveReason::Refused | LeaveReason::Overflow | LeaveReason::Ended => {}
+            LeaveReason::Timeout
+            | LeaveReason::Refused
+            | LeaveReason::Overflow
+            | LeaveReason::Exit
+            | LeaveReason::Ended => {}
         }
         self.quarters.retain(|kept, _| kept.saturating_add(KEPT) >= quarter);
     }

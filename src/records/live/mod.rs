@@ -5,7 +5,7 @@ mod counts;
 mod public;
 mod views;
 
-pub use call::{LiveCall, LiveState};
+pub use call::{LiveCall, LiveRecording, LiveState};
 pub use public::public;
 pub use views::{AgentLine, CallLine, QueueLine};
 
@@ -35,6 +35,11 @@ impl LiveFold {
     /// Every call in progress at `now`, oldest first.
     pub fn calls(&self, now: Wall) -> Vec<CallLine> {
         self.calls.iter().map(|(call, live)| CallLine::of(*call, live, now)).collect()
+    }
+
+    /// One call in progress at `now`.
+    pub fn call(&self, call: CallId, now: Wall) -> Option<CallLine> {
+        self.calls.get(&call).map(|live| CallLine::of(call, live, now))
     }
 
     /// The agents named, in that order; one never heard of is offline.

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::call::{LiveCall, LiveState};
+use super::call::{LiveCall, LiveRecording, LiveState};
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::AgentState;
+use crate::journal::{AgentState, Decision};
 use crate::records::Wall;
 
 /// A call in progress.
@@ -26,6 +26,10 @@ pub struct CallLine {
     pub queue: Option<QueueId>,
     pub queue_entered: Option<Wall>,
     pub agent: Option<AgentId>,
+    /// Whom the call is presented to, or was to before it was answered, and why.
+    pub presented: Vec<PresentedLine>,
+    /// Whether what is said is kept: none where no recording runs.
+    pub recording: Option<LiveRecording>,
     /// How long the caller has waited in queues up to now, or waited until a person spoke.
     pub wait_ms: u64,
 }
@@ -46,8 +50,27 @@ impl CallLine {
             queue: live.queue.clone(),
             queue_entered: live.queue_entered(),
             agent: live.agent.clone(),
+            presented: live.presented.iter().map(PresentedLine::of).collect(),
+            recording: live.recording,
             wait_ms: live.wait.map_or(0, |(entered, spent)| spent.unwrap_or_else(|| now.since(entered))),
         }
+    }
+}
+
+/// Whom a call was presented to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PresentedLine {
+    /// The agent.
+    pub agent: AgentId,
+    /// Why, in one line for people.
+    pub why: String,
+    /// The figures of that line.
+    pub decision: Decision,
+}
+
+impl PresentedLine {
+    fn of((agent, decision): (&AgentId, &Decision)) -> Self {
+        Self { agent: agent.clone(), why: decision.line(agent), decision: decision.clone() }
     }
 }
 

@@ -40,7 +40,7 @@ impl Endpoint {
         let source = flow.remote.ip();
         // Browsers open WebSockets for any page, so where one comes from vouches for nobody.
         let vouched = flow.transport.can_be_opened();
-        if let Some((id, called)) = self.trunk_by_source(msg, source, &called).filter(|_| vouched) {
+        if let Some((id, called)) = self.trunk_by_source(msg, source, &called, now).filter(|_| vouched) {
             return self.admit_trunk(&id, msg, called);
         }
         let user = self.authenticate(key, msg, source, now)?;
@@ -86,12 +86,12 @@ impl Endpoint {
             Ok(Some(credentials)) => credentials,
             Ok(None) => {
                 self.note_offence(source, Offence::Probe, now);
-                self.challenge(key, msg, source, false, now);
+                self.challenge_once(key, msg, source, now);
                 return None;
             }
             Err(error) => {
                 tracing::info!(%error, "an answer to a challenge cannot be read");
-                self.reply(key, msg, 400, now);
+                self.turn_away(key, msg, source, (400, &[]), now);
                 return None;
             }
         };
@@ -110,33 +110,44 @@ impl Endpoint {
                 self.counts.wrong_answers += 1;
                 tracing::info!(user = %credentials.username, %source, %why, "a request was not authenticated");
                 // Who answers what we never asked has read nothing of ours: its address may be forged.
-                let heard = self.authenticator.has_issued(&credentials.nonce);
-                let offence = if heard { Offence::WrongAnswer } else { Offence::Probe };
-                self.note_offence(source, offence, now);
-                self.challenge(key, msg, source, false, now);
+                if self.authenticator.has_issued(&credentials.nonce) {
+                    self.note_offence(source, Offence::WrongAnswer, now);
+                    // A repeat of it is no other guess, so its transaction is kept.
+                    self.challenge(key, msg, source, false, now);
+                } else {
+                    self.note_offence(source, Offence::Probe, now);
+                    self.challenge_once(key, msg, source, now);
+                }
                 None
             }
         }
     }
 
-    /// Asks for the password; a source that makes us ask too often hears nothing, and may try again.
+    /// Asks somebody for the password who has shown none of ours.
+    fn challenge_once(&mut self, key: &TransactionKey, msg: &Message, source: IpAddr, now: Now) {
+        let challenges = self.challenges(msg, false, now);
+        self.turn_away(key, msg, source, (401, &challenges), now);
+    }
+
+    /// Asks for the password once more; a source that makes us ask too often hears nothing, and may try again.
     fn challenge(&mut self, key: &TransactionKey, msg: &Message, source: IpAddr, stale: bool, now: Now) {
-        if self.guard.is_banned(source, now) || !(self.is_trunk(source) || self.guard.may_challenge(source, now)) {
-            self.counts.slowed += 1;
-            self.transactions.forget(key);
-            return;
+        if !self.may_answer(source, now) {
+            return self.transactions.forget(key);
         }
         self.counts.challenges += 1;
-        let (tag, random) = (self.draw(), self.draw_u128());
+        let tag = self.draw();
         let mut response = response_to(msg, 401, reason_phrase(401), Some(&tag));
+        self.challenges(msg, stale, now).iter().for_each(|(name, value)| response.push(name, value));
+        self.respond(key, response, now);
+    }
+
+    fn challenges(&mut self, msg: &Message, stale: bool, now: Now) -> Vec<(&'static str, String)> {
+        let random = self.draw_u128();
         let product = msg.header("User-Agent").unwrap_or_default();
         let md5_only = self.settings.md5_only.iter().any(|start| product.starts_with(start.as_str()));
-        for value in self.authenticator.challenge(now, random, stale) {
-            if !md5_only || value.contains("algorithm=MD5") {
-                response.push("WWW-Authenticate", value);
-            }
-        }
-        self.respond(key, response, now);
+        let values = self.authenticator.challenge(now, random, stale).into_iter();
+        let fitting = values.filter(|value| !md5_only || value.contains("algorithm=MD5"));
+        fitting.map(|value| ("WWW-Authenticate", value)).collect()
     }
 }
 
@@ -144,15 +155,22 @@ impl Endpoint {
     /// Whether a message is not even looked at. What belongs to a call that is there already always is.
     pub(super) fn is_ignored(&self, verdict: &message::Verdict, source: IpAddr, now: Now) -> bool {
         let apart = match verdict {
-            message::Verdict::Accept(msg) => msg.method().is_some() && !msg.to().is_ok_and(|to| to.tag().is_some()),
+            message::Verdict::Accept(msg) => msg.method().is_some() && !self.names_a_dialog(msg),
             _ => true,
         };
         apart && self.guard.is_banned(source, now)
     }
 
+    /// Whether a request names a dialog of ours, whoever sends it: a tag that was made up is none.
+    fn names_a_dialog(&self, msg: &Message) -> bool {
+        let tag = msg.to_tag().map(str::to_owned);
+        let ids = msg.call_id().map(str::to_owned).zip(tag);
+        ids.is_some_and(|ids| self.dialogs.contains_key(&ids) || self.dialling.contains_key(&ids))
+    }
+
     /// Counts against a source, unless it is a trunk's.
     pub(super) fn note_offence(&mut self, source: IpAddr, offence: Offence, now: Now) {
-        if self.settings.admission == Admission::Open || self.is_trunk(source) {
+        if self.settings.admission == Admission::Open || self.is_trunk(source, now) {
             return;
         }
         if self.guard.handle_offence(source, offence, now).is_some() {

@@ -4,6 +4,7 @@ use crate::id::{LegId, TrunkId};
 use crate::sip::dialog::DialogId;
 use crate::sip::message::{Message, Replaces};
 use crate::sip::registrar::BindingChange;
+use crate::sip::subscription::{Package, SubscriptionId};
 use crate::sip::transaction::{Flow, TransactionKey};
 use crate::sip::trunk::Diverted;
 
@@ -64,7 +65,7 @@ pub struct Invite {
 pub struct Carried {
     /// How many more hops the call may take, this one not counted.
     pub hops: u32,
-    /// Values of User-to-User, as they were.
+    /// Values of User-to-User, as they were; none that holds control characters.
     pub user_to_user: Vec<String>,
     /// The caller's name.
     pub name: Option<String>,
@@ -192,6 +193,13 @@ pub enum Event {
         /// 0–9, *, #, A–D.
         digit: char,
     },
+    /// The peer asks that the recording of its call pause or go on; answer with `answer_record`.
+    RecordWish {
+        /// Its leg.
+        leg: LegId,
+        /// Whether it is to go on.
+        on: bool,
+    },
     /// The peer asks that its session go on with somebody else (RFC 3515): `accept_refer`, and `report_refer` when it is known what
     /// came of it; or `refuse_refer`.
     Referred {
@@ -253,6 +261,15 @@ pub enum Event {
         uri: String,
         /// Whether it answers.
         reachable: bool,
+    },
+    /// A subscriber is to be told how things stand: `tell_state`. Every change from then on is told by `publish_state`.
+    StateWanted {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Whose state.
+        watched: String,
+        /// Which part of it.
+        package: Package,
     },
     /// A registration of ours with another registrar stands (again), failed, or is taken back.
     RegistrationChanged {

@@ -9,8 +9,14 @@ mod event;
 mod phones;
 mod purpose;
 mod registration;
+#[cfg(test)]
+mod registration_tests;
 mod requests;
 mod settings;
+mod strangers;
+mod subscriptions;
+#[cfg(test)]
+mod subscriptions_tests;
 mod trunks;
 mod ways;
 
@@ -18,6 +24,7 @@ pub use super::invite::{Dial, WAY_PATIENCE_MS, Way, is_about_the_way};
 pub use event::{Carried, Confirmation, DialogFacts, Event, Identity, Invite, Why};
 pub(in crate::sip) use purpose::{Purpose, Timer};
 pub use registration::{Registration, Standing};
+pub(in crate::sip) use requests::retry_after_s;
 pub use settings::{Admission, Settings, User};
 pub use trunks::{TrunkCall, TrunkStatus};
 pub(in crate::sip) use ways::{Flows, NextHop, Pending, why_not};
@@ -34,12 +41,14 @@ use super::locate::Locator;
 use super::message::{Message, Method, Verdict};
 use super::overload::Overload;
 use super::registrar::{self, Registrar};
+use super::subscription::Subscriptions;
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit, Transport};
 use crate::id::{LegId, TrunkId};
 use crate::time::{Now, Timers};
 
 /// The methods that we serve, for Allow.
-pub(in crate::sip) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER";
+pub(in crate::sip) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, INFO, UPDATE, PRACK, REFER, SUBSCRIBE";
 
 /// The extensions that we know, for Supported; who requires another one gets 420.
 pub(in crate::sip) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
@@ -63,7 +72,7 @@ pub struct Counts {
     pub wrong_answers: u64,
     /// Messages that were refused or dropped before they were read whole.
     pub malformed: u64,
-    /// Requests that got no challenge because their source asked too often.
+    /// Requests that got no answer because their source asked too often.
     pub slowed: u64,
     /// Messages of banned sources.
     pub ignored: u64,
@@ -92,6 +101,7 @@ pub struct Endpoint {
     pub(in crate::sip) locator: Locator,
     pub(in crate::sip) ways: ways::Ways,
     trunks: BTreeMap<TrunkId, trunks::State>,
+    subscriptions: Subscriptions,
     /// Calls that each user's phones have placed.
     user_calls: BTreeMap<String, u32>,
     /// Call-ID and our tag of INVITEs that were given up without a final response: an answer may still come.
@@ -132,6 +142,7 @@ impl Endpoint {
             locator,
             ways: Default::default(),
             trunks: settings.trunks.iter().map(|(id, trunk)| (id.clone(), trunks::State::of(trunk))).collect(),
+            subscriptions: Subscriptions::default(),
             user_calls: BTreeMap::new(),
             settings,
             given_up: VecDeque::new(),
@@ -151,6 +162,11 @@ impl Endpoint {
     /// Whether new calls and OPTIONS get 503: a stop is under way, or the journal takes no more.
     pub fn set_refusing(&mut self, refusing: bool) {
         self.refusing = refusing;
+    }
+
+    /// Who may call from now on. Bindings of those who are gone run out.
+    pub fn set_users(&mut self, users: BTreeMap<String, User>) {
+        self.settings.users = users;
     }
 
     /// Says how long the message that comes next has waited for its turn (nanoseconds): where that is too long for too long, new
@@ -176,21 +192,34 @@ impl Endpoint {
             self.counts.ignored += 1;
             return;
         }
+        // While new calls are refused, strangers get no more refusals than they get answers at other times.
+        let is_new_call =
+            |msg: &Message| msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && self.overload.sheds();
+        if matches!(&verdict, Verdict::Accept(msg) if is_new_call(msg)) && !self.may_answer(source.remote.ip(), now) {
+            return;
+        }
         if !matches!(verdict, Verdict::Accept(_)) {
             self.counts.malformed += 1;
             self.note_offence(source.remote.ip(), Offence::Probe, now);
+            if !self.may_answer(source.remote.ip(), now) {
+                return;
+            }
         }
+        self.ways.note_source(source);
         self.transactions.handle_verdict(verdict, source, now);
         self.drain_transactions(now);
     }
 
     /// A way to a peer is broken.
     pub fn handle_flow_broken(&mut self, flow: Flow, now: Now) {
+        self.ways.note_broken(flow);
         self.transactions.handle_transport_error(flow, now);
         self.drain_transactions(now);
+        self.handle_subscribers_gone(flow);
         let (gone, opened) = (flow.to_string(), flow.transport.can_be_opened());
+        self.registrar.handle_streams_closed(|bound| bound.flow == gone);
         // A browser, and a phone that says so by Outbound, is reached over the connection that it opened, and by no other.
-        self.registrar.handle_ways_gone(|bound| bound.flow == gone && (!opened || bound.instance.is_some()));
+        self.registrar.handle_ways_gone(|bound| bound.flow == gone && (!opened || bound.is_outbound()));
         self.drain_registrar(now);
     }
 
@@ -204,12 +233,14 @@ impl Endpoint {
             match timer {
                 Timer::Repeat(leg) => self.handle_repeat_due(leg, now),
                 Timer::CancelPatience(leg) => self.handle_cancel_patience_over(leg),
+                Timer::Abandoned(key) => self.handle_abandoned_over(&key),
                 Timer::Provisional(leg) => self.handle_provisional_due(leg, now),
                 Timer::Modify(leg) => self.handle_modify_due(leg, now),
                 Timer::Refresh(leg) => self.handle_refresh_due(leg, now),
                 Timer::WayPatience(leg) => self.handle_way_patience_over(leg, now),
                 Timer::Probe(trunk, target) => self.probe(&trunk, target, now),
                 Timer::Register(name) => self.send_register(&name, now),
+                Timer::Subscription(id) => self.handle_subscription_over(id),
             }
         }
         self.registrar.handle_timeout(now);
@@ -250,8 +281,9 @@ impl Endpoint {
         let stream = |flow: &Flow| flow.transport != super::transaction::Transport::Udp;
         let gone = |bound: &registrar::Binding| {
             let flow = bound.flow.parse::<Flow>();
-            flow.is_ok_and(|flow| !flow.transport.can_be_opened() || stream(&flow) && bound.instance.is_some())
+            flow.is_ok_and(|flow| !flow.transport.can_be_opened() || stream(&flow) && bound.is_outbound())
         };
+        self.registrar.handle_streams_closed(|bound| bound.flow.parse().is_ok_and(|flow| stream(&flow)));
         self.registrar.handle_ways_gone(gone);
         self.drain_registrar(now);
     }
@@ -284,7 +316,7 @@ impl Endpoint {
         while let Some(event) = self.transactions.poll_event() {
             match event {
                 TransactionEvent::Request { key, msg, flow } => self.handle_request(key, msg, flow, now),
-                TransactionEvent::Ack { msg, .. } => self.handle_ack(&msg, now),
+                TransactionEvent::Ack { msg, flow } => self.handle_ack(&msg, flow, now),
                 TransactionEvent::Cancel { invite, msg } => self.handle_cancel(&invite, &msg, now),
                 TransactionEvent::Response { key, msg, flow } => self.handle_response(&key, &msg, flow, now),
                 TransactionEvent::StraySuccess { msg, flow } => self.handle_late_success(&msg, flow, false, now),
@@ -311,12 +343,15 @@ impl Endpoint {
         };
         match purpose {
             Purpose::Dialled(leg) => self.handle_dial_response(leg, key, msg, flow, now),
+            Purpose::Abandoned { cancelled } => self.handle_abandoned_response(key, cancelled, msg, flow, now),
             Purpose::Within { leg, act, kept } if code >= 200 => self.handle_within_response(leg, act, kept, msg, now),
-            Purpose::Qualify { aor, uri } if code >= 200 => {
-                self.registrar.handle_qualify_result(&aor, &uri, true, now);
+            Purpose::Qualify { aor, uri, by_proxy } if code >= 200 => {
+                let answered = phones::is_the_phones(code, by_proxy);
+                self.registrar.handle_qualify_result(&aor, &uri, answered, now);
                 self.drain_registrar(now);
             }
             Purpose::Probe(trunk, target) if code >= 200 => self.handle_probe_answer(&trunk, target, code, now),
+            Purpose::Notified(id) if code >= 200 => self.handle_state_told(id, code, true, now),
             Purpose::Registering(name) if code >= 200 => self.handle_register_response(&name, msg, now),
             _ => {}
         }
@@ -331,13 +366,14 @@ impl Endpoint {
             Some(Purpose::Offered(leg)) => self.handle_offer_lost(leg),
             Some(Purpose::Dialled(leg)) => self.handle_dial_silence(leg, why, now),
             Some(Purpose::Within { leg, act, .. }) => self.handle_within_silence(leg, act, why, now),
-            Some(Purpose::Qualify { aor, uri }) => {
+            Some(Purpose::Qualify { aor, uri, .. }) => {
                 self.registrar.handle_qualify_result(&aor, &uri, false, now);
                 self.drain_registrar(now);
             }
             Some(Purpose::Probe(trunk, target)) => self.handle_probe_silence(&trunk, target, now),
+            Some(Purpose::Notified(id)) => self.handle_state_told(id, why.code, false, now),
             Some(Purpose::Registering(name)) => self.handle_register_silence(&name, why.code, now),
-            None => {}
+            Some(Purpose::Abandoned { .. }) | None => {}
         }
     }
 
@@ -362,7 +398,7 @@ impl Endpoint {
                         reachable: false,
                     });
                 }
-                registrar::Event::Qualify { aor, uri, flow, path } => self.qualify(aor, uri, &flow, &path, now),
+                registrar::Event::Qualify { aor, uri } => self.qualify(aor, uri, now),
                 registrar::Event::Refreshed { .. } => {}
             }
         }

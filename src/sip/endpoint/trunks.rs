@@ -210,8 +210,14 @@ impl Endpoint {
 
     /// The trunk that a request for `called` comes from by its source, and the number as we write it. A source is a trunk for the
     /// listed numbers only; everything else from there is an endpoint and is challenged.
-    pub(super) fn trunk_by_source(&self, msg: &Message, source: IpAddr, called: &str) -> Option<(TrunkId, String)> {
-        let mut trunks = self.settings.trunks.iter().filter(|(id, trunk)| self.is_source(id, trunk, source));
+    pub(super) fn trunk_by_source(
+        &self,
+        msg: &Message,
+        source: IpAddr,
+        called: &str,
+        now: Now,
+    ) -> Option<(TrunkId, String)> {
+        let mut trunks = self.settings.trunks.iter().filter(|(id, trunk)| self.is_source(id, trunk, source, now));
         trunks.find_map(|(id, trunk)| {
             let number = Self::called_by(trunk, msg, called);
             trunk.may_call(&number).then(|| (id.clone(), number))
@@ -232,13 +238,13 @@ impl Endpoint {
     }
 
     /// Whether any trunk sends from there.
-    pub(super) fn is_trunk(&self, source: IpAddr) -> bool {
-        self.settings.trunks.iter().any(|(id, trunk)| self.is_source(id, trunk, source))
+    pub(super) fn is_trunk(&self, source: IpAddr, now: Now) -> bool {
+        self.settings.trunks.iter().any(|(id, trunk)| self.is_source(id, trunk, source, now))
     }
 
     /// By the listed networks, or because that is where we are registered.
-    fn is_source(&self, id: &TrunkId, trunk: &Trunk, source: IpAddr) -> bool {
-        trunk.has(source) || trunk.register.is_some() && self.is_registered_at(id.as_str(), source)
+    fn is_source(&self, id: &TrunkId, trunk: &Trunk, source: IpAddr, now: Now) -> bool {
+        trunk.has(source) || trunk.register.is_some() && self.is_registered_at(id.as_str(), source, now)
     }
 
     /// It is time to ask a target whether it answers, or to find that it has not.

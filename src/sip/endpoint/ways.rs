@@ -1,6 +1,6 @@
 //! Requests whose next hop is a name: they wait for it, and go on by the next hop where one fails (RFC 3263 §4.3).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Dial, Endpoint, Purpose, Way, Why};
@@ -49,15 +49,34 @@ pub(in crate::sip) struct Rest {
     hops: VecDeque<Flow>,
 }
 
-/// What waits, what can go on, and what peers within TLS are named.
+/// What waits, what can go on, what peers within TLS are named, and which streams are open.
 #[derive(Default)]
 pub(in crate::sip) struct Ways {
     pub(in crate::sip) pending: BTreeMap<LookupId, Pending>,
     rests: BTreeMap<TransactionKey, Rest>,
     names: BTreeMap<SocketAddr, String>,
+    /// Streams that have brought a message and are not broken: no more than there are connections.
+    connected: BTreeSet<Flow>,
 }
 
 impl Ways {
+    /// Something came from there.
+    pub(super) fn note_source(&mut self, source: Flow) {
+        if source.is_reliable() && !self.connected.contains(&source) {
+            self.connected.insert(source);
+        }
+    }
+
+    /// It carries nothing any more.
+    pub(super) fn note_broken(&mut self, flow: Flow) {
+        self.connected.remove(&flow);
+    }
+
+    /// Whether that is a stream which is open. Those of the last run are not.
+    pub(in crate::sip) fn is_connected(&self, flow: Flow) -> bool {
+        self.connected.contains(&flow)
+    }
+
     /// Calls that wait before their first INVITE.
     pub(super) fn dials(&self) -> usize {
         self.pending.values().filter(|pending| matches!(pending, Pending::Dial(..))).count()

@@ -52,7 +52,7 @@ impl Forks {
 
     /// The early dialog that a message of the peer's is of has ended.
     pub(super) fn end(&mut self, msg: &Message) {
-        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = msg.from_tag().unwrap_or_default().to_owned();
         self.all.retain(|fork| fork.dialog.id().remote_tag != tag);
     }
 
@@ -72,7 +72,7 @@ impl Forks {
 
     /// The dialog and the description of the peer whose 200 this is. The route set is the 200's, the numbers go on (§13.2.2.4).
     pub(super) fn confirm(&mut self, success: &Message) -> (Option<Dialog>, Option<Vec<u8>>) {
-        let tag = success.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = success.to_tag().unwrap_or_default().to_owned();
         // The request's parts that a dialog is made of stand in the response too (§8.2.6.2).
         let fresh = Endpoint::dialog_of(Role::Uac, success, success);
         let index = self.all.iter().position(|fork| fork.dialog.id().remote_tag == tag);
@@ -103,7 +103,7 @@ impl Endpoint {
         let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
         let reliable = msg.names("Require", "100rel");
         let rseq = msg.header("RSeq").and_then(|value| value.trim().parse::<u32>().ok()).filter(|_| reliable);
-        let tag = msg.to().ok().and_then(|to| to.tag().map(str::to_owned));
+        let tag = msg.to_tag().map(str::to_owned);
         let (Some(calling), Some(tag)) = (self.calling(leg), tag) else { return Progress::News(body) };
         if calling.early.fork(&tag).is_none() {
             let dialog = Self::dialog_of(Role::Uac, msg, msg).filter(|_| calling.early.len() < FORKS);

@@ -110,8 +110,9 @@ impl Endpoint {
     }
 
     /// The ACK of a 2xx. Repeated ACKs and ACKs to nothing change nothing.
-    pub(in crate::sip) fn handle_ack(&mut self, msg: &Message, now: Now) {
+    pub(in crate::sip) fn handle_ack(&mut self, msg: &Message, source: Flow, now: Now) {
         let Some(leg) = self.leg_of(msg) else { return };
+        self.follow_peer(leg, msg, source);
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         let number = msg.cseq().map_or(0, |cseq| cseq.number);
         let Some(repeat) = session.repeat.take_if(|repeat| repeat.cseq == number) else { return };

@@ -1,4 +1,5 @@
-//! Keys that a peer sends by INFO instead of in its media (the formats of Cisco and of RFC 2976's time).
+//! Keys that a peer sends by INFO instead of in its media (the formats of Cisco and of RFC 2976's time), and the wish of desk phones
+//! about the recording (`Record: on` and `Record: off`, as Snom and Yealink send it).
 
 use crate::id::LegId;
 use crate::sip::endpoint::{Endpoint, Event};
@@ -8,6 +9,9 @@ use crate::time::Now;
 
 impl Endpoint {
     pub(in crate::sip) fn handle_info(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
+        if let Some(wish) = msg.header("Record") {
+            return self.handle_record_wish(leg, wish.trim(), key, msg, now);
+        }
         let kind = msg.header("Content-Type").map(|value| value.split(';').next().unwrap_or_default().trim());
         let known = ["application/dtmf-relay", "application/dtmf"];
         let status = match kind {
@@ -27,6 +31,29 @@ impl Endpoint {
             response = response.with("Accept", known.join(", "));
         }
         self.respond_within(key, response, now);
+    }
+
+    fn handle_record_wish(&mut self, leg: LegId, wish: &str, key: &TransactionKey, msg: &Message, now: Now) {
+        let on = match wish {
+            _ if wish.eq_ignore_ascii_case("on") => true,
+            _ if wish.eq_ignore_ascii_case("off") => false,
+            _ => return self.refuse_within(key, msg, 400, now),
+        };
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        // The owner answers in the same turn; one that is left would be a second INFO within it.
+        if session.record_wish.is_some() {
+            return self.refuse_for_now(key, msg, now);
+        }
+        session.record_wish = Some((key.clone(), Box::new(msg.clone())));
+        self.events.push_back(Event::RecordWish { leg, on });
+    }
+
+    /// Tells the peer what came of its wish about the recording, by a final status.
+    pub fn answer_record(&mut self, leg: LegId, code: u16, now: Now) {
+        let wish = self.sessions.get_mut(&leg).and_then(|session| session.record_wish.take());
+        if let Some((key, request)) = wish {
+            self.respond_within(&key, response_to(&request, code, reason_phrase(code), None), now);
+        }
     }
 }
 

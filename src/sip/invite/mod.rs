@@ -1,6 +1,8 @@
 //! The acts of a session that an INVITE made: a file each (RFC 3261 §9, §13, §14, §15).
 
+mod abandoned;
 mod again;
+mod agreed;
 mod close;
 mod dial;
 mod early;
@@ -11,9 +13,13 @@ mod outgoing;
 #[cfg(test)]
 mod outgoing_tests;
 mod peer;
+#[cfg(test)]
+mod peer_tests;
 mod redirect;
 mod refer;
 mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod reinvite;
 mod reliable;
 #[cfg(test)]
@@ -26,13 +32,13 @@ pub use again::{WAY_PATIENCE_MS, Way, is_about_the_way};
 pub use dial::Dial;
 pub(super) use within::Act;
 
-use peer::{is_behind_nat, next_hop};
+pub(super) use peer::{Came, is_behind_nat, is_translated, next_hop};
 
 use std::sync::Arc;
 
 use super::dialog::{Dialog, Role};
 use super::digest::Account;
-use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, NextHop, SUPPORTED, Why};
+use super::endpoint::{ALLOW, DialogFacts, Endpoint, Event, SUPPORTED, Why};
 use super::message::{Message, Replaces, Scheme};
 use super::transaction::{Flow, TransactionKey};
 use crate::id::{LegId, TrunkId};
@@ -106,6 +112,8 @@ pub(super) struct Session {
     modify: Option<(TransactionKey, Box<Message>)>,
     /// What the peer has asked us to do with the session, until it is told what came of it.
     referral: Option<refer::Referral>,
+    /// An INFO about the recording that has no answer.
+    record_wish: Option<(TransactionKey, Box<Message>)>,
     /// Our request within the dialog that has no final response, of those of which one may be open.
     open: Option<within::Open>,
     /// Our offer that waits for a time when it can be made.
@@ -148,6 +156,7 @@ impl Session {
             repeat: None,
             modify: None,
             referral: None,
+            record_wish: None,
             open: None,
             wish: None,
             account: None,
@@ -161,11 +170,6 @@ impl Session {
         }
     }
 
-    /// Where requests within the dialog go.
-    fn next_hop(&self) -> NextHop {
-        self.dialog.as_ref().map_or(NextHop::Flow(self.flow), |dialog| next_hop(dialog, self.flow, self.behind_nat))
-    }
-
     /// The session's dialog with the peer of this tag, early ones included.
     pub(super) fn dialog_with(&mut self, tag: &str) -> Option<&mut Dialog> {
         match &mut self.state {
@@ -177,7 +181,7 @@ impl Session {
     /// Requests of the peer's within the dialog that have no final response of ours.
     fn take_unanswered(&mut self) -> impl Iterator<Item = (TransactionKey, Box<Message>)> + use<> {
         let referral = self.referral.take().and_then(refer::Referral::into_request);
-        self.modify.take().into_iter().chain(referral)
+        self.modify.take().into_iter().chain(referral).chain(self.record_wish.take())
     }
 
     /// Timers that end with the session.
@@ -318,7 +322,7 @@ impl Endpoint {
     }
 
     /// The dialog that a 2xx makes, from the request and the response to it (§12.1).
-    fn dialog_of(role: Role, request: &Message, response: &Message) -> Option<Dialog> {
+    pub(in crate::sip) fn dialog_of(role: Role, request: &Message, response: &Message) -> Option<Dialog> {
         let (from, to) = (request.from().ok()?, response.to().ok()?);
         let tags = (from.tag().unwrap_or_default().to_owned(), to.tag().unwrap_or_default().to_owned());
         let peer_says = if role == Role::Uac { response } else { request };

@@ -31,7 +31,6 @@ impl Endpoint {
             return;
         }
         let Some(body) = self.session_body(&key, msg, now) else { return };
-        self.move_target(leg, msg);
         if is_update && body.is_none() {
             return self.take_bare_update(leg, &key, msg, now);
         }
@@ -45,7 +44,7 @@ impl Endpoint {
     /// Whether the peer may offer before the INVITE has its final response; refused where not (§14.2, RFC 3311 §5.2).
     fn admits_early_offer(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) -> bool {
         let is_update = msg.method() == Some(&Method::Update);
-        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = msg.from_tag().unwrap_or_default().to_owned();
         let Some(session) = self.sessions.get(&leg) else { return false };
         match &session.state {
             State::Offered(_) if is_update && session.reliable.is_settled() => true,
@@ -83,7 +82,7 @@ impl Endpoint {
     }
 
     fn move_target(&mut self, leg: LegId, msg: &Message) {
-        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = msg.from_tag().unwrap_or_default().to_owned();
         if let Ok(Contacts::List(list)) = msg.contacts()
             && let (Some(first), Some(session)) = (list.first(), self.sessions.get_mut(&leg))
             && let Some(dialog) = session.dialog_with(&tag)
@@ -98,11 +97,16 @@ impl Endpoint {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
         let Some((key, request)) = session.modify.take() else { return };
         session.described.clone_from(&body);
+        // Not before: what is refused moves nothing (RFC 3261 §12.2.2), and a PRACK never does.
+        if request.method() != Some(&Method::Prack) {
+            self.move_target(leg, &request);
+        }
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
         let response = describe(response_to(&request, 200, reason_phrase(200), None), &session.contact, Some(body));
         let response = match &mut session.state {
             State::Up => self.answer_timer(leg, &request, response, now),
             State::Calling(calling) => {
-                let tag = request.from().ok().and_then(|from| from.tag().map(str::to_owned));
+                let tag = request.from_tag().map(str::to_owned);
                 calling.early.forget_description(&tag.unwrap_or_default());
                 response
             }

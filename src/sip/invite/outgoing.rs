@@ -166,13 +166,13 @@ impl Endpoint {
     pub(super) fn give_up(&mut self, leg: LegId, why: Why) {
         let Some(calling) = self.calling(leg) else { return };
         let (key, ids) = (calling.key.clone(), calling.ids.clone());
-        self.let_go(&key, ids);
+        self.transactions.forget(&key);
+        self.purposes.remove(&key);
+        self.note_given_up(ids);
         self.fail(leg, why);
     }
 
-    pub(super) fn let_go(&mut self, key: &TransactionKey, ids: (String, String)) {
-        self.transactions.forget(key);
-        self.purposes.remove(key);
+    pub(super) fn note_given_up(&mut self, ids: (String, String)) {
         self.given_up.push_back(ids);
         if self.given_up.len() > GIVEN_UP {
             self.given_up.pop_front();
@@ -269,7 +269,7 @@ impl Endpoint {
                 self.events.push_back(Event::Answered { leg, body });
             }
             // The same 200 again: our ACK was lost.
-            (_, Some(tag)) if msg.to().is_ok_and(|to| to.tag() == Some(tag.as_str())) => self.send_ack(leg, msg, now),
+            (_, Some(tag)) if msg.to_tag() == Some(tag.as_str()) => self.send_ack(leg, msg, now),
             // A second phone behind a forking proxy answered: thank it and hang up (§13.2.2.4).
             _ => self.acknowledge_gone(msg, &Why::new(200, "answered_elsewhere"), flow, now),
         }
@@ -277,7 +277,7 @@ impl Endpoint {
 
     /// A 200 to an INVITE that has its answer already, or was given up; `asked` where it belongs to a transaction of ours.
     pub(in crate::sip) fn handle_late_success(&mut self, msg: &Message, source: Flow, asked: bool, now: Now) {
-        let tag = msg.from().ok().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = msg.from_tag().unwrap_or_default().to_owned();
         let ids = (msg.call_id().unwrap_or_default().to_owned(), tag);
         match self.dialogs.get(&ids).copied() {
             Some(leg) => self.handle_success(leg, msg, source, now),
@@ -293,7 +293,8 @@ impl Endpoint {
     pub(super) fn send_ack(&mut self, leg: LegId, success: &Message, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let Some(dialog) = &session.dialog else { return };
-        let (next, ack) = (session.next_hop(), framed(Method::Ack, dialog.ack(number_of(success))));
+        let next = next_hop(dialog, self.came(session.flow, session.behind_nat));
+        let ack = framed(Method::Ack, dialog.ack(number_of(success)));
         self.send_towards(ack, None, next, now);
     }
 
@@ -305,7 +306,7 @@ impl Endpoint {
     /// Acknowledges a 200 that nobody wants any more, and ends its dialog.
     fn acknowledge_gone(&mut self, msg: &Message, why: &Why, flow: Flow, now: Now) {
         let Some(mut dialog) = Self::dialog_of(Role::Uac, msg, msg) else { return };
-        let next = next_hop(&dialog, flow, is_behind_nat(msg, flow, false));
+        let next = next_hop(&dialog, self.came(flow, is_behind_nat(msg, flow, false)));
         let ack = framed(Method::Ack, dialog.ack(number_of(msg)));
         self.send_towards(ack, None, next.clone(), now);
         let bye = framed(Method::Bye, dialog.next_request()).with("Reason", reason_value(why));
@@ -318,7 +319,7 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn next_request(dialog: &mut Dialog, method: Method) -> Message {
+    pub(in crate::sip) fn next_request(dialog: &mut Dialog, method: Method) -> Message {
         framed(method, dialog.next_request())
     }
 }

@@ -1,50 +1,30 @@
 //! Session timers (RFC 4028): a session that nobody refreshes has ended without a word.
 
+use super::agreed::{Agreed, MIN_SE, knows_timers, session_expires};
 use super::within::Open;
 use super::{Act, State};
 use crate::id::LegId;
-use crate::sip::endpoint::{Endpoint, Timer, Why};
+use crate::sip::endpoint::{Endpoint, Timer, Why, retry_after_s};
 use crate::sip::message::{Message, Method, reason_phrase, response_to};
 use crate::sip::transaction::TransactionKey;
 use crate::time::{Now, TimerId};
 
-/// The shortest interval that we agree to, seconds (§4).
-const MIN_SE: u32 = 90;
 /// How long a refresh that cannot be sent now waits, ms.
 const LATER_MS: u64 = 3_000;
-
-/// Who refreshes, and how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Agreed {
-    interval_s: u32,
-    /// Whether we do.
-    ours: bool,
-}
+/// The least that a refresh waits which was refused, s: whatever its Retry-After says, nobody has us ask without end.
+const LEAST_WAIT_S: u64 = 2;
 
 /// A session's timer.
 #[derive(Clone, Debug)]
 pub(super) struct Refresh {
     agreed: Agreed,
     timer: TimerId,
-    /// Our refresh was sent: the timer is the session's end.
-    last: bool,
-}
-
-/// Whether the sender knows session timers.
-fn knows_timers(msg: &Message) -> bool {
-    msg.names("Supported", "timer") || msg.names("Require", "timer")
-}
-
-/// Session-Expires: seconds and who is to refresh.
-fn session_expires(msg: &Message) -> Option<(u32, Option<String>)> {
-    let value = msg.header("Session-Expires")?;
-    let mut parts = value.split(';').map(str::trim);
-    let seconds = parts.next()?.parse().ok()?;
-    let refresher = parts.find_map(|part| {
-        let (name, value) = part.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("refresher").then(|| value.trim().to_ascii_lowercase())
-    });
-    Some((seconds, refresher))
+    /// When the session ends that was not refreshed.
+    end_ns: u64,
+    /// How often a refresh of ours was refused since the last one that was not.
+    refusals: u8,
+    /// The shortest interval that the peer, or a proxy before it, will have for the next refresh, seconds.
+    least_s: u32,
 }
 
 impl Refresh {
@@ -55,36 +35,17 @@ impl Refresh {
     /// Keeps the timer as it is through a re-INVITE: one that says nothing of it would end it (§7.4).
     pub(super) fn put_into(&self, request: &mut Message) {
         let refresher = if self.agreed.ours { "uac" } else { "uas" };
-        request.push("Session-Expires", format!("{};refresher={refresher}", self.agreed.interval_s));
-        request.push("Min-SE", MIN_SE);
-    }
-}
-
-impl Agreed {
-    /// What we answer to a request: what it asks for, `usual_s` where it leaves that to us and knows timers.
-    fn of_request(request: &Message, usual_s: u32) -> Option<Self> {
-        let known = knows_timers(request);
-        match session_expires(request) {
-            Some((interval_s, refresher)) => {
-                // A proxy may have asked for a peer that cannot refresh.
-                let ours = refresher.map_or(!known, |refresher| refresher == "uas");
-                Some(Self { interval_s: interval_s.max(MIN_SE), ours })
-            }
-            None if known && usual_s > 0 => Some(Self { interval_s: usual_s, ours: false }),
-            None => None,
-        }
+        let interval_s = self.agreed.interval_s.max(self.least_s);
+        request.push("Session-Expires", format!("{interval_s};refresher={refresher}"));
+        request.push("Min-SE", self.least_s);
     }
 
-    /// What a 2xx to a request of ours settles.
-    fn of_response(response: &Message) -> Option<Self> {
-        let (interval_s, refresher) = session_expires(response)?;
-        Some(Self { interval_s: interval_s.max(MIN_SE), ours: refresher.is_none_or(|refresher| refresher == "uac") })
-    }
-
-    /// Milliseconds until we refresh, or until we give the session up (§10).
-    fn due_ms(self) -> u64 {
-        let whole = u64::from(self.interval_s) * 1_000;
-        if self.ours { whole / 2 } else { whole - (whole / 3).min(32_000) }
+    /// Takes the interval that a 422 asks for (§7.3); `false` where it asks for nothing that is longer, or once more.
+    fn lengthen(&mut self, refusal: &Message) -> bool {
+        let least = refusal.header("Min-SE").and_then(|value| value.split(';').next()?.trim().parse::<u32>().ok());
+        let longer = least.filter(|least| self.least_s == MIN_SE && *least > self.agreed.interval_s);
+        self.least_s = longer.unwrap_or(self.least_s);
+        longer.is_some()
     }
 }
 
@@ -143,15 +104,16 @@ impl Endpoint {
         }
         if let Some(agreed) = agreed {
             let timer = self.timers.arm(now.in_ms(agreed.due_ms()), Timer::Refresh(leg));
-            session.refresh = Some(Refresh { agreed, timer, last: false });
+            let end_ns = now.in_ms(agreed.end_ms());
+            session.refresh = Some(Refresh { agreed, timer, end_ns, refusals: 0, least_s: MIN_SE });
         }
     }
 
-    fn rearm(&mut self, leg: LegId, ms: u64, last: bool, now: Now) {
+    /// The timer runs until then, and no longer than the session lasts.
+    fn rearm(&mut self, leg: LegId, due_ns: u64) {
         if let Some(refresh) = self.sessions.get_mut(&leg).and_then(|session| session.refresh.as_mut()) {
             self.timers.disarm(refresh.timer);
-            refresh.timer = self.timers.arm(now.in_ms(ms), Timer::Refresh(leg));
-            refresh.last = last;
+            refresh.timer = self.timers.arm(due_ns.min(refresh.end_ns), Timer::Refresh(leg));
         }
     }
 
@@ -159,21 +121,27 @@ impl Endpoint {
     pub(in crate::sip) fn handle_refresh_due(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get(&leg) else { return };
         let (State::Up, Some(refresh)) = (&session.state, &session.refresh) else { return };
-        if refresh.last || !refresh.agreed.ours {
+        if now.mono_ns >= refresh.end_ns {
             self.expire(leg, now);
         } else if session.is_busy() {
-            self.rearm(leg, LATER_MS, false, now);
+            self.rearm(leg, now.in_ms(LATER_MS));
         } else {
             self.send_refresh(leg, now);
         }
     }
 
+    /// Whether a request that kept the timer is to be sent again with a longer interval, because this 422 wants one.
+    pub(super) fn lengthen_timer(&mut self, leg: LegId, refusal: &Message) -> bool {
+        let refresh = self.sessions.get_mut(&leg).and_then(|session| session.refresh.as_mut());
+        refresh.is_some_and(|refresh| refresh.lengthen(refusal))
+    }
+
     fn send_refresh(&mut self, leg: LegId, now: Now) {
         let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let (Some(dialog), Some(Refresh { agreed, .. })) = (&mut session.dialog, &session.refresh) else { return };
+        let (Some(dialog), Some(refresh)) = (&mut session.dialog, &session.refresh) else { return };
         let by_invite = !session.peer_updates;
-        let interval_s = agreed.interval_s;
-        let request = if by_invite {
+        let end_ns = refresh.end_ns;
+        let mut request = if by_invite {
             super::describe(
                 Self::next_request(dialog, Method::Invite),
                 &session.contact,
@@ -182,30 +150,65 @@ impl Endpoint {
         } else {
             super::describe(Self::next_request(dialog, Method::Update), &session.contact, None)
         };
-        let request = request.with("Session-Expires", format!("{interval_s};refresher=uac")).with("Min-SE", MIN_SE);
+        refresh.put_into(&mut request);
         session.open = Some(Open { act: Act::Refresh, by_invite, offer: None });
         self.send_within(leg, Act::Refresh, request, now);
-        // What is left of the interval, less what the BYE needs.
-        let left_ms = Agreed { interval_s, ours: false }.due_ms().saturating_sub(u64::from(interval_s) * 500);
-        self.rearm(leg, left_ms, true, now);
+        self.rearm(leg, end_ns);
         self.tell_dialog(leg);
     }
 
     pub(in crate::sip) fn handle_refresh_response(&mut self, leg: LegId, msg: &Message, now: Now) {
-        let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let (State::Up, Some(Open { act: Act::Refresh, .. })) = (&session.state, session.open.take()) else { return };
-        let owns_call_id = session.owns_call_id;
         match msg.code().unwrap_or_default() {
-            200..=299 => self.start_timer(leg, Agreed::of_response(msg), now),
-            // The peer's own came first (RFC 3261 §14.1).
-            491 => {
-                let wait_ms = self.glare_wait_ms(owns_call_id);
-                self.rearm(leg, wait_ms, false, now);
+            200..=299 => {
+                if self.take_open_refresh(leg).is_some() {
+                    self.start_timer(leg, Agreed::of_response(msg), now);
+                }
             }
-            408 | 481 => self.expire(leg, now),
-            // It lives, whatever it does not like; if it stays so the interval ends.
-            _ => {}
+            422 if self.lengthen_timer(leg, msg) => {
+                self.take_open_refresh(leg);
+                self.send_refresh(leg, now);
+            }
+            code => self.handle_refresh_refused(leg, code, Some(msg), now),
         }
+    }
+
+    /// No answer came to our refresh, or none can come.
+    pub(super) fn handle_refresh_silence(&mut self, leg: LegId, code: u16, now: Now) {
+        self.handle_refresh_refused(leg, code, None, now);
+    }
+
+    fn take_open_refresh(&mut self, leg: LegId) -> Option<Open> {
+        let session = self.sessions.get_mut(&leg).filter(|session| matches!(session.state, State::Up))?;
+        session.open.take_if(|open| open.act == Act::Refresh)
+    }
+
+    /// The session lives, whatever its peer does not like: there is another try while the interval lasts (§10).
+    fn handle_refresh_refused(&mut self, leg: LegId, code: u16, refusal: Option<&Message>, now: Now) {
+        let Some(open) = self.take_open_refresh(leg) else { return };
+        let drawn = self.draw_u128() as u64;
+        let Some(session) = self.sessions.get_mut(&leg) else { return };
+        let (owns_call_id, Some(refresh)) = (session.owns_call_id, &mut session.refresh) else { return };
+        let wait_ms = match code {
+            // The peer has no such session (RFC 3261 §12.2.1.2).
+            408 | 481 => return self.expire(leg, now),
+            // It serves no UPDATE, whatever it said.
+            405 | 501 if !open.by_invite => {
+                session.peer_updates = false;
+                return self.handle_refresh_due(leg, now);
+            }
+            // The peer's own came first (RFC 3261 §14.1).
+            491 => self.glare_wait_ms(owns_call_id),
+            _ => {
+                let refusals = refresh.refusals;
+                refresh.refusals = refusals.saturating_add(1);
+                match refusal.and_then(retry_after_s) {
+                    Some(seconds) => seconds.max(LEAST_WAIT_S).saturating_mul(1_000),
+                    // Two to ten seconds, and twice as long with each refusal.
+                    None => (LEAST_WAIT_S * 1_000 + drawn % 8_001) << refusals.min(8),
+                }
+            }
+        };
+        self.rearm(leg, now.in_ms(wait_ms));
     }
 
     /// Nobody has refreshed: the session ends by our BYE (§10).
@@ -221,9 +224,9 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{dial_to, endpoint, talk};
+    use super::super::testing::{dial_to, endpoint, respond, sent, talk, way};
     use super::*;
-    use crate::sip::endpoint::{Admission, Event};
+    use crate::sip::endpoint::{Admission, Dial, Event};
 
     /// A phone in a call with the switch, and the switch's leg.
     fn call(phone: &mut Endpoint, switch: &mut Endpoint, now: Now) -> LegId {
@@ -311,24 +314,58 @@ mod tests {
         assert!(matches!(told.as_slice(), [Event::HungUp { why, .. }] if why.text == "session_expired"), "{told:?}");
     }
 
-    #[test]
-    fn intervals_and_refreshers_are_agreed_as_the_rfc_says() {
-        let request = |lines: &str| {
-            let text = format!(
-                "INVITE sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@y>\r\n\
-                                Call-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n{lines}Content-Length: 0\r\n\r\n"
-            );
-            match crate::sip::message::judge(text.as_bytes(), crate::sip::message::Framing::Datagram) {
-                crate::sip::message::Verdict::Accept(message) => message,
-                other => panic!("{other:?}"),
-            }
-        };
+    /// A call of ours of ten minutes' interval at the moment when it is refreshed, and that moment.
+    fn refreshing(allow: &str) -> (Endpoint, LegId, Now) {
+        let (mut phone, now) = (endpoint(Admission::Open, 1), Now::default());
+        let leg = phone.next_leg();
+        phone.dial(leg, Dial { ways: vec![way(5071)], ..dial_to("sip:x@127.0.0.1") }, now);
+        let invite = sent(&mut phone).remove(0);
         let agreed =
-            |lines: &str| Agreed::of_request(&request(lines), 1_800).map(|agreed| (agreed.interval_s, agreed.ours));
-        assert_eq!(agreed(""), None, "who knows no timers and asks for none has none");
-        assert_eq!(agreed("Supported: timer\r\n"), Some((1_800, false)));
-        assert_eq!(agreed("k: 100rel, timer\r\nx: 600\r\n"), Some((600, false)));
-        assert_eq!(agreed("Supported: timer\r\nSession-Expires: 600;refresher=uas\r\n"), Some((600, true)));
-        assert_eq!(agreed("Session-Expires: 600\r\n"), Some((600, true)), "a proxy asks for a phone that cannot");
+            [("Contact", "<sip:a@127.0.0.1:5071>"), ("Allow", allow), ("Session-Expires", "600;refresher=uac")];
+        respond(&mut phone, &invite, 200, "a", &agreed, "v=a", now);
+        let _ = (sent(&mut phone), news(&mut phone));
+        let now = now.plus_ms(300_000);
+        phone.handle_timeout(now);
+        (phone, leg, now)
+    }
+
+    /// The refresh that is sent, and what it says of the interval.
+    fn refresh(phone: &mut Endpoint) -> (String, (u16, Message)) {
+        let found = sent(phone).into_iter().find(|(_, msg)| msg.header("Session-Expires").is_some());
+        let found = found.expect("a refresh");
+        let value = |name| found.1.header(name).unwrap();
+        (format!("{} {}", value("Session-Expires"), value("Min-SE")), found)
+    }
+
+    #[test]
+    fn a_refresh_that_is_too_short_is_sent_again_once_with_the_interval_that_is_asked_for() {
+        for allow in ["INVITE, UPDATE", "INVITE"] {
+            let (mut phone, leg, now) = refreshing(allow);
+            let (said, first) = refresh(&mut phone);
+            assert_eq!(said, "600;refresher=uac 90");
+            respond(&mut phone, &first, 422, "a", &[("Min-SE", "1200")], "", now);
+            let (said, second) = refresh(&mut phone);
+            assert_eq!(said, "1200;refresher=uac 1200");
+            // Whoever wants ever more is not followed; the session ends when the interval does that was agreed.
+            respond(&mut phone, &second, 422, "a", &[("Min-SE", "2400")], "", now);
+            assert!(sent(&mut phone).iter().all(|(_, msg)| msg.method() == Some(&Method::Ack)));
+            phone.handle_timeout(now.plus_ms(267_999));
+            assert_eq!(news(&mut phone), []);
+            phone.handle_timeout(now.plus_ms(268_000));
+            assert_eq!(news(&mut phone), [Event::HungUp { leg, why: Why::new(408, "session_expired") }]);
+        }
+    }
+
+    #[test]
+    fn a_longer_interval_that_is_agreed_counts_from_then_on() {
+        let (mut phone, _, now) = refreshing("INVITE, UPDATE");
+        let (_, first) = refresh(&mut phone);
+        respond(&mut phone, &first, 422, "a", &[("Min-SE", "1200")], "", now);
+        let (_, second) = refresh(&mut phone);
+        respond(&mut phone, &second, 200, "a", &[("Session-Expires", "1200;refresher=uac")], "", now);
+        phone.handle_timeout(now.plus_ms(599_999));
+        assert!(sent(&mut phone).is_empty());
+        phone.handle_timeout(now.plus_ms(600_000));
+        assert_eq!(refresh(&mut phone).0, "1200;refresher=uac 90");
     }
 }

@@ -93,6 +93,7 @@ impl Endpoint {
                 let body = msg.session_description().ok().flatten().map(<[u8]>::to_vec);
                 self.events.push_back(Event::ModifyAnswered { leg, body });
             }
+            422 if self.lengthen_timer(leg, msg) => self.offer(leg, body, glares, now),
             491 if glares < GLARES => self.offer_later(leg, body, glares + 1, now),
             code @ (408 | 481) => self.give_peer_up(leg, Why::new(code, "session_lost"), now),
             code => self.events.push_back(Event::ModifyFailed { leg, why: Why::new(code, "refused") }),
@@ -102,7 +103,7 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{ask_of, dial_to, endpoint, respond, sent, told, way, words};
+    use super::super::testing::{ask_from, ask_of, dial_to, endpoint, respond, sent, told, way, words};
     use super::*;
     use crate::sip::digest::{Account, Secret};
     use crate::sip::endpoint::{Admission, Dial};
@@ -217,6 +218,27 @@ mod tests {
         assert_eq!(words(&mut endpoint), ["ACK", "500", "200"]);
         endpoint.handle_timeout(now.plus_ms(4_000));
         assert!(words(&mut endpoint).contains(&"INVITE".to_owned()));
+    }
+
+    #[test]
+    fn only_an_offer_that_is_accepted_moves_the_target() {
+        let now = Now::default();
+        for (accepted, target) in [(false, "sip:a@127.0.0.1:5071"), (true, "sip:moved@127.0.0.1:5071")] {
+            let (mut endpoint, leg, invite) = call();
+            let mut moving = |method, number| {
+                ask_from(&mut endpoint, &invite, (method, number), "a", "<sip:moved@127.0.0.1:5071>", "v=t38", now);
+                match accepted {
+                    true => endpoint.accept_modify(leg, "v=1".into(), now),
+                    false => endpoint.refuse_modify(leg, 488, now),
+                }
+            };
+            moving("UPDATE", 1);
+            moving("INVITE", 2);
+            let _ = sent(&mut endpoint);
+            ask_of(&mut endpoint, &invite, ("ACK", 2), "a", "", now);
+            endpoint.hang_up(leg, Why::new(16, "normal_clearing"), now);
+            assert_eq!(first(&mut endpoint, &Method::Bye).1.uri().unwrap().to_string(), target);
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::sip::message::{Framing, Message, Verdict, judge, reason_phrase, respo
 use crate::sip::transaction::{Flow, Transport};
 use crate::time::Now;
 
-pub(super) const PHONE: &str = "127.0.0.1:6000";
-pub(super) const SWITCH: &str = "127.0.0.1:5060";
+pub(in crate::sip) const PHONE: &str = "127.0.0.1:6000";
+pub(in crate::sip) const SWITCH: &str = "127.0.0.1:5060";
 
 pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
     let user = User { password: Secret::new("right"), nat: false };
@@ -30,7 +30,7 @@ pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
     Endpoint::new(settings, 1, rand_core::SeedableRng::seed_from_u64(seed))
 }
 
-pub(super) fn flow(local: &str, remote: &str) -> Flow {
+pub(in crate::sip) fn flow(local: &str, remote: &str) -> Flow {
     Flow { transport: Transport::Udp, local: local.parse().unwrap(), remote: remote.parse().unwrap() }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn way(port: u16) -> Way {
 }
 
 /// What an endpoint sends, with the ports that it goes to.
-pub(super) fn sent(endpoint: &mut Endpoint) -> Vec<(u16, Message)> {
+pub(in crate::sip) fn sent(endpoint: &mut Endpoint) -> Vec<(u16, Message)> {
     let read = |sent: crate::sip::transaction::Transmit| match judge(&sent.payload, Framing::Datagram) {
         Verdict::Accept(msg) => (sent.flow.remote.port(), msg),
         other => panic!("{other:?}"),
@@ -99,7 +99,7 @@ pub(super) fn answer(
 }
 
 /// The same with a tag, headers and a body.
-pub(super) fn respond(
+pub(in crate::sip) fn respond(
     endpoint: &mut Endpoint,
     (port, request): &(u16, Message),
     code: u16,
@@ -143,12 +143,25 @@ pub(super) fn ask_of(
     body: &str,
     now: Now,
 ) {
+    ask_from(endpoint, invite, (method, number), tag, "<sip:a@127.0.0.1:5071>", body, now);
+}
+
+/// The same with a Contact of its own.
+pub(super) fn ask_from(
+    endpoint: &mut Endpoint,
+    invite: &Message,
+    (method, number): (&str, u32),
+    tag: &str,
+    contact: &str,
+    body: &str,
+    now: Now,
+) {
     let header = |name| invite.header(name).unwrap();
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     let text = format!(
         "{method} sip:1001@{PHONE} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5071;branch=z9hG4bK{method}{number}\r\n\
          From: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\nMax-Forwards: 70\r\n\
-         Contact: <sip:a@127.0.0.1:5071>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+         Contact: {contact}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
         header("To"),
         header("From"),
         header("Call-ID"),

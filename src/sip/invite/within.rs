@@ -46,10 +46,10 @@ impl Session {
 impl Endpoint {
     /// Sends a request within a dialog of the leg's, and remembers what it is for.
     pub(super) fn send_within(&mut self, leg: LegId, act: Act, request: Message, now: Now) {
-        let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = request.to_tag().unwrap_or_default().to_owned();
+        let Some(came) = self.came_on(leg) else { return };
         let Some(session) = self.sessions.get_mut(&leg) else { return };
-        let (flow, nat) = (session.flow, session.behind_nat);
-        let next = session.dialog_with(&tag).map_or(NextHop::Flow(flow), |dialog| next_hop(dialog, flow, nat));
+        let next = session.dialog_with(&tag).map_or(NextHop::Flow(came.flow), |dialog| next_hop(dialog, came));
         // Only where a challenge could be answered is there something to send again.
         let kept = session.account.is_some().then(|| Box::new(request.clone()));
         self.send_towards(request, Some(Purpose::Within { leg, act, kept }), next, now);
@@ -85,17 +85,17 @@ impl Endpoint {
     /// Sends a challenged request once more, with what proves us; `false` where nothing does.
     fn prove_within(&mut self, leg: LegId, act: Act, mut request: Message, challenge: &Message, now: Now) -> bool {
         let cnonce = self.draw();
-        let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let tag = request.to_tag().unwrap_or_default().to_owned();
+        let Some(came) = self.came_on(leg) else { return false };
         let Some(session) = self.sessions.get_mut(&leg) else { return false };
         let Some(account) = session.account.take() else { return false };
         let answer = account.answer(challenge, &request, false, &cnonce);
         session.account = Some(account);
         let Some((name, value)) = answer else { return false };
         let method = request.method().cloned().unwrap_or(Method::Bye);
-        let (flow, nat) = (session.flow, session.behind_nat);
         let Some(dialog) = session.dialog_with(&tag) else { return false };
         let frame = dialog.next_request();
-        let next = next_hop(dialog, flow, nat);
+        let next = next_hop(dialog, came);
         request.set("CSeq", format!("{} {method}", frame.cseq));
         request.push(name, value);
         self.send_towards(request, Some(Purpose::Within { leg, act, kept: None }), next, now);
@@ -107,7 +107,7 @@ impl Endpoint {
     pub(in crate::sip) fn handle_within_silence(&mut self, leg: LegId, act: Act, why: Why, now: Now) {
         match act {
             Act::Bye => self.handle_closed(leg),
-            Act::Refresh => self.expire(leg, now),
+            Act::Refresh => self.handle_refresh_silence(leg, why.code, now),
             Act::Modify => self.give_peer_up(leg, why, now),
             Act::Prack => {}
             Act::Notify => self.handle_notified(leg, why.code, now),

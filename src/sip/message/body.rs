@@ -2,7 +2,7 @@
 
 use super::lexer::{self, Lexed};
 use super::params::Params;
-use super::{HeaderName, Message, scan};
+use super::{Headers, Message, scan};
 
 /// The most parts that one multipart body may have.
 const MAX_PARTS: usize = 16;
@@ -52,8 +52,8 @@ fn media_type(value: &str) -> String {
     value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase()
 }
 
-fn find<'a>(headers: &[(HeaderName, String)], body: &'a [u8], depth: usize) -> Result<Option<&'a [u8]>, BodyError> {
-    let value = |name: &str| headers.iter().find(|(known, _)| known.is(name)).map(|(_, value)| value.as_str());
+fn find<'a>(headers: &Headers, body: &'a [u8], depth: usize) -> Result<Option<&'a [u8]>, BodyError> {
+    let value = |name: &str| headers.first(name);
     let disposition = value("Content-Disposition").unwrap_or("session");
     let (purpose, disposition) = disposition.split_once(';').unwrap_or((disposition, ""));
     let optional = Params::parse(disposition)

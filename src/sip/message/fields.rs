@@ -1,7 +1,7 @@
 //! Typed readers of a message's headers.
 
 use super::scan::{self, Syntax};
-use super::{Contacts, Message, Method, NameAddr, Start, Uri, Via};
+use super::{Contacts, Message, Method, NameAddr, NameAddrRef, Start, Uri, Via};
 
 /// The number of a request in its dialog, and its method (RFC 3261 §20.16).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,24 @@ pub struct CSeq {
     pub number: u32,
     /// The request's method.
     pub method: Method,
+}
+
+impl CSeq {
+    /// Reads a number and a method.
+    pub fn read(text: &str) -> Result<Self, Syntax> {
+        let bad = |rule| Syntax::new(rule, text);
+        let (number, method) =
+            text.trim_ascii().split_once(char::is_whitespace).ok_or_else(|| bad("CSeq is a number and a method"))?;
+        let number = scan::number(number).ok_or_else(|| bad("CSeq starts with a number"))?;
+        if number >= 1 << 31 {
+            return Err(bad("a CSeq number is below 2^31"));
+        }
+        let method = method.trim_ascii();
+        if !scan::is_token(method) {
+            return Err(bad("CSeq ends with a method"));
+        }
+        Ok(Self { number, method: method.into() })
+    }
 }
 
 impl Message {
@@ -39,23 +57,23 @@ impl Message {
 
     /// The first header of that name, as written.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.header_all(name).next()
+        self.headers.first(name)
     }
 
     /// Every header of that name, as written, in order.
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.headers.iter().filter(move |(known, _)| known.is(name)).map(|(_, value)| value.as_str())
+        self.headers.all(name)
     }
 
     /// The top Via.
-    pub fn via(&self) -> Result<Via, Syntax> {
+    pub fn via(&self) -> Result<Via<'_>, Syntax> {
         let first = self.header("Via").ok_or_else(|| missing("Via"))?;
-        scan::split_once(first, ',', true)?.map_or(first, |(top, _)| top).parse()
+        Via::read(scan::split_once(first, b',', true)?.map_or(first, |(top, _)| top))
     }
 
     /// Every Via, the top one first.
-    pub fn vias(&self) -> Result<Vec<Via>, Syntax> {
-        self.list("Via")?.into_iter().map(str::parse).collect()
+    pub fn vias(&self) -> Result<Vec<Via<'_>>, Syntax> {
+        self.pieces("Via").map(|piece| Via::read(piece?)).collect()
     }
 
     /// From.
@@ -68,6 +86,16 @@ impl Message {
         self.header("To").ok_or_else(|| missing("To"))?.parse()
     }
 
+    /// The tag of From, where it has one that can be read.
+    pub fn from_tag(&self) -> Option<&str> {
+        NameAddrRef::read(self.header("From")?).ok()?.tag()
+    }
+
+    /// The tag of To, where it has one that can be read: then a request is one within a dialog.
+    pub fn to_tag(&self) -> Option<&str> {
+        NameAddrRef::read(self.header("To")?).ok()?.tag()
+    }
+
     /// Call-ID.
     pub fn call_id(&self) -> Option<&str> {
         self.header("Call-ID")
@@ -75,19 +103,7 @@ impl Message {
 
     /// CSeq.
     pub fn cseq(&self) -> Result<CSeq, Syntax> {
-        let text = self.header("CSeq").ok_or_else(|| missing("CSeq"))?;
-        let bad = |rule| Syntax::new(rule, text);
-        let (number, method) =
-            text.trim().split_once(char::is_whitespace).ok_or_else(|| bad("CSeq is a number and a method"))?;
-        let number = scan::number(number).ok_or_else(|| bad("CSeq starts with a number"))?;
-        if number >= 1 << 31 {
-            return Err(bad("a CSeq number is below 2^31"));
-        }
-        let method = method.trim();
-        if !scan::is_token(method) {
-            return Err(bad("CSeq ends with a method"));
-        }
-        Ok(CSeq { number, method: method.into() })
+        CSeq::read(self.header("CSeq").ok_or_else(|| missing("CSeq"))?)
     }
 
     /// Contact.
@@ -125,26 +141,30 @@ impl Message {
 
     /// The extensions that the sender insists on (RFC 3261 §20.32).
     pub fn require(&self) -> Vec<&str> {
-        self.header_all("Require").flat_map(|value| value.split(',')).map(str::trim).filter(|v| !v.is_empty()).collect()
+        self.header_all("Require")
+            .flat_map(|value| value.split(','))
+            .map(str::trim_ascii)
+            .filter(|v| !v.is_empty())
+            .collect()
     }
 
     /// The pieces of a comma-separated header, over all its lines.
     pub fn list(&self, name: &str) -> Result<Vec<&str>, Syntax> {
-        let mut pieces = Vec::new();
-        for value in self.header_all(name) {
-            pieces.extend(scan::split(value, ',')?);
-        }
-        Ok(pieces)
+        self.pieces(name).collect()
+    }
+
+    pub(super) fn pieces(&self, name: &str) -> impl Iterator<Item = Result<&str, Syntax>> {
+        self.header_all(name).flat_map(scan::list)
     }
 
     /// Whether a comma-separated header has this word, in whatever case: an extension of Supported or Require.
     pub fn names(&self, header: &str, word: &str) -> bool {
-        self.list(header).is_ok_and(|list| list.iter().any(|known| known.trim().eq_ignore_ascii_case(word)))
+        self.pieces(header).any(|known| known.is_ok_and(|known| known.eq_ignore_ascii_case(word)))
     }
 
     /// The addresses of every line of a header.
     pub(in crate::sip) fn addresses(&self, name: &str) -> Result<Vec<NameAddr>, Syntax> {
-        self.list(name)?.into_iter().map(str::parse).collect()
+        self.pieces(name).map(|piece| piece?.parse()).collect()
     }
 }
 

@@ -1,48 +1,40 @@
 //! What must not be kept of a message that is traced: credentials, keys of media, and digits. Masked in place, so that lengths stay
-//! right.
+//! right; its headers are those that the lexer reads.
 
-/// Headers that hold what a password could be guessed from.
-const SECRET: [&str; 2] = ["authorization", "proxy-authorization"];
+use std::ops::Range;
 
-/// Puts `x` in place of credentials, SDES keys, and the digits of an INFO's body.
+use super::{HeaderName, lexer};
+
+/// Puts `x` in place of credentials, SDES keys, and the digits of an INFO's body, or of one that says that it holds some.
 pub fn mask(message: &mut [u8]) {
-    let head = message.windows(4).position(|four| four == b"\r\n\r\n").map_or(message.len(), |at| at + 2);
-    let mut digits = false;
-    let mut start = 0;
-    while start < head {
-        let end = message[start..head].windows(2).position(|two| two == b"\r\n").map_or(head, |at| start + at);
-        let (name, value) = split(&message[start..end]);
-        digits |= name == "content-type" && contains(value, b"dtmf");
-        if SECRET.contains(&name.as_str()) {
-            let from = end - value.len();
-            // Folded lines go on with white space.
-            let mut to = end;
-            while matches!(message.get(to + 2), Some(b' ' | b'\t')) && to + 2 < head {
-                to = message[to + 2..head].windows(2).position(|two| two == b"\r\n").map_or(head, |at| to + 2 + at);
-            }
-            cover(&mut message[from..to]);
-            start = to + 2;
-        } else {
-            start = end + 2;
+    let (headers, body) = lexer::spans(message);
+    // Whatever it carries: digits may stand in parts of it.
+    let mut digits = message.trim_ascii_start().starts_with(b"INFO ");
+    for header in headers {
+        let Some(value) = value_of(message, &header) else { continue };
+        let name = HeaderName::from(String::from_utf8_lossy(&message[header.start..value.start - 1]).trim());
+        if name.is("Content-Type") {
+            digits |= ["dtmf", "telephone-event", "kpml"].iter().any(|word| contains(&message[value.clone()], word));
+        }
+        if name.is("Authorization") || name.is("Proxy-Authorization") {
+            cover(&mut message[value]);
         }
     }
-    let body = message.get_mut((head + 2).min(message.len())..).unwrap_or_default();
+    let body = message.get_mut(body..).unwrap_or_default();
     if digits {
         cover(body);
     }
     cover_keys(body);
 }
 
-/// A header's name in lower case, and its value.
-fn split(line: &[u8]) -> (String, &[u8]) {
-    match line.iter().position(|byte| *byte == b':') {
-        Some(colon) => (String::from_utf8_lossy(&line[..colon]).trim().to_ascii_lowercase(), &line[colon + 1..]),
-        None => (String::new(), line),
-    }
+/// Where the value of a header stands.
+fn value_of(message: &[u8], header: &Range<usize>) -> Option<Range<usize>> {
+    let colon = message.get(header.clone())?.iter().position(|byte| *byte == b':')?;
+    Some(header.start + colon + 1..header.end)
 }
 
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+fn contains(text: &[u8], word: &str) -> bool {
+    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The scheme, line ends and spaces stay, so that it can still be read as what it is.
@@ -87,6 +79,11 @@ mod tests {
             "SIP/2.0 200 OK\r\nTo: a\r\n\r\nv=0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19z|2^20\r\nm=x\r\n";
         let seen = masked(text);
         assert!(seen.contains("inline:xxxxxxxx|2^20\r\nm=x") && seen.starts_with("SIP/2.0 200 OK\r\nTo: a\r\n\r\nv=0"));
+        let text =
+            "INFO sip:x SIP/2.0\nc:\n application/x\nAuthorization : Digest response=\"abc\"\nTo: a\n\nSignal=5\n";
+        assert!(!masked(text).contains("abc") && masked(text).ends_with("To: a\n\nxxxxxxxx\n"), "{}", masked(text));
+        let text = "NOTIFY sip:x SIP/2.0\r\nc: application/kpml-response+xml\r\n\r\n<digits=5>";
+        assert!(masked(text).ends_with("\r\n\r\nxxxxxxxxxx"));
         for odd in ["", "\r\n\r\n", "Authorization:", "Authorization: x", "a\r\nAuthorization: Digest \r\n"] {
             masked(odd);
         }

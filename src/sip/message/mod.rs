@@ -4,6 +4,7 @@ mod addr;
 mod body;
 mod fields;
 mod header;
+mod headers;
 mod lexer;
 mod mask;
 mod method;
@@ -16,20 +17,21 @@ mod uri;
 mod verdict;
 mod via;
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-pub use addr::{Contacts, NameAddr};
+pub use addr::{Contacts, NameAddr, NameAddrRef};
 pub use body::BodyError;
 pub use fields::CSeq;
 pub use header::HeaderName;
+pub use headers::Headers;
 pub use mask::mask;
 pub use method::Method;
-pub use params::Params;
+pub use params::{Params, ParamsRef};
 pub use replaces::Replaces;
 pub use reply::{reason_phrase, response_to, stamp_source};
 pub use scan::Syntax;
 pub use stream::{StreamDecoder, StreamError, StreamItem, Unframed};
-pub use uri::{Scheme, Uri};
+pub use uri::{Scheme, Uri, UriRef};
 pub use verdict::{Framing, Verdict, judge};
 pub use via::{COOKIE, Via};
 
@@ -65,7 +67,7 @@ pub struct Message {
     /// The first line.
     pub start: Start,
     /// The headers in order, unfolded; Content-Length stays out, it is printed from the body.
-    pub headers: Vec<(HeaderName, String)>,
+    pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -73,12 +75,16 @@ pub struct Message {
 impl Message {
     /// A request without headers.
     pub fn request(method: Method, uri: Uri) -> Self {
-        Self { start: Start::Request { method, uri }, headers: Vec::new(), body: Vec::new() }
+        Self { start: Start::Request { method, uri }, headers: Headers::default(), body: Vec::new() }
     }
 
     /// A response without headers.
     pub fn response(code: u16, reason: &str) -> Self {
-        Self { start: Start::Response { code, reason: reason.to_owned() }, headers: Vec::new(), body: Vec::new() }
+        Self {
+            start: Start::Response { code, reason: reason.to_owned() },
+            headers: Headers::default(),
+            body: Vec::new(),
+        }
     }
 
     /// The same message with one more header at the end.
@@ -96,21 +102,17 @@ impl Message {
 
     /// Adds a header at the end.
     pub fn push(&mut self, name: &str, value: impl fmt::Display) {
-        self.headers.push((name.into(), value.to_string()));
+        self.headers.push(name.into(), value);
     }
 
     /// Adds a header at the top, where a Via goes.
     pub fn push_front(&mut self, name: &str, value: impl fmt::Display) {
-        self.headers.insert(0, (name.into(), value.to_string()));
+        self.headers.push_front(name.into(), value);
     }
 
     /// Replaces the header, or adds it at the end.
     pub fn set(&mut self, name: &str, value: impl fmt::Display) {
-        let value = value.to_string();
-        match self.headers.iter_mut().find(|(known, _)| known.is(name)) {
-            Some((_, old)) => *old = value,
-            None => self.headers.push((name.into(), value)),
-        }
+        self.headers.set(name, value);
     }
 
     /// Gives a request another Request-URI.
@@ -122,28 +124,40 @@ impl Message {
 
     /// Takes every header of that name away.
     pub fn remove(&mut self, name: &str) {
-        self.headers.retain(|(known, _)| !known.is(name));
+        self.headers.remove(name);
     }
 
     /// The message as it goes on the wire. A line break inside a value becomes a space, so no value can add a header.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = match &self.start {
-            Start::Request { method, uri } => one_line(&format!("{method} {uri} SIP/2.0")),
-            Start::Response { code, reason } => one_line(&format!("SIP/2.0 {code} {reason}")),
+        let mut text =
+            String::with_capacity(self.headers.printed_len().saturating_add(self.body.len()).saturating_add(128));
+        // Writing into a String does not fail.
+        let _ = match &self.start {
+            Start::Request { method, uri } => write!(text, "{method} {uri} SIP/2.0"),
+            Start::Response { code, reason } => write!(text, "SIP/2.0 {code} {reason}"),
         };
+        if has_break(&text) {
+            text = text.replace(['\r', '\n'], " ");
+        }
         for (name, value) in self.headers.iter().filter(|(name, _)| !name.is("Content-Length")) {
             text.push_str("\r\n");
-            text.push_str(&one_line(&format!("{name}: {value}")));
+            text.push_str(name.as_str());
+            text.push_str(": ");
+            if has_break(value) {
+                text.push_str(&value.replace(['\r', '\n'], " "));
+            } else {
+                text.push_str(value);
+            }
         }
-        text.push_str(&format!("\r\nContent-Length: {}\r\n\r\n", self.body.len()));
+        let _ = write!(text, "\r\nContent-Length: {}\r\n\r\n", self.body.len());
         let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
     }
 }
 
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
+fn has_break(text: &str) -> bool {
+    memchr::memchr2(b'\r', b'\n', text.as_bytes()).is_some()
 }
 
 #[cfg(test)]

@@ -111,9 +111,9 @@ proptest! {
         number in 0u32..1 << 31, call_id in "[a-zA-Z0-9@.-]{1,20}", sent_by in host(), port in option::of(any::<u16>()),
         subject in "[!-~客]([ -~服]{0,20}[!-~])?", extension in "X-[A-Za-z0-9]{1,8}", body in vec(any::<u8>(), 0..50),
     ) {
-        let params = Params::parse("branch=z9hG4bK1;rport").unwrap();
-        let via = Via { transport: "UDP".to_owned(), host: sent_by, port, params };
-        let mut message = Message { start, headers: Vec::new(), body }
+        let params = ParamsRef::read("branch=z9hG4bK1;rport").unwrap();
+        let via = Via { transport: "UDP", host: sent_by.into(), port, params };
+        let mut message = Message { start, headers: Headers::default(), body }
             .with("Via", &via).with("From", &from).with("To", &to).with("Call-ID", &call_id)
             .with("CSeq", format!("{number} {method}")).with("Subject", subject).with(&extension, "1");
         contacts.iter().for_each(|contact| message.push("Contact", contact));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Message, scan};
+use super::{Message, NameAddr, NameAddrRef, scan};
 
 /// The usual text of a status code.
 pub fn reason_phrase(code: u16) -> &'static str {
@@ -63,44 +63,57 @@ pub fn reason_phrase(code: u16) -> &'static str {
 pub fn response_to(request: &Message, code: u16, reason: &str, to_tag: Option<&str>) -> Message {
     let mut response = Message::response(code, reason);
     let forms_dialog = (101..300).contains(&code) && request.method().is_some_and(|method| method.forms_dialog());
-    for (name, value) in &request.headers {
-        // A refused request may repeat what names it; its refusal does not.
-        let many = name.is("Via") || name.is("Record-Route");
-        if !many && response.header(name.as_str()).is_some() {
-            continue;
-        }
-        let copied = ["Via", "From", "Call-ID", "CSeq"].iter().any(|wanted| name.is(wanted));
-        if copied || (forms_dialog && name.is("Record-Route")) {
-            response.headers.push((name.clone(), value.clone()));
-        } else if name.is("To") {
-            let tag = to_tag.filter(|_| code > 100 && request.to().is_ok_and(|to| to.tag().is_none()));
-            let value = tag.map_or_else(|| value.clone(), |tag| format!("{value};tag={tag}"));
-            response.headers.push((name.clone(), value));
+    for (name, value) in request.headers.iter() {
+        match name.as_str() {
+            "Via" => response.headers.push(name.clone(), value),
+            "Record-Route" if forms_dialog => response.headers.push(name.clone(), value),
+            // A refused request may repeat what names it; its refusal does not.
+            one @ ("From" | "To" | "Call-ID" | "CSeq") if response.header(one).is_none() => {
+                match to_tag.filter(|_| one == "To" && code > 100 && request.to_tag().is_none()) {
+                    Some(tag) => response.headers.push(name.clone(), tagged(value, tag)),
+                    None => response.headers.push(name.clone(), value),
+                }
+            }
+            _ => {}
         }
     }
     response
 }
 
+/// The To of a response with our tag. A `tag=` without a value is none, and gives way: of two, a reader takes the first.
+fn tagged(to: &str, tag: &str) -> String {
+    match NameAddrRef::read(to) {
+        Ok(read) if read.params.has("tag") => {
+            let mut to = NameAddr::from(read);
+            to.params.set("tag", Some(tag));
+            to.to_string()
+        }
+        _ => format!("{to};tag={tag}"),
+    }
+}
+
 /// Notes in the top Via where a request came from: `received` where it differs from sent-by or `rport` was asked for,
 /// and the source port in `rport` (RFC 3261 §18.2.1, RFC 3581 §4). A Via that cannot be read stays as it is.
 pub fn stamp_source(message: &mut Message, source: SocketAddr) {
-    let Some((_, value)) = message.headers.iter_mut().find(|(name, _)| name.is("Via")) else {
+    let Some(value) = message.header("Via") else {
         return;
     };
-    let split = scan::split_once(value, ',', true).ok().flatten();
-    let (top, rest) = split.map_or((value.as_str(), None), |(top, rest)| (top, Some(rest)));
-    let Ok(mut via) = top.parse::<super::Via>() else {
+    let split = scan::split_once(value, b',', true).ok().flatten();
+    let (top, rest) = split.map_or((value, None), |(top, rest)| (top, Some(rest)));
+    let Ok(via) = super::Via::read(top) else {
         return;
     };
     let ip = source.ip().to_string();
     let asked = via.rport().is_some();
+    let mut params = super::Params::from(via.params);
     if asked {
-        via.params.set("rport", Some(&source.port().to_string()));
+        params.set("rport", Some(&source.port().to_string()));
     }
     // A `received` that the sender wrote itself would send our answer to a third party.
-    via.params.remove("received");
+    params.remove("received");
     if asked || via.host.trim_matches(['[', ']']) != ip {
-        via.params.set("received", Some(&ip));
+        params.set("received", Some(&ip));
     }
-    *value = rest.map_or_else(|| via.to_string(), |rest| format!("{via},{rest}"));
+    let stamped = via.with(&params);
+    message.set("Via", rest.map_or_else(|| stamped.clone(), |rest| format!("{stamped},{rest}")));
 }

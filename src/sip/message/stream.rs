@@ -154,9 +154,9 @@ fn whole_length(head: &[u8]) -> Result<usize, StreamError> {
     let no_length =
         |reason| StreamError { why: Unframed::NoLength, verdict: Box::new(refuse_unframed(head, (400, reason))) };
     let lexed = lexer::lex(head);
-    let mut lengths = lexed.headers.iter().filter(|(name, _)| name.is("Content-Length"));
+    let mut lengths = lexed.headers.all("Content-Length");
     let length = match (lengths.next(), lengths.next()) {
-        (Some((_, length)), None) => scan::number(length).ok_or_else(|| no_length("Bad Content-Length"))?,
+        (Some(length), None) => scan::number(length).ok_or_else(|| no_length("Bad Content-Length"))?,
         (None, _) => return Err(no_length("Content-Length missing")),
         (Some(_), Some(_)) => return Err(no_length("Content-Length repeated")),
     };

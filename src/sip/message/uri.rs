@@ -1,10 +1,11 @@
 //! URIs (RFC 3261 §19.1): SIP and SIPS in parts, every other scheme as it is written.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::params::Params;
+use super::params::{Params, ParamsRef};
 use super::scan::{self, Syntax};
 
 /// A URI's scheme.
@@ -109,28 +110,77 @@ impl Uri {
     pub fn is_loose(&self) -> bool {
         self.params.has("lr")
     }
+}
 
-    fn read_sip(scheme: Scheme, rest: &str) -> Result<Self, Syntax> {
-        let (userinfo, rest) = match rest.split_once('@') {
+/// A URI where it stands, in the parts of a [`Uri`].
+#[derive(Clone, Debug)]
+pub struct UriRef<'a> {
+    scheme: Scheme,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: Cow<'a, str>,
+    port: Option<u16>,
+    params: ParamsRef<'a>,
+    headers: Option<&'a str>,
+}
+
+impl<'a> UriRef<'a> {
+    /// Reads a URI, whole or not at all.
+    pub fn read(text: &'a str) -> Result<Self, Syntax> {
+        if !scan::may_be_uri(text) {
+            return Err(Syntax::new("a URI holds no space, quote or angle bracket", text));
+        }
+        let (scheme, rest) = scan::cut(text, b':').ok_or_else(|| Syntax::new("a URI starts with its scheme", text))?;
+        if scheme.eq_ignore_ascii_case("sip") && !rest.is_empty() {
+            return Self::read_sip(Scheme::Sip, rest);
+        }
+        let letters = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !letters || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) || rest.is_empty() {
+            return Err(Syntax::new("a URI is a scheme, a colon and more", text));
+        }
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "sips" => return Self::read_sip(Scheme::Sips, rest),
+            "tel" => Scheme::Tel,
+            other => Scheme::Other(other.to_owned()),
+        };
+        let params = ParamsRef::default();
+        Ok(Self { scheme, user: None, password: None, host: rest.into(), port: None, params, headers: None })
+    }
+
+    fn read_sip(scheme: Scheme, rest: &'a str) -> Result<Self, Syntax> {
+        let (userinfo, rest) = match scan::cut(rest, b'@') {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, rest),
         };
-        let (user, password) = match userinfo.map(|info| info.split_once(':').unwrap_or((info, ""))) {
+        let (user, password) = match userinfo.map(|info| scan::cut(info, b':').unwrap_or((info, ""))) {
             Some(("", _)) => return Err(Syntax::new("the user part is empty", rest)),
-            Some((user, "")) => (Some(user.to_owned()), None),
-            Some((user, password)) => (Some(user.to_owned()), Some(password.to_owned())),
+            Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
             None => (None, None),
         };
-        let (rest, headers) = match rest.split_once('?') {
-            Some((rest, headers)) => (rest, Some(headers.to_owned())),
+        let (rest, headers) = match scan::cut(rest, b'?') {
+            Some((rest, headers)) => (rest, Some(headers)),
             None => (rest, None),
         };
-        let (address, params) = match rest.split_once(';') {
-            Some((address, params)) => (address, Params::parse(params)?),
-            None => (rest, Params::default()),
+        let (address, params) = match scan::cut(rest, b';') {
+            Some((address, params)) => (address, ParamsRef::read(params)?),
+            None => (rest, ParamsRef::default()),
         };
         let (host, port) = scan::host_port(address)?;
         Ok(Self { scheme, user, password, host, port, params, headers })
+    }
+}
+
+impl From<UriRef<'_>> for Uri {
+    fn from(read: UriRef<'_>) -> Self {
+        Self {
+            scheme: read.scheme,
+            user: read.user.map(str::to_owned),
+            password: read.password.map(str::to_owned),
+            host: read.host.into_owned(),
+            port: read.port,
+            params: read.params.into(),
+            headers: read.headers.map(str::to_owned),
+        }
     }
 }
 
@@ -138,21 +188,7 @@ impl FromStr for Uri {
     type Err = Syntax;
 
     fn from_str(text: &str) -> Result<Self, Syntax> {
-        if text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c)) {
-            return Err(Syntax::new("a URI holds no space, quote or angle bracket", text));
-        }
-        let (scheme, rest) = text.split_once(':').ok_or_else(|| Syntax::new("a URI starts with its scheme", text))?;
-        let letters = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !letters || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) || rest.is_empty() {
-            return Err(Syntax::new("a URI is a scheme, a colon and more", text));
-        }
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "sip" => return Self::read_sip(Scheme::Sip, rest),
-            "sips" => return Self::read_sip(Scheme::Sips, rest),
-            "tel" => Scheme::Tel,
-            other => Scheme::Other(other.to_owned()),
-        };
-        Ok(Self { scheme, ..Self::sip(None, rest, None) })
+        UriRef::read(text).map(Self::from)
     }
 }
 

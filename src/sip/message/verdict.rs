@@ -2,7 +2,7 @@
 
 use super::lexer::{self, Lexed};
 use super::scan;
-use super::{MAX_HEADER, MAX_MESSAGE, Message, Method, Scheme, Uri};
+use super::{CSeq, MAX_HEADER, MAX_MESSAGE, Message, Method, NameAddrRef, Scheme, Uri, Via};
 
 /// How the transport marks the end of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ fn judge_response(lexed: Lexed<'_>, framing: Framing) -> Verdict {
         return Verdict::Drop("malformed response");
     }
     // A response to us names us alone (RFC 3261 §8.1.3.3).
-    if message.vias().map_or(0, |vias| vias.len()) != 1 {
+    if message.pieces("Via").count() != 1 {
         return Verdict::Drop("response that is not for us");
     }
     match take_body(&mut message, lexed.body, framing) {
@@ -159,35 +159,42 @@ fn check_request(message: &Message, method: &Method) -> Result<(), Refusal> {
 
 /// What requests and responses have in common: each identifying header once, and readable.
 fn check_common(message: &Message) -> Result<(), &'static str> {
-    let single = [
-        ("From", "From missing or repeated"),
-        ("To", "To missing or repeated"),
-        ("Call-ID", "Call-ID missing or repeated"),
-        ("CSeq", "CSeq missing or repeated"),
+    let [mut from, mut to, mut call_id, mut cseq, mut via, mut max_forwards, mut length, mut others] = [0_usize; 8];
+    for (name, value) in message.headers.iter() {
+        let (count, readable, wrong) = match name.as_str() {
+            "Via" => (&mut via, scan::list(value).all(|via| via.and_then(Via::read).is_ok()), "Bad Via"),
+            "From" => (&mut from, NameAddrRef::read(value).is_ok(), "Bad From"),
+            "To" => (&mut to, NameAddrRef::read(value).is_ok(), "Bad To"),
+            "Call-ID" => (&mut call_id, !value.is_empty() && !value.contains(char::is_whitespace), "Bad Call-ID"),
+            "CSeq" => (&mut cseq, CSeq::read(value).is_ok(), "Bad CSeq"),
+            "Max-Forwards" => (&mut max_forwards, true, ""),
+            "Content-Length" => (&mut length, true, ""),
+            "Contact" => (&mut others, value == "*" || are_addresses(value), "Bad Contact"),
+            "Route" => (&mut others, are_addresses(value), "Bad Route"),
+            "Record-Route" => (&mut others, are_addresses(value), "Bad Record-Route"),
+            _ => continue,
+        };
+        *count = count.saturating_add(1);
+        if !readable {
+            return Err(wrong);
+        }
+    }
+    let once = [
+        (from, "From missing or repeated"),
+        (to, "To missing or repeated"),
+        (call_id, "Call-ID missing or repeated"),
+        (cseq, "CSeq missing or repeated"),
+        // Where they may be missing.
+        (max_forwards.max(1), "Max-Forwards repeated"),
+        (length.max(1), "Content-Length repeated"),
+        // Where they may be many.
+        (via.min(1), "No Via"),
     ];
-    for (name, reason) in single {
-        if message.header_all(name).count() != 1 {
-            return Err(reason);
-        }
-    }
-    for (name, reason) in [("Max-Forwards", "Max-Forwards repeated"), ("Content-Length", "Content-Length repeated")] {
-        if message.header_all(name).count() > 1 {
-            return Err(reason);
-        }
-    }
-    message.cseq().map_err(|_| "Bad CSeq")?;
-    message.from().map_err(|_| "Bad From")?;
-    message.to().map_err(|_| "Bad To")?;
-    message.contacts().map_err(|_| "Bad Contact")?;
-    message.routes().map_err(|_| "Bad Route")?;
-    message.record_routes().map_err(|_| "Bad Record-Route")?;
-    if message.vias().map_err(|_| "Bad Via")?.is_empty() {
-        return Err("No Via");
-    }
-    match message.call_id() {
-        Some(id) if !id.is_empty() && !id.contains(char::is_whitespace) => Ok(()),
-        _ => Err("Bad Call-ID"),
-    }
+    once.iter().find(|(count, _)| *count != 1).map_or(Ok(()), |(_, reason)| Err(reason))
+}
+
+fn are_addresses(list: &str) -> bool {
+    scan::list(list).all(|address| address.and_then(NameAddrRef::read).is_ok())
 }
 
 fn take_body(message: &mut Message, body: &[u8], framing: Framing) -> Result<(), Refusal> {

@@ -1,42 +1,62 @@
 //! Via: the way that a response takes back (RFC 3261 §20.42, RFC 3581).
 
-use std::fmt;
-use std::str::FromStr;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 
-use super::params::Params;
+use super::params::{Params, ParamsRef};
 use super::scan::{self, Syntax};
 
 /// What a branch starts with that is unique in time and space (RFC 3261 §8.1.1.7).
 pub const COOKIE: &str = "z9hG4bK";
 
-/// One hop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Via {
-    /// The transport, in upper case (`UDP`, `TCP`, `TLS`, `WS`, …).
-    pub transport: String,
+/// One hop, where it stands.
+#[derive(Clone, Debug)]
+pub struct Via<'a> {
+    /// The transport (`UDP`, `TCP`, `TLS`, `WS`, …), in whatever case.
+    pub transport: &'a str,
     /// The host of sent-by.
-    pub host: String,
+    pub host: Cow<'a, str>,
     /// The port of sent-by, where one is written.
     pub port: Option<u16>,
     /// Parameters: branch, received, rport, maddr, ttl.
-    pub params: Params,
+    pub params: ParamsRef<'a>,
 }
 
-impl Via {
+impl<'a> Via<'a> {
+    /// Reads one hop, whole or not at all.
+    pub fn read(text: &'a str) -> Result<Self, Syntax> {
+        let (head, params) = match scan::cut(text, b';') {
+            Some((head, params)) => (head, ParamsRef::read(params)?),
+            None => (text, ParamsRef::default()),
+        };
+        let bad = || Syntax::new("a Via is SIP/2.0/transport host;parameters", text);
+        let (protocol, rest) = scan::cut(head, b'/').ok_or_else(bad)?;
+        let (version, rest) = scan::cut(rest, b'/').ok_or_else(bad)?;
+        let (transport, sent_by) = rest.trim_ascii().split_once(char::is_whitespace).ok_or_else(bad)?;
+        if !protocol.trim_ascii().eq_ignore_ascii_case("SIP")
+            || version.trim_ascii() != "2.0"
+            || !scan::is_token(transport)
+        {
+            return Err(bad());
+        }
+        let (host, port) = scan::host_port(sent_by)?;
+        Ok(Self { transport, host, port, params })
+    }
+
     /// The branch.
-    pub fn branch(&self) -> Option<&str> {
+    pub fn branch(&self) -> Option<&'a str> {
         self.params.value("branch")
     }
 
     /// The branch, where it identifies the transaction by itself: the cookie and something after it.
-    pub fn unique_branch(&self) -> Option<&str> {
+    pub fn unique_branch(&self) -> Option<&'a str> {
         let branch = self.branch()?;
         let (cookie, rest) = branch.split_at_checked(COOKIE.len())?;
         (cookie.eq_ignore_ascii_case(COOKIE) && !rest.is_empty()).then_some(branch)
     }
 
     /// The address from which the request came, where the receiver noted one.
-    pub fn received(&self) -> Option<&str> {
+    pub fn received(&self) -> Option<&'a str> {
         self.params.value("received")
     }
 
@@ -45,42 +65,45 @@ impl Via {
         self.params.has("rport").then(|| self.params.value("rport").and_then(|port| port.parse().ok()))
     }
 
-    /// The host and port of the sender in lower case, as transactions compare them.
-    pub fn sent_by(&self) -> String {
-        let host = self.host.to_ascii_lowercase();
-        match self.port {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
+    /// The same hop with other parameters.
+    pub(super) fn with(&self, params: &Params) -> String {
+        let mut text = format!("SIP/2.0/{} ", self.transport);
+        self.write_sent_by(&mut text);
+        text + &params.to_string()
+    }
+
+    /// Writes the sender's host and port.
+    pub fn write_sent_by(&self, to: &mut String) {
+        to.push_str(&self.host);
+        if let Some(port) = self.port {
+            // Writing into a String does not fail.
+            let _ = write!(to, ":{port}");
         }
     }
 }
 
-impl FromStr for Via {
-    type Err = Syntax;
-
-    fn from_str(text: &str) -> Result<Self, Syntax> {
-        let (head, params) = match text.split_once(';') {
-            Some((head, params)) => (head, Params::parse(params)?),
-            None => (text, Params::default()),
-        };
-        let bad = || Syntax::new("a Via is SIP/2.0/transport host;parameters", text);
-        let (protocol, rest) = head.split_once('/').ok_or_else(bad)?;
-        let (version, rest) = rest.split_once('/').ok_or_else(bad)?;
-        let (transport, sent_by) = rest.trim().split_once(char::is_whitespace).ok_or_else(bad)?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" || !scan::is_token(transport) {
-            return Err(bad());
-        }
-        let (host, port) = scan::host_port(sent_by)?;
-        Ok(Self { transport: transport.to_ascii_uppercase(), host, port, params })
+impl PartialEq for Via<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.transport.eq_ignore_ascii_case(other.transport)
+            && (&self.host, self.port) == (&other.host, other.port)
+            && self.params.iter().eq(other.params.iter())
     }
 }
 
-impl fmt::Display for Via {
+impl Eq for Via<'_> {}
+
+impl fmt::Display for Via<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
-        write!(f, "{}", self.params)
+        for (name, value) in self.params.iter() {
+            match value {
+                Some(value) => write!(f, ";{name}={value}")?,
+                None => write!(f, ";{name}")?,
+            }
+        }
+        Ok(())
     }
 }

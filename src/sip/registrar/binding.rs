@@ -23,11 +23,16 @@ pub struct Binding {
     pub flow: String,
     /// The proxies before the phone, nearest to us first: the Route of requests to it (RFC 3327).
     pub path: Vec<String>,
-    /// The phone and which of its ways this is, where it registers by Outbound (RFC 5626): it is reached over `flow` alone.
+    /// The phone, where it says who it is, and which of its ways this is, where it registers by Outbound.
     pub instance: Option<String>,
 }
 
 impl Binding {
+    /// Whether the phone registers by Outbound (RFC 5626): it is reached over `flow` alone.
+    pub fn is_outbound(&self) -> bool {
+        self.instance.as_ref().is_some_and(|instance| instance.contains(";reg-id="))
+    }
+
     /// Whether its datagrams come from elsewhere than the phone says: a NAT is between, which forgets a way that is not used.
     pub(super) fn is_translated(&self) -> bool {
         let Some((remote, _)) = self.flow.strip_prefix("udp:").and_then(|flow| flow.split_once('@')) else {
@@ -67,6 +72,14 @@ pub enum BindingChange {
 }
 
 impl BindingChange {
+    /// The contact's URI.
+    pub fn uri(&self) -> &str {
+        match self {
+            Self::Added(binding) | Self::Refreshed(binding) => &binding.uri,
+            Self::Removed { uri, .. } => uri,
+        }
+    }
+
     /// The address of record whose binding it is.
     pub fn aor(&self) -> &str {
         match self {
@@ -103,16 +116,12 @@ pub enum Event {
         /// The address of record.
         aor: String,
     },
-    /// Send OPTIONS to the contact over its flow, and tell `handle_qualify_result` what came of it.
+    /// Send OPTIONS to the contact, and tell `handle_qualify_result` what came of it.
     Qualify {
         /// The address of record.
         aor: String,
         /// The contact's URI.
         uri: String,
-        /// Where to send it.
-        flow: String,
-        /// The proxies before the phone.
-        path: Vec<String>,
     },
     /// A contact answers, for the first time or again.
     Reachable {

@@ -49,7 +49,7 @@ pub struct ContactUpdate {
     pub expires: Option<u32>,
     /// Its `q` parameter in thousandths; 1000 where absent.
     pub q: Option<u16>,
-    /// Its instance and `reg-id`, where it registers by Outbound (RFC 5626 §4.2).
+    /// Its instance, and its `reg-id` where it registers by Outbound (RFC 5626 §4.2).
     pub instance: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub enum RegisterError {
     /// 500: a request that is older than what it would change (RFC 3261 §10.3 step 7).
     #[error("CSeq is not above that of the binding's last registration: an older request overtaken on its way")]
     OutOfOrder,
-    /// 503.
+    /// 503: more than the limit in one request.
     #[error("too many contacts: at most {max} for each address of record")]
     TooMany {
         /// The limit.
@@ -114,7 +114,7 @@ impl RegisterError {
     }
 }
 
-/// The changes that `request` makes to `bindings` (those of its address of record), all or none.
+/// The changes that `request` makes to `bindings` (those of its address of record, who makes room for others first), all or none.
 pub(super) fn plan(
     settings: &Settings,
     bindings: &[&Binding],
@@ -136,16 +136,17 @@ pub(super) fn plan(
         }
         Contacts::Set(updates) => {
             for update in updates {
-                // A phone that comes by a new way takes the place of its old one (RFC 5626 §6).
-                let moved = |old: &&&Binding| update.instance.is_some() && old.instance == update.instance;
-                for old in bindings.iter().filter(moved).filter(|old| !same_contact(&old.uri, &update.uri)) {
-                    changes.push(removed(&old.uri));
-                }
                 let known = find(&update.uri);
                 if !known.is_none_or(in_order) {
                     return Err(RegisterError::OutOfOrder);
                 }
                 let expires_s = expiry(settings, update, request.default_expires)?;
+                for old in bindings.iter().filter(|old| is_moved(old, update, expires_s)) {
+                    let listed = updates.iter().any(|other| same_contact(&old.uri, &other.uri));
+                    if !listed && !changes.contains(&removed(&old.uri)) {
+                        changes.push(removed(&old.uri));
+                    }
+                }
                 match known {
                     Some(known) if expires_s == 0 => changes.push(removed(&known.uri)),
                     None if expires_s == 0 => {}
@@ -164,13 +165,37 @@ pub(super) fn plan(
             }
         }
     }
+    make_room(settings, bindings, request, &mut changes)?;
+    Ok(changes)
+}
+
+/// Whether a phone that comes by a new way takes the place of this old one (RFC 5626 §6). One that says goodbye there without
+/// Outbound means that contact alone.
+fn is_moved(old: &Binding, update: &ContactUpdate, expires_s: u32) -> bool {
+    update.instance.is_some() && old.instance == update.instance && (expires_s > 0 || old.is_outbound())
+}
+
+/// A new contact always gets in, for a phone that left without a word must not lock its user out: at the limit others go.
+fn make_room(
+    settings: &Settings,
+    bindings: &[&Binding],
+    request: &RegisterRequest,
+    changes: &mut Vec<BindingChange>,
+) -> Result<(), RegisterError> {
     let added = changes.iter().filter(|change| matches!(change, BindingChange::Added(_))).count();
     let gone = changes.iter().filter(|change| matches!(change, BindingChange::Removed { .. })).count();
     let after = bindings.len().saturating_add(added).saturating_sub(gone);
-    if added > 0 && after > settings.max_contacts {
+    let excess = if added > 0 { after.saturating_sub(settings.max_contacts) } else { 0 };
+    let untouched = bindings.iter().filter(|binding| changes.iter().all(|change| change.uri() != binding.uri));
+    let leaving: Vec<BindingChange> = untouched
+        .take(excess)
+        .map(|binding| BindingChange::Removed { aor: request.aor.clone(), uri: binding.uri.clone() })
+        .collect();
+    if leaving.len() < excess {
         return Err(RegisterError::TooMany { max: settings.max_contacts });
     }
-    Ok(changes)
+    changes.extend(leaving);
+    Ok(())
 }
 
 /// What can be said without looking at the bindings.

@@ -23,7 +23,7 @@ pub struct Settings {
     pub max_expires_s: u32,
     /// Expiry where the phone names none, in seconds.
     pub default_expires_s: u32,
-    /// Most contacts of one address of record.
+    /// Most contacts of one address of record; one more takes the place of another.
     pub max_contacts: usize,
     /// How contacts are qualified; `None` where they are not.
     pub qualify: Option<QualifySettings>,
@@ -62,6 +62,8 @@ struct Contact {
     qualification: Qualification,
     /// An OPTIONS is under way and within its patience.
     asked: bool,
+    /// The stream that it registered over is closed, and it has not been heard of since.
+    closed: bool,
     timer: Option<TimerId>,
 }
 
@@ -111,6 +113,11 @@ impl Registrar {
         found
     }
 
+    /// One contact of an address of record, by its URI.
+    pub fn contact(&self, aor: &str, uri: &str) -> Option<&Binding> {
+        self.contacts.get(&(aor.to_owned(), uri.to_owned())).map(|contact| &contact.binding)
+    }
+
     /// Whether a contact answers OPTIONS; `None` where there is no such binding.
     pub fn qualification(&self, aor: &str, uri: &str) -> Option<Qualification> {
         self.contacts.get(&(aor.to_owned(), uri.to_owned())).map(|contact| contact.qualification)
@@ -136,7 +143,10 @@ impl Registrar {
     pub fn handle_register(&mut self, request: &RegisterRequest, now: Now) -> Result<Registered, RegisterError> {
         // What has expired by now must neither count nor be refreshed, whether or not its timeout was handled yet.
         self.expire(now);
-        let before: Vec<&Binding> = self.of(&request.aor).map(|(_, contact)| &contact.binding).collect();
+        let mut standing: Vec<&Contact> = self.of(&request.aor).map(|(_, contact)| contact).collect();
+        // Who is not there makes room first, then who has registered longest ago.
+        standing.sort_by_key(|contact| (contact.is_there(), contact.binding.updated_wall_ms));
+        let before: Vec<&Binding> = standing.into_iter().map(|contact| &contact.binding).collect();
         let had = !before.is_empty();
         let changes = plan(&self.settings, &before, request, now.wall_ms)?;
         for change in &changes {
@@ -170,7 +180,7 @@ impl Registrar {
         let key = (aor.to_owned(), uri.to_owned());
         let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(&key)) else { return };
         if answered {
-            contact.asked = false;
+            (contact.asked, contact.closed) = (false, false);
             if contact.transition_to_reachable() {
                 self.events.push_back(Event::Reachable { aor: key.0.clone(), uri: key.1.clone() });
             }
@@ -183,6 +193,11 @@ impl Registrar {
             // The way is broken: no use to try it again at once.
             self.arm(&key, now.in_ms(if gone { interval_ms } else { qualify.patience_ms() }));
         }
+    }
+
+    /// Streams are closed: the contacts that registered over them make room for others first.
+    pub fn handle_streams_closed(&mut self, closed: impl Fn(&Binding) -> bool) {
+        self.contacts.values_mut().filter(|contact| closed(&contact.binding)).for_each(|contact| contact.closed = true);
     }
 
     /// Ways to phones are gone that only they can open again: their contacts there are unreachable until they register anew.
@@ -199,8 +214,7 @@ impl Registrar {
     fn ask(&mut self, key: &Key, now: Now) {
         let (Some(qualify), Some(contact)) = (self.settings.qualify, self.contacts.get_mut(key)) else { return };
         contact.asked = true;
-        let (flow, path) = (contact.binding.flow.clone(), contact.binding.path.clone());
-        self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone(), flow, path });
+        self.events.push_back(Event::Qualify { aor: key.0.clone(), uri: key.1.clone() });
         self.arm(key, now.in_ms(qualify.patience_ms()));
     }
 
@@ -283,14 +297,15 @@ impl Registrar {
         let untried = Qualification::Untried { failures: 0 };
         self.expiries.insert((binding.expires_wall_ms, key.clone()));
         let Some(contact) = self.contacts.get_mut(&key) else {
-            self.contacts.insert(key, Contact { binding, qualification: untried, asked: false, timer: None });
+            let contact = Contact { binding, qualification: untried, asked: false, closed: false, timer: None };
+            self.contacts.insert(key, contact);
             return untried;
         };
         if contact.binding.expires_wall_ms != binding.expires_wall_ms {
             self.expiries.remove(&(contact.binding.expires_wall_ms, key));
         }
         let before = contact.qualification;
-        contact.binding = binding;
+        (contact.binding, contact.closed) = (binding, false);
         if before == Qualification::Unreachable {
             (contact.qualification, contact.asked) = (untried, false);
         }
@@ -337,6 +352,10 @@ impl Registrar {
 }
 
 impl Contact {
+    fn is_there(&self) -> bool {
+        !self.closed && self.qualification != Qualification::Unreachable
+    }
+
     /// From one OPTIONS to the next; through a NAT they also keep the way open.
     fn interval_ms(&self, qualify: QualifySettings) -> u64 {
         let most = if self.binding.is_translated() { KEEP_ALIVE_MS } else { u64::MAX };

@@ -112,7 +112,7 @@ fn refuses_all_or_nothing() {
     assert_eq!(refuse(request(6, Contacts::RemoveAll)).status(), 400);
     assert_eq!(refuse(set(6, vec![update(B, None, 1), update(B, None, 2)])).status(), 400);
     assert_eq!(refuse(set(6, vec![update("", None, 1)])).status(), 400);
-    let many = ["sip:1001@h1", "sip:1001@h2"].map(|uri| update(uri, None, 1000));
+    let many = ["sip:1001@h1", "sip:1001@h2", "sip:1001@h3"].map(|uri| update(uri, None, 1000));
     assert_eq!(refuse(set(6, many.to_vec())), RegisterError::TooMany { max: 2 });
     assert_eq!(refuse(RegisterRequest { user: "1002".into(), ..request(6, Contacts::Query) }).status(), 403);
     assert_eq!(uris(&registrar), [A]);
@@ -149,7 +149,7 @@ fn contacts_are_asked_and_marked() {
     let mut registrar = Registrar::new(Settings::default());
     registrar.handle_register(&set(1, vec![update(A, Some(3600), 1000)]), NOW).unwrap();
     assert_eq!(registrar.poll_timeout(NOW), Some(NOW.in_ms(1_000)));
-    let ask = Event::Qualify { aor: AOR.into(), uri: A.into(), flow: "udp:192.0.2.1:5060".into(), path: vec![] };
+    let ask = Event::Qualify { aor: AOR.into(), uri: A.into() };
     registrar.handle_timeout(NOW.plus_ms(1_000));
     assert_eq!(events(&mut registrar), [first(), ask.clone()]);
     let (aor, uri) = (AOR.to_owned(), A.to_owned());
@@ -240,4 +240,68 @@ fn a_phone_that_comes_by_a_new_way_takes_the_place_of_its_old_one() {
     assert_eq!(events(&mut registrar), [first()]);
     let long = RegisterRequest { path: vec!["<sip:edge;lr>".into(); 9], ..set(2, vec![update(A, None, 1000)]) };
     assert_eq!(registrar.handle_register(&long, NOW).unwrap_err().status(), 400);
+}
+
+/// A registration without Outbound of a phone that says who it is.
+fn reconnect(phone: &str, port: u16) -> RegisterRequest {
+    let contact = ContactUpdate {
+        instance: Some(phone.into()),
+        ..update(&format!("sip:1001@192.0.2.1:{port};transport=tcp"), None, 1000)
+    };
+    RegisterRequest { call_id: format!("c{port}"), flow: format!("tcp:192.0.2.1:{port}"), ..set(1, vec![contact]) }
+}
+
+#[test]
+fn a_softphone_that_reconnects_has_one_contact() {
+    let mut registrar = registrar();
+    for port in 0..11 {
+        let done = registrar.handle_register(&reconnect("<urn:uuid:1>", 40_000 + port), NOW).unwrap();
+        assert_eq!(done.bindings.len(), 1);
+    }
+    // It says goodbye to the old one after it has come by the new one.
+    let RegisterRequest { contacts: Contacts::Set(mut contacts), .. } = reconnect("<urn:uuid:1>", 40_009) else {
+        panic!()
+    };
+    contacts[0].expires = Some(0);
+    registrar.handle_register(&set(7, contacts), NOW).unwrap();
+    assert_eq!(uris(&registrar), ["sip:1001@192.0.2.1:40010;transport=tcp"]);
+    assert_eq!(events(&mut registrar), [first()]);
+}
+
+#[test]
+fn a_new_contact_gets_in_and_those_that_are_gone_make_room_first() {
+    let mut registrar = Registrar::new(Settings { max_contacts: 3, ..Settings::default() });
+    let come = |registrar: &mut Registrar, uri: &str, ms: u64| {
+        let request = RegisterRequest {
+            call_id: uri.into(),
+            flow: format!("tcp:{uri}"),
+            ..set(1, vec![update(uri, None, 1000)])
+        };
+        let gone = registrar.handle_register(&request, NOW.plus_ms(ms)).unwrap().changes;
+        gone.iter()
+            .filter(|change| matches!(change, BindingChange::Removed { .. }))
+            .map(|gone| gone.uri().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let uris =
+        ["sip:1001@h1", "sip:1001@h2", "sip:1001@h3", "sip:1001@h4", "sip:1001@h5", "sip:1001@h6", "sip:1001@h7"];
+    for (ms, uri) in (0..).zip(&uris[..3]) {
+        assert_eq!(come(&mut registrar, uri, ms), [""; 0]);
+    }
+    registrar.handle_streams_closed(|bound| bound.uri == uris[2]);
+    assert_eq!(come(&mut registrar, uris[3], 10), [uris[2]], "its stream is closed");
+    registrar.handle_ways_gone(|bound| bound.uri == uris[1]);
+    assert_eq!(come(&mut registrar, uris[4], 11), [uris[1]], "it answers nothing");
+    registrar.handle_streams_closed(|bound| bound.uri == uris[3]);
+    registrar.handle_qualify_result(AOR, uris[3], true, NOW);
+    assert_eq!(come(&mut registrar, uris[5], 12), [uris[0]], "all are there: the one that registered longest ago");
+    registrar
+        .handle_register(
+            &RegisterRequest { call_id: uris[3].into(), ..set(2, vec![update(uris[3], None, 1000)]) },
+            NOW.plus_ms(13),
+        )
+        .unwrap();
+    assert_eq!(come(&mut registrar, uris[6], 14), [uris[4]], "a refresh is heard");
+    let told = events(&mut registrar);
+    assert!(!told.contains(&last_gone()), "{told:?}");
 }

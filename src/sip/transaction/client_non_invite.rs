@@ -5,8 +5,8 @@ use crate::sip::message::Message;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    Trying { interval_ms: u64 },
-    Proceeding,
+    Trying { bytes: Vec<u8>, interval_ms: u64 },
+    Proceeding { bytes: Vec<u8> },
     Completed,
     Terminated,
 }
@@ -14,7 +14,6 @@ enum State {
 /// One request that we sent.
 #[derive(Clone, Debug)]
 pub struct ClientNonInvite {
-    bytes: Vec<u8>,
     reliable: bool,
     state: State,
 }
@@ -27,14 +26,17 @@ impl ClientNonInvite {
         if !reliable {
             effects.push(Effect::Arm(Timer::E, T1));
         }
-        (Self { bytes, reliable, state: State::Trying { interval_ms: T1 } }, effects)
+        (Self { reliable, state: State::Trying { bytes, interval_ms: T1 } }, effects)
     }
 
     /// A response with this transaction's branch came.
     pub fn handle_response(&mut self, response: &Message) -> Vec<Effect> {
-        match (&self.state, response.code().unwrap_or_default()) {
-            (State::Trying { .. } | State::Proceeding, 100..=199) => self.transition_to_proceeding(),
-            (State::Trying { .. } | State::Proceeding, _) => self.transition_to_completed(),
+        match (&mut self.state, response.code().unwrap_or_default()) {
+            (State::Trying { bytes, .. } | State::Proceeding { bytes }, 100..=199) => {
+                let bytes = std::mem::take(bytes);
+                self.transition_to_proceeding(bytes)
+            }
+            (State::Trying { .. } | State::Proceeding { .. }, _) => self.transition_to_completed(),
             (State::Completed | State::Terminated, _) => Vec::new(),
         }
     }
@@ -42,12 +44,14 @@ impl ClientNonInvite {
     /// One of this transaction's timers fired.
     pub fn handle_timer(&mut self, timer: Timer) -> Vec<Effect> {
         match (&mut self.state, timer) {
-            (State::Trying { interval_ms }, Timer::E) => {
+            (State::Trying { bytes, interval_ms }, Timer::E) => {
                 *interval_ms = interval_ms.saturating_mul(2).min(T2);
-                vec![Effect::Send(self.bytes.clone()), Effect::Arm(Timer::E, *interval_ms)]
+                vec![Effect::Send(bytes.clone()), Effect::Arm(Timer::E, *interval_ms)]
             }
-            (State::Proceeding, Timer::E) => vec![Effect::Send(self.bytes.clone()), Effect::Arm(Timer::E, T2)],
-            (State::Trying { .. } | State::Proceeding, Timer::F) => {
+            (State::Proceeding { bytes }, Timer::E) => {
+                vec![Effect::Send(bytes.clone()), Effect::Arm(Timer::E, T2)]
+            }
+            (State::Trying { .. } | State::Proceeding { .. }, Timer::F) => {
                 self.state = State::Terminated;
                 vec![Effect::TimedOut, Effect::Terminated]
             }
@@ -56,8 +60,8 @@ impl ClientNonInvite {
         }
     }
 
-    fn transition_to_proceeding(&mut self) -> Vec<Effect> {
-        self.state = State::Proceeding;
+    fn transition_to_proceeding(&mut self, bytes: Vec<u8>) -> Vec<Effect> {
+        self.state = State::Proceeding { bytes };
         vec![Effect::Pass]
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use super::key::TransactionKey;
-use crate::sip::message::{Message, Scheme, Uri};
+use crate::sip::message::{Message, Method, Scheme, Uri};
 
 /// What carries messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,8 +34,16 @@ pub struct Flow {
 }
 
 impl Flow {
-    pub(super) fn is_reliable(&self) -> bool {
+    pub(in crate::sip) fn is_reliable(&self) -> bool {
         self.transport != Transport::Udp
+    }
+
+    /// From the same place to the address that a URI names; `None` where it names none, or wants another transport.
+    pub fn towards(self, uri: &Uri) -> Option<Self> {
+        let ip = uri.address()?;
+        let fits = Transport::of_uri(uri) == Some(self.transport) && ip.is_ipv4() == self.remote.is_ipv4();
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or(self.transport.default_port()));
+        fits.then_some(Self { remote, ..self })
     }
 }
 
@@ -210,6 +218,16 @@ pub(super) fn reply_flow(request: &Message, source: Flow) -> Flow {
         flow.remote.set_port(via.port.unwrap_or(5060));
     }
     flow
+}
+
+/// Where the response to an INVITE goes whose stream is closed: to the port of sent-by at the address that it came from. `None` where
+/// no such way can be opened, or none is needed.
+pub(super) fn back_flow(request: &Message, source: Flow) -> Option<Flow> {
+    let is_invite = request.method() == Some(&Method::Invite);
+    let via = request.via().ok().filter(|_| is_invite && source.is_reliable() && source.transport.can_be_opened())?;
+    let mut flow = source;
+    flow.remote.set_port(via.port.unwrap_or(source.transport.default_port()));
+    Some(flow)
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 //! peer. A connection that is refused or breaks before any response has the same effect at once. The peer's TCP then counts as closed
 //! for ten minutes, or until something comes from it over TCP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::entry::Machine;
 use super::flow::{Flow, Transmit, Transport};
 use super::key::TransactionKey;
-use super::layer::{Machine, Transactions};
+use super::layer::Transactions;
 use super::timers::{Effect, Timer};
 use crate::sip::message::{Message, Method};
 use crate::time::Now;
@@ -33,9 +34,11 @@ pub(super) struct Datagram {
     request: Message,
 }
 
-/// What is known of TCP.
+/// What is known of streams.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
+    /// The transactions over each, so that the end of one among thousands costs no look at all of them.
+    keys: BTreeMap<Flow, BTreeSet<TransactionKey>>,
     /// Where we listen, and so send from.
     local: Vec<SocketAddr>,
     /// Peers whose TCP leads nowhere, and until when that is believed (monotonic ns).
@@ -46,6 +49,28 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// A transaction uses this way, which may be a stream.
+    pub(super) fn note(&mut self, flow: Flow, key: &TransactionKey) {
+        if flow.is_reliable() {
+            self.keys.entry(flow).or_default().insert(key.clone());
+        }
+    }
+
+    /// A transaction uses it no longer.
+    pub(super) fn forget(&mut self, flow: Flow, key: &TransactionKey) {
+        if let Some(keys) = self.keys.get_mut(&flow)
+            && keys.remove(key)
+            && keys.is_empty()
+        {
+            self.keys.remove(&flow);
+        }
+    }
+
+    /// The transactions over a stream that is broken.
+    pub(super) fn take_keys(&mut self, stream: Flow) -> BTreeSet<TransactionKey> {
+        self.keys.remove(&stream).unwrap_or_default()
+    }
+
     fn to(&self, datagram: Flow, now: Now) -> Option<Flow> {
         let closed = self.closed.get(&datagram.remote).is_some_and(|until| *until > now.mono_ns);
         let family = |own: &&SocketAddr| own.is_ipv4() == datagram.remote.is_ipv4();
@@ -106,11 +131,12 @@ impl Transactions {
         tracing::info!(remote = %flow.remote, "a large SIP request got no response over TCP and goes over UDP");
         self.streams.note_closed(flow.remote, now);
         self.streams.fallbacks += 1;
-        for timer in std::mem::take(&mut entry.armed).into_values() {
-            self.timers.disarm(timer);
+        for (_, id) in std::mem::take(&mut entry.armed) {
+            self.timers.disarm(id);
         }
         let (machine, effects) = Machine::start_client(request, false);
-        entry.flow = flow;
+        let stream = std::mem::replace(&mut entry.flow, flow);
+        self.streams.forget(stream, key);
         entry.machine = machine;
         self.apply(key, effects, None, now);
     }
@@ -125,9 +151,10 @@ impl Transactions {
 
     /// A stream is broken: what has got no response over it goes over UDP.
     pub(super) fn fall_back_from(&mut self, stream: Flow, now: Now) {
-        let waits = self.entries.iter().filter(|(_, entry)| entry.flow == stream && entry.datagram.is_some());
-        let alone = self.streams.alone.iter().filter(|(_, (flow, _))| *flow == stream);
-        let keys: Vec<_> = waits.map(|(key, _)| key.clone()).chain(alone.map(|(key, _)| key.clone())).collect();
+        let over_it = self.streams.keys.get(&stream).into_iter().flatten();
+        let waits = over_it.filter(|key| self.entries.get(key).is_some_and(|entry| entry.datagram.is_some()));
+        let alone = self.streams.alone.iter().filter(|(_, (flow, _))| *flow == stream).map(|(key, _)| key);
+        let keys: Vec<_> = waits.chain(alone).cloned().collect();
         keys.iter().for_each(|key| self.fall_back(key, now));
     }
 
@@ -137,7 +164,7 @@ impl Transactions {
         let branch = request.via().ok().and_then(|via| via.branch().map(str::to_ascii_lowercase));
         match (datagram, branch) {
             (Some(datagram), Some(branch)) if self.streams.alone.len() < MOST_ALONE => {
-                let key = TransactionKey::Client { branch, method: Method::Ack };
+                let key = TransactionKey::Client { branch: branch.into(), method: Method::Ack };
                 self.timers.arm(now.in_ms(PATIENCE_MS), (key.clone(), Timer::Stream));
                 self.streams.alone.insert(key, (flow, datagram));
                 self.transmits.push_back(Transmit { flow, payload: request.to_bytes(), peer: None });

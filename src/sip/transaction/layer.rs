@@ -6,57 +6,26 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha12Rng;
 use rand_core::Rng;
 
-use super::client_invite::ClientInvite;
-use super::client_non_invite::ClientNonInvite;
-use super::flow::{Flow, TransactionEvent, Transmit, reply_flow};
+use super::entry::{Entry, Machine};
+use super::flow::{Flow, TransactionEvent, Transmit, back_flow, reply_flow};
 use super::key::{MergeKey, TransactionKey};
-use super::large::{Datagram, Streams};
+use super::large::Streams;
 use super::requests::cancel_for;
 use super::server_invite::ServerInvite;
 use super::server_non_invite::ServerNonInvite;
+use super::stateless::Tags;
 use super::timers::{Effect, Timer};
 use crate::sip::message::{COOKIE, Message, Method, Start, Verdict, reason_phrase, response_to, stamp_source};
-use crate::time::{Now, TimerId, Timers};
+use crate::time::{Now, Timers};
 
-/// The most transactions at one time; a request beyond them is answered with 503, without a transaction.
-pub const MAX_TRANSACTIONS: usize = 65_536;
+/// The most transactions at one time; a request beyond them is answered with 503, without a transaction. A call leaves three of
+/// them behind for half a minute, so this is about five thousand calls a second, and half a gigabyte.
+pub const MAX_TRANSACTIONS: usize = 524_288;
 
 /// The transaction is over, or never was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no open transaction {0:?}: it has ended; drop the message")]
 pub struct NoTransaction(pub TransactionKey);
-
-#[derive(Debug)]
-pub(super) enum Machine {
-    ClientInvite(ClientInvite),
-    ClientOther(ClientNonInvite),
-    ServerInvite(ServerInvite),
-    ServerOther(ServerNonInvite),
-}
-
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) machine: Machine,
-    pub(super) flow: Flow,
-    merge: Option<MergeKey>,
-    to_tag: Option<String>,
-    pub(super) armed: BTreeMap<Timer, TimerId>,
-    /// A large request of ours as it would leave by UDP, while nothing has come back over TCP.
-    pub(super) datagram: Option<Box<Datagram>>,
-}
-
-impl Machine {
-    /// Starts the machine of a request of ours.
-    pub(super) fn start_client(request: Message, reliable: bool) -> (Self, Vec<Effect>) {
-        if request.method() == Some(&Method::Invite) {
-            let (machine, effects) = ClientInvite::start(request, reliable);
-            (Self::ClientInvite(machine), effects)
-        } else {
-            let (machine, effects) = ClientNonInvite::start(&request, reliable);
-            (Self::ClientOther(machine), effects)
-        }
-    }
-}
 
 /// All transactions of one endpoint. After each call drain [`Self::poll_transmit`] and [`Self::poll_event`]; both are
 /// bounded by what one call or one deadline can cause.
@@ -68,6 +37,7 @@ pub struct Transactions {
     pub(super) transmits: VecDeque<Transmit>,
     pub(super) streams: Streams,
     events: VecDeque<TransactionEvent>,
+    pub(super) tags: Tags,
     rng: ChaCha12Rng,
     sheds: bool,
     shed: u64,
@@ -75,8 +45,9 @@ pub struct Transactions {
 
 impl Transactions {
     /// An empty layer; `rng` draws branches and the tags of its own answers.
-    pub fn new(rng: ChaCha12Rng) -> Self {
+    pub fn new(mut rng: ChaCha12Rng) -> Self {
         Self {
+            tags: Tags::draw(&mut rng),
             entries: BTreeMap::new(),
             merges: BTreeMap::new(),
             timers: Timers::default(),
@@ -145,27 +116,41 @@ impl Transactions {
             self.apply(&key, effects, None, now);
             return;
         }
-        let is_new_call = || method == Method::Invite && !msg.to().is_ok_and(|to| to.tag().is_some());
-        if self.sheds && is_new_call() {
+        let is_new = msg.to_tag().is_none() && method != Method::Cancel;
+        if self.sheds && is_new && method == Method::Invite {
             self.shed += 1;
             self.refuse(&msg, 503, reason_phrase(503), source);
-        } else if self.entries.len() >= MAX_TRANSACTIONS {
+        } else if is_new && self.entries.len() >= MAX_TRANSACTIONS {
+            // What belongs to a call that is there is served even then.
             self.refuse(&msg, 503, reason_phrase(503), source);
         } else if method == Method::Cancel {
-            self.handle_cancel(key, &msg, source, now);
+            self.handle_cancel(key, msg, source, now);
         } else {
             self.open_server(key, msg, source, now);
         }
     }
 
-    /// The way `flow` is broken: every transaction on it ends, but large requests without a response that may go over UDP yet.
+    /// The way `flow` is broken: every transaction on it ends, but large requests without a response that may go over UDP yet, and
+    /// INVITEs whose answer may go over another connection (RFC 3261 §18.2.2).
     pub fn handle_transport_error(&mut self, flow: Flow, now: Now) {
         self.fall_back_from(flow, now);
-        let broken: Vec<_> = self.entries.iter().filter(|(_, e)| e.flow == flow).map(|(key, _)| key.clone()).collect();
-        for key in broken {
+        for key in self.streams.take_keys(flow) {
+            if self.turn_back(&key) {
+                continue;
+            }
             self.forget(&key);
             self.events.push_back(TransactionEvent::TransportError { key });
         }
+    }
+
+    /// Has an INVITE's answer go over a connection of our own to where its caller listens; `false` where there is none to try.
+    fn turn_back(&mut self, key: &TransactionKey) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return false };
+        let waits = matches!(&entry.machine, Machine::ServerInvite(machine) if machine.outlives_its_stream());
+        let Some(back) = entry.back.take().filter(|_| waits) else { return false };
+        entry.flow = back;
+        self.streams.note(back, key);
+        true
     }
 
     /// Fires what is due at `now`.
@@ -178,7 +163,7 @@ impl Transactions {
             let Some(entry) = self.entries.get_mut(&key) else {
                 continue;
             };
-            entry.armed.remove(&timer);
+            entry.disarmed(timer);
             let effects = match &mut entry.machine {
                 Machine::ClientInvite(machine) => machine.handle_timer(timer),
                 Machine::ClientOther(machine) => machine.handle_timer(timer),
@@ -193,8 +178,8 @@ impl Transactions {
     /// unique branch already; reusing one that is open ends the older transaction without a word. Not for ACK.
     pub fn send_request(&mut self, mut msg: Message, dest: Flow, now: Now) -> TransactionKey {
         let branch = match msg.via().ok().as_ref().and_then(|via| via.unique_branch()) {
-            Some(branch) => branch.to_ascii_lowercase(),
-            None => self.push_via(&mut msg, dest),
+            Some(branch) => branch.to_ascii_lowercase().into(),
+            None => self.push_via(&mut msg, dest).into(),
         };
         let key = TransactionKey::Client { branch, method: msg.method().cloned().unwrap_or(Method::Options) };
         self.forget(&key);
@@ -221,8 +206,9 @@ impl Transactions {
     /// the CANCEL's own transaction. `reason` is the value of its Reason header (RFC 3326).
     pub fn cancel(&mut self, invite: &TransactionKey, reason: &str, now: Now) -> Result<TransactionKey, NoTransaction> {
         match self.entries.get(invite) {
-            Some(Entry { machine: Machine::ClientInvite(machine), flow, .. }) if !machine.is_answered() => {
-                let (cancel, flow) = (cancel_for(machine.request()).with("Reason", reason), *flow);
+            Some(Entry { machine: Machine::ClientInvite(machine), flow, .. }) => {
+                let request = machine.unanswered().ok_or_else(|| NoTransaction(invite.clone()))?;
+                let (cancel, flow) = (cancel_for(request).with("Reason", reason), *flow);
                 Ok(self.send_request(cancel, flow, now))
             }
             _ => Err(NoTransaction(invite.clone())),
@@ -237,7 +223,7 @@ impl Transactions {
             Machine::ServerOther(machine) => machine.respond(response),
             Machine::ClientInvite(_) | Machine::ClientOther(_) => return Err(NoTransaction(key.clone())),
         };
-        if let Some(tag) = response.to().ok().as_ref().and_then(|to| to.tag()) {
+        if let Some(tag) = response.to_tag() {
             entry.to_tag = Some(tag.to_owned());
         }
         self.apply(key, effects, None, now);
@@ -249,12 +235,13 @@ impl Transactions {
         let Some(entry) = self.entries.remove(key) else {
             return;
         };
-        for id in entry.armed.into_values() {
+        for (_, id) in entry.armed {
             self.timers.disarm(id);
         }
         if let Some(merge) = entry.merge {
             self.merges.remove(&merge);
         }
+        self.streams.forget(entry.flow, key);
     }
 
     /// When to call [`Self::handle_timeout`] (monotonic nanoseconds).
@@ -304,7 +291,7 @@ impl Transactions {
         }
     }
 
-    fn handle_cancel(&mut self, key: TransactionKey, msg: &Message, source: Flow, now: Now) {
+    fn handle_cancel(&mut self, key: TransactionKey, msg: Message, source: Flow, now: Now) {
         let invite = key.of_invite();
         let found = match self.entries.get(&invite) {
             Some(Entry { machine: Machine::ServerInvite(machine), to_tag, .. }) => {
@@ -312,16 +299,16 @@ impl Transactions {
             }
             _ => None,
         };
-        let code = if found.is_some() { 200 } else { 481 };
-        let (open, tag) = found.unwrap_or_default();
+        // One of nothing: whether it gets an answer is for those to say who know its sender.
+        let Some((open, tag)) = found else { return self.open_server(key, msg, source, now) };
         let tag = tag.unwrap_or_else(|| self.draw());
-        let response = response_to(msg, code, reason_phrase(code), Some(&tag));
+        let response = response_to(&msg, 200, reason_phrase(200), Some(&tag));
         let (mut machine, _) = ServerNonInvite::start(source.is_reliable());
         let effects = machine.respond(&response);
-        self.open(key.clone(), Machine::ServerOther(machine), reply_flow(msg, source), None);
+        self.open(key.clone(), Machine::ServerOther(machine), reply_flow(&msg, source), None);
         self.apply(&key, effects, None, now);
         if open {
-            self.events.push_back(TransactionEvent::Cancel { invite, msg: msg.clone() });
+            self.events.push_back(TransactionEvent::Cancel { invite, msg });
         }
     }
 
@@ -339,7 +326,11 @@ impl Transactions {
             let (machine, effects) = ServerNonInvite::start(source.is_reliable());
             (Machine::ServerOther(machine), effects)
         };
+        let back = back_flow(&msg, source);
         self.open(key.clone(), machine, flow, merge);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.back = back;
+        }
         let event = TransactionEvent::Request { key: key.clone(), msg, flow: source };
         self.apply(&key, effects, Some(event), now);
     }
@@ -348,13 +339,9 @@ impl Transactions {
         if let Some(merge) = &merge {
             self.merges.insert(merge.clone(), key.clone());
         }
-        self.entries.insert(key, Entry { machine, flow, merge, to_tag: None, armed: BTreeMap::new(), datagram: None });
-    }
-
-    fn refuse(&mut self, request: &Message, code: u16, reason: &str, source: Flow) {
-        let tag = self.draw();
-        let payload = response_to(request, code, reason, Some(&tag)).to_bytes();
-        self.transmits.push_back(Transmit { flow: reply_flow(request, source), payload, peer: None });
+        self.streams.note(flow, &key);
+        self.entries
+            .insert(key, Entry { machine, flow, merge, to_tag: None, armed: Vec::new(), back: None, datagram: None });
     }
 
     pub(super) fn apply(
@@ -373,12 +360,14 @@ impl Transactions {
                 Effect::Pass => self.events.extend(event.take()),
                 Effect::Arm(timer, after_ms) => {
                     let id = self.timers.arm(now.in_ms(after_ms), (key.clone(), timer));
-                    if let Some(old) = entry.armed.insert(timer, id) {
+                    let old = entry.disarmed(timer);
+                    entry.armed.push((timer, id));
+                    if let Some(old) = old {
                         self.timers.disarm(old);
                     }
                 }
                 Effect::Disarm(timer) => {
-                    if let Some(id) = entry.armed.remove(&timer) {
+                    if let Some(id) = entry.disarmed(timer) {
                         self.timers.disarm(id);
                     }
                 }

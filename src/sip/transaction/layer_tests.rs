@@ -101,11 +101,11 @@ fn a_cancel_is_answered_and_its_invite_named() {
 }
 
 #[test]
-fn a_cancel_after_the_answer_changes_nothing_and_of_nothing_gets_481() {
+fn a_cancel_after_the_answer_changes_nothing_and_of_nothing_is_a_request_like_others() {
     let mut layer = layer();
     layer.handle_message(request(Method::Cancel, VIA), flow(Transport::Udp), START);
-    assert_eq!(codes(&mut layer), [481]);
-    run_to(&mut layer, 32_000);
+    let Some(TransactionEvent::Request { key, .. }) = layer.poll_event() else { panic!("its answer is the user's") };
+    layer.forget(&key);
     let (key, invite) = invited(&mut layer, VIA);
     layer.respond(&key, &response_to(&invite, 200, "OK", Some("t")), START).unwrap();
     layer.handle_message(request(Method::Cancel, VIA), flow(Transport::Udp), START);
@@ -142,7 +142,8 @@ fn an_old_peers_ack_finds_its_invite_in_spite_of_the_new_tag() {
 fn answers_go_to_the_port_of_sent_by_unless_rport_asks_for_the_source() {
     for (via, port) in [(VIA.to_owned(), 5066), (format!("{VIA};rport"), 40_000)] {
         let mut layer = layer();
-        layer.handle_verdict(Verdict::Accept(request(Method::Cancel, &via)), flow(Transport::Udp), START);
+        let reply = Some(request(Method::Options, &via));
+        layer.handle_verdict(Verdict::Reject { status: 400, reason: "", reply }, flow(Transport::Udp), START);
         assert_eq!(layer.poll_transmit().unwrap().flow.remote.port(), port);
     }
 }
@@ -176,6 +177,34 @@ fn a_broken_way_ends_its_transactions() {
     layer.handle_transport_error(flow(Transport::Tcp), START);
     assert_eq!(layer.poll_event(), Some(TransactionEvent::TransportError { key }));
     assert_eq!((layer.len(), layer.poll_timeout()), (0, None));
+}
+
+#[test]
+fn an_invite_outlives_its_stream_and_is_answered_where_its_caller_listens() {
+    for (transport, via, port) in [
+        (Transport::Tcp, "SIP/2.0/TCP 127.0.0.2:5066;branch=z9hG4bKx", Some(5066)),
+        (Transport::Tls, "SIP/2.0/TLS 127.0.0.2;branch=z9hG4bKx", Some(5061)),
+        // Nobody connects to a browser.
+        (Transport::Ws, "SIP/2.0/WS x.invalid;branch=z9hG4bKx", None),
+    ] {
+        let mut layer = layer();
+        layer.handle_message(request(Method::Invite, via), flow(transport), START);
+        let Some(TransactionEvent::Request { key, msg, .. }) = layer.poll_event() else { panic!("no request") };
+        layer.handle_transport_error(flow(transport), START);
+        let lost = TransactionEvent::TransportError { key: key.clone() };
+        let Some(port) = port else {
+            assert_eq!((layer.poll_event(), layer.len()), (Some(lost), 0));
+            continue;
+        };
+        assert_eq!(layer.poll_event(), None);
+        layer.respond(&key, &response_to(&msg, 180, "Ringing", Some("t")), START).unwrap();
+        let mut back = flow(transport);
+        back.remote.set_port(port);
+        assert_eq!(layer.poll_transmit().map(|transmit| transmit.flow), Some(back));
+        // Nobody listens there either.
+        layer.handle_transport_error(back, START);
+        assert_eq!((layer.poll_event(), layer.len()), (Some(lost), 0));
+    }
 }
 
 proptest::proptest! {
@@ -212,7 +241,7 @@ proptest::proptest! {
         }
         // A ringing INVITE of ours waits for as long as its user does.
         for which in 0..4 {
-            let key = TransactionKey::Client { branch: format!("z9hg4bkx{which}"), method: Method::Invite };
+            let key = TransactionKey::Client { branch: format!("z9hg4bkx{which}").into(), method: Method::Invite };
             let _ended = layer.cancel(&key, "SIP;cause=200", now);
             layer.forget(&key);
         }

@@ -2,6 +2,7 @@
 
 pub mod client_invite;
 pub mod client_non_invite;
+mod entry;
 mod flow;
 mod key;
 mod large;
@@ -9,6 +10,7 @@ mod layer;
 mod requests;
 pub mod server_invite;
 pub mod server_non_invite;
+mod stateless;
 pub mod timers;
 
 pub use flow::{Flow, TransactionEvent, Transmit, Transport};

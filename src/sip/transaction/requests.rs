@@ -23,9 +23,9 @@ fn following(invite: &Message, method: Method) -> Message {
     if let Ok(via) = invite.via() {
         request.push("Via", via);
     }
-    for (name, value) in &invite.headers {
+    for (name, value) in invite.headers.iter() {
         if ["Route", "From", "To", "Call-ID"].iter().any(|wanted| name.is(wanted)) {
-            request.headers.push((name.clone(), value.clone()));
+            request.push(name.as_str(), value);
         }
     }
     request.with("CSeq", format!("{number} {method}")).with("Max-Forwards", 70)

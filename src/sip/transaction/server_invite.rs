@@ -5,17 +5,16 @@ use crate::sip::message::{Message, response_to};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    Proceeding { last: Option<Vec<u8>> },
+    Proceeding { request: Box<Message>, last: Option<Vec<u8>> },
     Accepted,
     Completed { refusal: Vec<u8>, interval_ms: u64 },
     Confirmed,
     Terminated,
 }
 
-/// One INVITE that came to us.
+/// One INVITE that came to us. It keeps its request until it is answered, for the 100 in its user's place.
 #[derive(Clone, Debug)]
 pub struct ServerInvite {
-    request: Message,
     reliable: bool,
     state: State,
 }
@@ -23,13 +22,8 @@ pub struct ServerInvite {
 impl ServerInvite {
     /// Takes the request and passes it up. `reliable`: it came over a stream.
     pub fn start(request: Message, reliable: bool) -> (Self, Vec<Effect>) {
-        let machine = Self { request, reliable, state: State::Proceeding { last: None } };
+        let machine = Self { reliable, state: State::Proceeding { request: Box::new(request), last: None } };
         (machine, vec![Effect::Pass, Effect::Arm(Timer::Trying, TRYING)])
-    }
-
-    /// The request as it came.
-    pub fn request(&self) -> &Message {
-        &self.request
     }
 
     /// Whether the INVITE can still be cancelled: no final response has left.
@@ -37,14 +31,19 @@ impl ServerInvite {
         matches!(self.state, State::Proceeding { .. })
     }
 
+    /// Whether something is left to say without the stream that brought the INVITE: its answer, or a 2xx that is not acknowledged.
+    pub fn outlives_its_stream(&self) -> bool {
+        matches!(self.state, State::Proceeding { .. } | State::Accepted)
+    }
+
     /// The INVITE came again.
     pub fn handle_repeat(&mut self) -> Vec<Effect> {
         match &self.state {
-            State::Proceeding { last: Some(bytes) } | State::Completed { refusal: bytes, .. } => {
+            State::Proceeding { last: Some(bytes), .. } | State::Completed { refusal: bytes, .. } => {
                 vec![Effect::Send(bytes.clone())]
             }
             // Accepted: the dialog repeats its 2xx by itself (RFC 6026 §7.1).
-            State::Proceeding { last: None } | State::Accepted | State::Confirmed | State::Terminated => Vec::new(),
+            State::Proceeding { last: None, .. } | State::Accepted | State::Confirmed | State::Terminated => Vec::new(),
         }
     }
 
@@ -52,7 +51,7 @@ impl ServerInvite {
     pub fn respond(&mut self, response: &Message) -> Vec<Effect> {
         let code = response.code().unwrap_or_default();
         match &mut self.state {
-            State::Proceeding { last } if code < 200 => {
+            State::Proceeding { last, .. } if code < 200 => {
                 let bytes = response.to_bytes();
                 *last = Some(bytes.clone());
                 vec![Effect::Disarm(Timer::Trying), Effect::Send(bytes)]
@@ -76,8 +75,8 @@ impl ServerInvite {
     /// One of this transaction's timers fired.
     pub fn handle_timer(&mut self, timer: Timer) -> Vec<Effect> {
         match (&mut self.state, timer) {
-            (State::Proceeding { last }, Timer::Trying) => {
-                let bytes = response_to(&self.request, 100, "Trying", None).to_bytes();
+            (State::Proceeding { request, last }, Timer::Trying) => {
+                let bytes = response_to(request, 100, "Trying", None).to_bytes();
                 *last = Some(bytes.clone());
                 vec![Effect::Send(bytes)]
             }

@@ -67,7 +67,8 @@ pub(in crate::sip) fn caller_of(msg: &Message, trusted: bool) -> Shown {
     let from = msg.from().ok();
     let of = |address: &NameAddr, private| Shown {
         number: address.uri.number().unwrap_or_default(),
-        name: address.name.clone(),
+        // A name may hold anything as an escape; it goes on without what could end a line elsewhere.
+        name: address.name.as_ref().map(|name| name.chars().filter(|c| !c.is_control()).collect()),
         private,
     };
     let hidden = privacy_of(msg);
@@ -244,6 +245,7 @@ mod tests {
             (&[from, other], true, shown("111", Some("Wang"), false)),
             (&[from, ("Privacy", "none")], true, shown("111", Some("Wang"), false)),
             (&[anonymous, asserted], false, shown("", None, true)),
+            (&[("From", "\"Wa\0ng\" <sip:111@x>;tag=1")], false, shown("111", Some("Wang"), false)),
         ] {
             assert_eq!(caller_of(&invite(headers), trusted), expected, "{headers:?} {trusted}");
         }

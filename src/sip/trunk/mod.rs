@@ -8,7 +8,7 @@ mod target;
 
 pub use identity::{Diverted, Forwarding, Identify, Shown};
 pub use limit::{Limits, Refused};
-pub use net::Net;
+pub use net::{Net, is_private};
 pub use number::{Format, Numbering, Plan, Rewrite};
 pub use target::{Health, Target, TargetState};
 

@@ -38,6 +38,17 @@ impl Net {
     }
 }
 
+/// Whether an address means something within its own network only (RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291).
+pub fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
+            ip.is_private() || ip.is_link_local() || shared
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}
+
 impl FromStr for Net {
     type Err = ();
 

@@ -1,11 +1,13 @@
 //! The one writing end.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::{DatabaseError, path};
 use crate::records::CallRecord;
@@ -26,6 +28,9 @@ const TABLES: &[&str] = &[
     "CREATE INDEX IF NOT EXISTS records_disposition ON records (disposition, started)",
     "CREATE INDEX IF NOT EXISTS record_agents_agent ON record_agents (agent, call_id)",
 ];
+
+/// Records that one statement writes.
+const ROWS: usize = 64;
 
 /// How far the database has folded: the entry's number, and its instant to tell whether it is still the same entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,8 +109,8 @@ impl Database {
             return Err(fail("find")(sqlx::Error::Io(std::io::ErrorKind::NotFound.into())));
         }
         let mut transaction = self.connection.begin().await.map_err(fail("begin a transaction in"))?;
-        for record in records {
-            write_record(&mut transaction, record).await.map_err(fail("write a record to"))?;
+        for rows in last_revisions(records).chunks(ROWS) {
+            write_rows(&mut transaction, rows).await.map_err(fail("write records to"))?;
         }
         let progress = "INSERT INTO progress (id, form, seq, wall_ms) VALUES (1, $1, $2, $3) \
                         ON CONFLICT (id) DO UPDATE SET form = excluded.form, seq = excluded.seq, wall_ms = excluded.wall_ms";
@@ -121,35 +126,68 @@ impl Database {
     }
 }
 
-async fn write_record(connection: &mut SqliteConnection, record: &CallRecord) -> Result<(), sqlx::Error> {
-    let document = serde_json::to_string(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let disposition = serde_json::to_value(record.disposition).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let upsert = "INSERT INTO records (call_id, revision, started, ended, queue, caller, disposition, document) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (call_id) DO UPDATE SET \
-                  revision = excluded.revision, started = excluded.started, ended = excluded.ended, queue = excluded.queue, \
-                  caller = excluded.caller, disposition = excluded.disposition, document = excluded.document \
-                  WHERE excluded.revision > records.revision";
-    let call = record.call_id.to_string();
-    let written = sqlx::query(upsert)
-        .bind(&call)
-        .bind(i64::from(record.revision))
-        .bind(record.started.0)
-        .bind(record.ended.0)
-        .bind(record.queue.as_ref().map(|queue| queue.as_str()))
-        .bind(&record.caller)
-        .bind(disposition.as_str().unwrap_or_default())
-        .bind(document)
-        .execute(&mut *connection)
-        .await?;
-    if written.rows_affected() == 0 {
-        return Ok(());
+/// Writes up to [`ROWS`] records. Each statement is a round trip to the thread that SQLite runs on, so all go in one.
+async fn write_rows(connection: &mut SqliteConnection, records: &[&CallRecord]) -> Result<(), sqlx::Error> {
+    let mut rows = Vec::with_capacity(records.len());
+    for record in records {
+        let document = serde_json::to_string(record).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let disposition = serde_json::to_value(record.disposition);
+        rows.push((record, document, disposition.map_err(|error| sqlx::Error::Encode(error.into()))?));
     }
-    sqlx::query("DELETE FROM record_agents WHERE call_id = $1").bind(&call).execute(&mut *connection).await?;
-    let insert = "INSERT INTO record_agents (call_id, agent) VALUES ($1, $2) ON CONFLICT (call_id, agent) DO NOTHING";
-    for segment in &record.segments {
-        sqlx::query(insert).bind(&call).bind(segment.agent.as_str()).execute(&mut *connection).await?;
+    let columns = "INSERT INTO records (call_id, revision, started, ended, queue, caller, disposition, document) ";
+    let mut upsert = QueryBuilder::<Sqlite>::new(columns);
+    upsert.push_values(&rows, |mut row, (record, document, disposition)| {
+        row.push_bind(record.call_id.to_string())
+            .push_bind(i64::from(record.revision))
+            .push_bind(record.started.0)
+            .push_bind(record.ended.0)
+            .push_bind(record.queue.as_ref().map(|queue| queue.as_str()))
+            .push_bind(&record.caller)
+            .push_bind(disposition.as_str().unwrap_or_default())
+            .push_bind(document);
+    });
+    upsert.push(
+        " ON CONFLICT (call_id) DO UPDATE SET revision = excluded.revision, started = excluded.started, \
+         ended = excluded.ended, queue = excluded.queue, caller = excluded.caller, disposition = excluded.disposition, \
+         document = excluded.document WHERE excluded.revision > records.revision",
+    );
+    upsert.build().execute(&mut *connection).await?;
+    // Only a call that was revised can have agents already.
+    let revised: Vec<_> = records.iter().filter(|record| record.revision > 1).collect();
+    if !revised.is_empty() {
+        let mut delete = QueryBuilder::<Sqlite>::new("DELETE FROM record_agents WHERE call_id IN (");
+        let mut calls = delete.separated(", ");
+        for record in revised {
+            calls.push_bind(record.call_id.to_string());
+        }
+        delete.push(")").build().execute(&mut *connection).await?;
+    }
+    let served: Vec<_> =
+        records.iter().flat_map(|record| record.segments.iter().map(move |segment| (record, segment))).collect();
+    for served in served.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO record_agents (call_id, agent) ");
+        insert.push_values(served, |mut row, (record, segment)| {
+            row.push_bind(record.call_id.to_string()).push_bind(segment.agent.as_str());
+        });
+        insert.push(" ON CONFLICT (call_id, agent) DO NOTHING").build().execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// The last revision of each call, in the order in which calls come first.
+fn last_revisions(records: &[CallRecord]) -> Vec<&CallRecord> {
+    let mut places = BTreeMap::new();
+    let mut last: Vec<&CallRecord> = Vec::with_capacity(records.len());
+    for record in records {
+        match places.entry(record.call_id) {
+            Entry::Vacant(place) => {
+                place.insert(last.len());
+                last.push(record);
+            }
+            Entry::Occupied(place) => last[*place.get()] = record,
+        }
+    }
+    last
 }
 
 fn inode(path: &Path) -> u64 {

@@ -38,14 +38,22 @@ pub(super) fn encode(entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
 
 /// JSON knows no NaN and no infinity: a frame that held one could never be read again.
 fn finite(entry: &Entry) -> Option<Entry> {
-    let Event::QualityMeasured { call, leg, mos, loss, jitter_ms } = entry.event else { return None };
+    let Event::QualityMeasured { call, leg, mos, loss, jitter_ms, round_trip_ms, sent_loss, sent_jitter_ms } =
+        entry.event
+    else {
+        return None;
+    };
+    let known = |value: Option<f32>| value.filter(|value| value.is_finite());
     let or_zero = |value: f32| if value.is_finite() { value } else { 0.0 };
     let event = Event::QualityMeasured {
         call,
         leg,
-        mos: mos.filter(|mos| mos.is_finite()),
+        mos: known(mos),
         loss: or_zero(loss),
         jitter_ms: or_zero(jitter_ms),
+        round_trip_ms: known(round_trip_ms),
+        sent_loss: known(sent_loss),
+        sent_jitter_ms: known(sent_jitter_ms),
     };
     Some(Entry { seq: entry.seq, wall_ms: entry.wall_ms, event })
 }
@@ -99,11 +107,20 @@ mod tests {
     #[test]
     fn not_a_number_is_never_written() {
         let call = CallId::new(1, 1);
-        let event =
-            Event::QualityMeasured { call, leg: LegId(1), mos: Some(f32::NAN), loss: f32::INFINITY, jitter_ms: 2.5 };
+        let measured = |mos, loss, round_trip_ms| Event::QualityMeasured {
+            call,
+            leg: LegId(1),
+            mos,
+            loss,
+            jitter_ms: 2.5,
+            round_trip_ms,
+            sent_loss: None,
+            sent_jitter_ms: Some(1.0),
+        };
+        let event = measured(Some(f32::NAN), f32::INFINITY, Some(f32::NAN));
         let mut bytes = Vec::new();
         encode(&Entry { seq: 1, wall_ms: 0, event }, &mut bytes).unwrap();
-        let event = Event::QualityMeasured { call, leg: LegId(1), mos: None, loss: 0.0, jitter_ms: 2.5 };
+        let event = measured(None, 0.0, None);
         assert_eq!(decode(&bytes, 0), Frame::Entry(Box::new(Entry { seq: 1, wall_ms: 0, event }), bytes.len()));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -155,8 +156,8 @@ const QUEUE: usize = 65_536;
 const REPORTS: usize = 1_024;
 
 impl Journal {
-    /// Starts the writer behind the entries that are there. The lock goes with it.
-    pub fn start(self, settings: Settings) -> Result<(JournalHandle, Receiver<Report>), JournalError> {
+    /// Starts the writer behind the entries that are there; `waker` wakes who receives its reports. The lock goes with it.
+    pub fn start(self, settings: Settings, waker: Waker) -> Result<(JournalHandle, Receiver<Report>), JournalError> {
         let next_seq = self.next_seq();
         let counters = Arc::new(Counters::default());
         let before = next_seq.saturating_sub(1);
@@ -166,7 +167,7 @@ impl Journal {
         let (reports, outbox) = crossbeam_channel::bounded(REPORTS);
         let limit = settings.backlog_bytes;
         let dir = self.dir.clone();
-        let writer = Writer::new(self, settings, inbox, reports, counters.clone())?;
+        let writer = Writer::new(self, settings, inbox, (reports, waker), counters.clone())?;
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run())

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
@@ -41,6 +42,7 @@ pub(super) struct Writer {
     /// Whether the handle is still there.
     open: bool,
     reports: Sender<Report>,
+    waker: Waker,
     counters: Arc<Counters>,
     file: Arc<File>,
     end: u64,
@@ -66,7 +68,7 @@ impl Writer {
         journal: Journal,
         settings: Settings,
         inbox: Receiver<Batch>,
-        reports: Sender<Report>,
+        (reports, waker): (Sender<Report>, Waker),
         counters: Arc<Counters>,
     ) -> Result<Self, JournalError> {
         let path = segment::path(&journal.dir, journal.last);
@@ -90,6 +92,7 @@ impl Writer {
             inbox,
             open: true,
             reports,
+            waker,
             counters,
             file: Arc::new(file),
             end,
@@ -291,6 +294,7 @@ impl Writer {
     fn report(&self, report: Report) {
         // A slow or absent reader loses reports, never figures: the counters were set before.
         let _ = self.reports.try_send(report);
+        self.waker.wake_by_ref();
     }
 
     fn path(&self) -> PathBuf {

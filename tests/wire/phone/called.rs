@@ -1,7 +1,9 @@
 //! A phone that is called.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use super::super::daemon::PATIENCE;
 use super::{NEXT, Phone, Text, inside, tag};
 
 impl Phone {
@@ -10,6 +12,17 @@ impl Phone {
         let invite = self.expect("INVITE", |text| text.is("INVITE"));
         self.take(&invite);
         invite
+    }
+
+    /// Waits for the floor to ask whether this phone is there.
+    pub fn expect_options(&self) -> Text {
+        let since = Instant::now();
+        loop {
+            if let Some(text) = self.try_receive().filter(|text| text.is("OPTIONS")) {
+                return text;
+            }
+            assert!(since.elapsed() < PATIENCE, "{}: no OPTIONS", self.user);
+        }
     }
 
     /// Waits for an INVITE that is no repeat of this one; it becomes this phone's call.
@@ -27,6 +40,7 @@ impl Phone {
         self.from = format!("{};tag=p{tag}", invite.header("To"));
         self.to = invite.header("From").to_owned();
         self.target = inside(invite.header("Contact"));
+        self.routes = invite.record_routes();
         self.cseq = 0;
     }
 

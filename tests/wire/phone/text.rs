@@ -22,6 +22,18 @@ impl Text {
         line.map_or("", |line| line[wanted.len()..].trim())
     }
 
+    /// Its Record-Route values, in their order.
+    pub fn record_routes(&self) -> Vec<String> {
+        let lines = self.0.lines().take_while(|line| !line.is_empty());
+        let values = lines.filter_map(|line| line.strip_prefix("Record-Route:"));
+        values.flat_map(|value| value.split(',')).map(|route| route.trim().to_owned()).collect()
+    }
+
+    /// What follows the headers.
+    pub fn body(&self) -> &str {
+        self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
     /// Where the session description wants RTP.
     pub fn rtp(&self) -> SocketAddr {
         let value = |start: &str| self.0.lines().find_map(|line| line.strip_prefix(start)).expect("in the SDP");

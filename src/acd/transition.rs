@@ -1,0 +1,124 @@
+//! Every change of an agent's state: one method each, and the places in the queues that go with it.
+
+use rand_core::Rng;
+
+use crate::id::CallId;
+use crate::journal::{AgentState, Event, Strategy};
+use crate::time::Now;
+
+use super::queue::Rank;
+use super::{Acd, Timer, deadline};
+
+/// The mean of a lot of weight 1: a few billion draws fit before lots run out.
+const LOT: f64 = 4_294_967_296.0;
+
+impl Acd {
+    pub(super) fn transition_to_available(&mut self, n: usize, now: Now) {
+        self.transition(n, AgentState::Available, now);
+        self.index(n);
+    }
+
+    pub(super) fn transition_to_reserved(&mut self, n: usize, call: CallId, queue: usize, now: Now) {
+        self.transition(n, AgentState::Reserved { call }, now);
+        self.agents[n].serving = queue;
+        self.lease(n, now);
+    }
+
+    pub(super) fn transition_to_ringing(&mut self, n: usize, call: CallId, now: Now) {
+        self.transition(n, AgentState::Ringing { call }, now);
+        self.lease(n, now);
+    }
+
+    pub(super) fn transition_to_talking(&mut self, n: usize, call: CallId, now: Now) {
+        self.transition(n, AgentState::Talking { call }, now);
+    }
+
+    pub(super) fn transition_to_acw(&mut self, n: usize, call: CallId, until_ms: i64, now: Now) {
+        self.transition(n, AgentState::Acw { call, until_ms }, now);
+        self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
+    }
+
+    pub(super) fn transition_to_not_ready(&mut self, n: usize, reason: String, now: Now) {
+        self.transition(n, AgentState::NotReady { reason }, now);
+    }
+
+    pub(super) fn transition_to_offline(&mut self, n: usize, now: Now) {
+        self.transition(n, AgentState::Offline, now);
+    }
+
+    /// Leaves the old state with its timer and its places in the queues, and writes the new one down if it is one.
+    pub(super) fn transition(&mut self, n: usize, state: AgentState, now: Now) {
+        self.touched += 1;
+        if let Some(call) = self.agents[n].presented().filter(|call| state.presented() != Some(*call))
+            && self.handed.get(&call) == Some(&n)
+        {
+            self.handed.remove(&call);
+        }
+        if let Some(timer) = self.agents[n].timer.take() {
+            self.timers.disarm(timer);
+        }
+        if self.agents[n].state == AgentState::Available {
+            self.unindex(n);
+        }
+        if self.agents[n].state != state {
+            self.agents[n].count(&state, now);
+            let done = self.agents[n].state.is_handling() && !state.is_handling();
+            self.set_state(n, state.clone());
+            if done {
+                self.learn_handling(n);
+            }
+            self.agents[n].since_ms = now.wall_ms;
+            self.journal(Event::AgentChanged { agent: self.agents[n].id.clone(), state });
+        }
+    }
+
+    /// The state itself, and what queues know of it.
+    pub(super) fn set_state(&mut self, n: usize, state: AgentState) {
+        let was = std::mem::replace(&mut self.agents[n].state, state);
+        self.follow_presence(n, &was);
+    }
+
+    fn lease(&mut self, n: usize, now: Now) {
+        let ring_timeout_ms = self.queues[self.agents[n].serving].settings.ring_timeout_ms;
+        self.agents[n].timer = Some(self.timers.arm(now.in_ms(ring_timeout_ms), Timer::Lease { agent: n }));
+    }
+
+    /// Lists an available agent in the queues, as each queue's strategy sees him or her.
+    pub(super) fn index(&mut self, n: usize) {
+        for at in 0..self.agents[n].queues.len() {
+            self.touched += 1;
+            let (agent, member) = (&self.agents[n], &self.agents[n].queues[at]);
+            let queue = &self.queues[member.queue];
+            let figure = match queue.settings.strategy {
+                Strategy::RingAll | Strategy::LongestIdle => 0,
+                Strategy::FewestCalls => agent.tally.calls,
+                Strategy::LeastTalkTime => agent.tally.talk_ms,
+                Strategy::LeastOccupied => agent.tally.occupied(),
+                Strategy::RoundRobin | Strategy::Linear | Strategy::Sequential | Strategy::RingProgressively => {
+                    i64::from(member.place)
+                }
+                Strategy::Random => queue.drawn.saturating_add(lot(&mut self.random, 1)),
+                Strategy::WeightedRandom => queue.drawn.saturating_add(lot(&mut self.random, member.weight)),
+            };
+            let idle_since_ms = agent.idle_since_ms;
+            let rank = Rank { ring: member.ring, tier: member.tier, figure, idle_since_ms, agent: n };
+            self.queues[member.queue].available.insert(rank);
+            self.agents[n].queues[at].rank = rank;
+        }
+    }
+
+    fn unindex(&mut self, n: usize) {
+        for member in &self.agents[n].queues {
+            self.touched += 1;
+            self.queues[member.queue].available.remove(&member.rank);
+        }
+    }
+}
+
+/// A lot by which the smallest wins. It is distributed exponentially: as such lots forget how long they have been held, agents
+/// who draw theirs at different times, each from the last winner's on, are still drawn by their weights alone.
+fn lot(random: &mut impl Rng, weight: u8) -> i64 {
+    // Never zero, whose logarithm is infinite.
+    let uniform = ((random.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    (-uniform.ln() * LOT / f64::from(weight.max(1))) as i64
+}

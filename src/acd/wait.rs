@@ -1,0 +1,145 @@
+//! What comes due while a caller waits: one timer for the first of it.
+
+use std::collections::BTreeSet;
+
+use crate::id::CallId;
+use crate::journal::Event;
+use crate::time::Now;
+
+use super::caller::{Caller, Entry, Standing};
+use super::events::Preference;
+use super::line::Place;
+use super::{Acd, Timer, deadline};
+use crate::journal::AgentState;
+
+/// What is due; of one instant, the first named comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// A step of relaxation in the queue at this place of the caller's list.
+    Relax(usize),
+    /// The next overflow.
+    Overflow,
+    /// The end of waiting for one agent alone.
+    Anyone,
+    /// One more phone.
+    More,
+    /// The end of the wait.
+    MaxWait,
+}
+
+impl Acd {
+    /// Arms the timer for what is due first. One that stands for that instant already stays.
+    pub(super) fn arm_wait(&mut self, call: CallId, now: Now) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let at = self.next_due(caller).map(|(at, _)| at);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        if caller.timer.map(|(at, _)| at) == at {
+            return;
+        }
+        if let Some((_, timer)) = caller.timer.take() {
+            self.timers.disarm(timer);
+        }
+        caller.timer = at.map(|at| (at, self.timers.arm(deadline(now, at), Timer::Wait { call })));
+    }
+
+    pub(super) fn handle_wait_due(&mut self, call: CallId, now: Now) {
+        let Some((armed_for, _)) = self.callers.get_mut(&call).and_then(|caller| caller.timer.take()) else { return };
+        // The wall clock may have been set back since.
+        let horizon = armed_for.max(now.wall_ms);
+        while let Some((at, due)) = self.callers.get(&call).and_then(|caller| self.next_due(caller)) {
+            if at > horizon {
+                break;
+            }
+            match due {
+                Due::Relax(place) => self.relax(call, place, now),
+                Due::Overflow => self.overflow(call, now),
+                Due::Anyone => self.take_anyone(call, now),
+                Due::More => self.ring_more(call, now),
+                Due::MaxWait => self.end_wait(call),
+            }
+        }
+        self.arm_wait(call, now);
+    }
+
+    fn next_due(&self, caller: &Caller) -> Option<(i64, Due)> {
+        let after = |ms: u64| caller.place.entered_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX));
+        let relax = caller.queues.iter().enumerate().filter_map(|(place, entry)| {
+            let step = self.queues[entry.queue].settings.relax.get(usize::from(entry.ring))?;
+            Some((after(step.after_ms), Due::Relax(place)))
+        });
+        let home = &self.queues[caller.queues[0].queue].settings;
+        let overflow = home.overflow.get(caller.steps).map(|step| (after(step.after_ms), Due::Overflow));
+        let (own, overdue) = match &caller.standing {
+            Standing::Waiting => (None, false),
+            Standing::Preferring { until_ms, .. } => (Some((*until_ms, Due::Anyone)), false),
+            Standing::Presented { more_ms, overdue, .. } => (more_ms.map(|at| (at, Due::More)), *overdue),
+        };
+        let max_wait = home.max_wait_ms.filter(|_| !overdue).map(|ms| (after(ms), Due::MaxWait));
+        relax.chain(overflow).chain(own).chain(max_wait).min()
+    }
+
+    fn relax(&mut self, call: CallId, place: usize, now: Now) {
+        self.unlist(call);
+        if let Some(entry) = self.callers.get_mut(&call).and_then(|caller| caller.queues.get_mut(place)) {
+            entry.ring = entry.ring.saturating_add(1);
+        }
+        self.stand(call);
+        self.match_caller(call, now);
+    }
+
+    fn overflow(&mut self, call: CallId, now: Now) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Some(step) = self.queues[caller.queues[0].queue].settings.overflow.get(caller.steps) else { return };
+        caller.steps += 1;
+        // A step to a queue that is named already, full or no more leaves the caller where he or she is.
+        let Some(to) = self.queue_numbers.get(&step.to).copied() else { return };
+        if caller.queues.iter().any(|entry| entry.queue == to) || !self.queues[to].takes() {
+            return;
+        }
+        self.unlist(call);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let (place, priority) = (caller.place, caller.priority);
+        let ring = self.queues[to].ring_after(now.wall_ms.saturating_sub(place.entered_ms));
+        caller.queues.push(Entry { queue: to, ring });
+        self.touched += 1;
+        let position = self.queues[to].line.position(place);
+        let queue = self.queues[to].settings.id.clone();
+        self.journal(Event::QueueEntered { call, queue, priority, position });
+        self.queues[to].join(place);
+        self.stand(call);
+        self.match_caller(call, now);
+    }
+
+    fn end_wait(&mut self, call: CallId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        match &mut caller.standing {
+            Standing::Presented { overdue, .. } => *overdue = true,
+            Standing::Waiting | Standing::Preferring { .. } => self.time_out(call),
+        }
+    }
+
+    /// Whom a caller waits for alone, and until when; `None` where there is nothing to wait for.
+    pub(super) fn preferred(&self, prefer: &Preference, now: Now) -> Option<(usize, i64)> {
+        let agent = self.agent_numbers.get(&prefer.agent).copied()?;
+        let comes = match self.agents[agent].state {
+            AgentState::Available => true,
+            AgentState::Offline => false,
+            _ => prefer.wait_ms > 0,
+        };
+        let wait_ms = i64::try_from(prefer.wait_ms).unwrap_or(i64::MAX);
+        comes.then(|| (agent, now.wall_ms.saturating_add(wait_ms)))
+    }
+
+    /// The caller waits for one agent no longer, but for any.
+    fn take_anyone(&mut self, call: CallId, now: Now) {
+        self.rejoin(call, now);
+        self.match_caller(call, now);
+    }
+
+    /// Whom callers wait for alone is gone: they wait for anybody. Gives them, for whom to look.
+    pub(super) fn release_wanted(&mut self, agent: usize, now: Now) -> BTreeSet<Place> {
+        let released = self.agents[agent].wanted.clone();
+        released.iter().for_each(|place| self.rejoin(place.call, now));
+        released
+    }
+}

@@ -1,0 +1,203 @@
+//! Keys in the sound itself (ITU-T Q.23, Q.24), for parties that send no telephone-events: found by Goertzel's filter, and not in
+//! what people say.
+
+use std::f32::consts::TAU;
+
+/// Samples of a block, 12.75 ms at 8 kHz: the rows and columns lie well apart, and two of them fit into the shortest key (40 ms).
+const BLOCK: usize = 102;
+const ROWS: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
+const COLUMNS: [f32; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+const KEYS: [[char; 4]; 4] = [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
+/// Mean power of the weaker tone at least (a peak of 150, −42 dBm0).
+const LEAST: f32 = 150.0 * 150.0 / 2.0;
+/// A column may be so much stronger than its row, and a row than its column (8 and 4 dB, Q.24 Annex A).
+const TWIST: (f32, f32) = (6.3, 2.5);
+/// The tone must be so much stronger than each other one of its group (8 dB).
+const CLEAR: f32 = 6.3;
+/// The two tones are at least so much of all sound: voices have more than two.
+const SHARE: f32 = 0.76;
+/// A key is down after so many blocks, and up after so many of anything else.
+const HITS: u8 = 2;
+const MISSES: u8 = 2;
+
+/// One filter over a block.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filter {
+    coefficient: f32,
+    last: f32,
+    before: f32,
+}
+
+impl Filter {
+    fn new(hz: f32) -> Self {
+        Self { coefficient: 2.0 * (TAU * hz / 8_000.0).cos(), ..Self::default() }
+    }
+
+    fn push(&mut self, sample: f32) {
+        let next = sample + self.coefficient * self.last - self.before;
+        (self.before, self.last) = (self.last, next);
+    }
+
+    /// The mean power of the tone in the block; the next one begins.
+    fn take(&mut self) -> f32 {
+        let Self { coefficient, last, before } = *self;
+        (self.last, self.before) = (0.0, 0.0);
+        2.0 * (last * last + before * before - coefficient * last * before) / (BLOCK * BLOCK) as f32
+    }
+}
+
+/// Listens to one stream at 8 kHz.
+#[derive(Clone, Debug)]
+pub struct Detector {
+    rows: [Filter; 4],
+    columns: [Filter; 4],
+    power: f32,
+    samples: usize,
+    /// What the last blocks were, and how many.
+    candidate: Option<char>,
+    hits: u8,
+    misses: u8,
+    /// The key that is down.
+    down: Option<char>,
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Self {
+            rows: ROWS.map(Filter::new),
+            columns: COLUMNS.map(Filter::new),
+            power: 0.0,
+            samples: 0,
+            candidate: None,
+            hits: 0,
+            misses: 0,
+            down: None,
+        }
+    }
+}
+
+impl Detector {
+    /// Takes the next sample; gives a key that is down from now on.
+    pub fn push(&mut self, sample: i16) -> Option<char> {
+        let sample = f32::from(sample);
+        self.rows.iter_mut().chain(&mut self.columns).for_each(|filter| filter.push(sample));
+        self.power += sample * sample;
+        self.samples += 1;
+        if self.samples < BLOCK {
+            return None;
+        }
+        let (rows, columns) = (self.rows.each_mut().map(Filter::take), self.columns.each_mut().map(Filter::take));
+        let power = self.power / BLOCK as f32;
+        (self.samples, self.power) = (0, 0.0);
+        self.judge(key_of(&rows, &columns, power))
+    }
+
+    fn judge(&mut self, found: Option<char>) -> Option<char> {
+        self.hits = if found.is_some() && found == self.candidate { self.hits.saturating_add(1) } else { 1 };
+        self.candidate = found;
+        if self.down.is_some() && found != self.down {
+            self.misses += 1;
+            if self.misses >= MISSES {
+                self.down = None;
+            }
+        } else {
+            self.misses = 0;
+        }
+        if self.down.is_none() && found.is_some() && self.hits >= HITS {
+            (self.down, self.misses) = (found, 0);
+            return found;
+        }
+        None
+    }
+}
+
+/// The tones of a key, Hz: its row's and its column's; `None` where it is no DTMF key.
+pub fn tones_of(digit: char) -> Option<[f64; 2]> {
+    let place = KEYS.iter().flatten().position(|key| *key == digit)?;
+    Some([f64::from(*ROWS.get(place / 4)?), f64::from(*COLUMNS.get(place % 4)?)])
+}
+
+/// The key whose tones a block is made of.
+fn key_of(rows: &[f32; 4], columns: &[f32; 4], power: f32) -> Option<char> {
+    let (row, row_power) = loudest(rows)?;
+    let (column, column_power) = loudest(columns)?;
+    let fits = row_power.min(column_power) >= LEAST
+        && column_power <= row_power * TWIST.0
+        && row_power <= column_power * TWIST.1
+        && row_power + column_power >= power * SHARE;
+    KEYS.get(row)?.get(column).copied().filter(|_| fits)
+}
+
+/// The loudest tone of a group, where it is louder by far.
+fn loudest(group: &[f32; 4]) -> Option<(usize, f32)> {
+    let (index, power) = group.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
+    let clear = group.iter().enumerate().all(|(other, weaker)| other == index || weaker * CLEAR < power);
+    clear.then_some((index, power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::tone::Sine;
+
+    /// A key for so many milliseconds, its row at `peak`, the column stronger by `twist`, both off by `shift`.
+    fn key(digit: char, ms: usize, peak: f64, twist: f64, shift: f64) -> Vec<i16> {
+        let [row, column] = tones_of(digit).unwrap();
+        let tone = |hz: f64, peak: f64| Sine::new(hz * shift, 8_000, peak as i16);
+        let pair = tone(row, peak).zip(tone(column, peak * twist));
+        pair.map(|(row, column)| row + column).take(ms * 8).collect()
+    }
+
+    fn found(sound: impl IntoIterator<Item = i16>) -> String {
+        let mut detector = Detector::default();
+        sound.into_iter().filter_map(|sample| detector.push(sample)).collect()
+    }
+
+    fn row_of_keys(peak: f64, twist: f64, shift: f64, noise: i32) -> String {
+        let mut dice = 1u32;
+        let mut sound = Vec::new();
+        for digit in KEYS.iter().flatten() {
+            sound.extend(key(*digit, 40, peak, twist, shift));
+            sound.extend([0; 320]);
+        }
+        found(sound.into_iter().map(|sample| {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let hiss = if noise > 0 { (dice >> 16) as i32 % (2 * noise) - noise } else { 0 };
+            (i32::from(sample) + hiss) as i16
+        }))
+    }
+
+    #[test]
+    fn every_key_of_forty_milliseconds_is_found_once() {
+        let all: String = KEYS.iter().flatten().collect();
+        for (peak, twist, shift, noise) in [
+            (8_000.0, 1.0, 1.0, 0),
+            (300.0, 1.0, 1.0, 0),
+            (14_000.0, 1.0, 1.0, 0),
+            (5_000.0, 2.2, 1.0, 0),
+            (5_000.0, 0.7, 1.0, 0),
+            (5_000.0, 1.0, 1.015, 0),
+            (5_000.0, 1.0, 0.985, 0),
+            (5_000.0, 1.0, 1.0, 1_500),
+        ] {
+            assert_eq!(row_of_keys(peak, twist, shift, noise), all, "{peak} {twist} {shift} {noise}");
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_one_and_a_key_pressed_twice_is_two() {
+        assert_eq!(found(key('5', 2_000, 6_000.0, 1.0, 1.0)), "5");
+        let pause = vec![0; 320];
+        assert_eq!(found([key('5', 60, 6_000.0, 1.0, 1.0), pause, key('5', 60, 6_000.0, 1.0, 1.0)].concat()), "55");
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        assert_eq!(found(key('5', 20, 6_000.0, 1.0, 1.0)), "", "too short");
+        assert_eq!(found(key('5', 200, 6_000.0, 1.0, 1.035)), "", "off by 3.5 %");
+        assert_eq!(found(key('5', 200, 6_000.0, 4.0, 1.0)), "", "twisted by 12 dB");
+        assert_eq!(found(Sine::new(770.0, 8_000, 9_000).take(1_600)), "", "one tone");
+        assert_eq!(found(Sine::new(425.0, 8_000, 9_000).take(8_000)), "", "a dial tone");
+        assert_eq!(found(key('5', 200, 90.0, 1.0, 1.0)), "", "too faint");
+    }
+}

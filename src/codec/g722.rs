@@ -1,0 +1,111 @@
+//! G.722: speech to 7 kHz in 64 kbit/s. An octet holds two samples at 16 kHz, so 20 ms are 160 octets as in G.711, and RTP counts
+//! them by a clock of 8 kHz (RFC 3551 §4.5.2).
+
+use audio_codec::g722::{G722Decoder, G722Encoder};
+use audio_codec::{Decoder, Encoder};
+
+use super::g711::Law;
+use super::halfband::{Doubler, Halver};
+
+/// From G.722 to G.711. Keeps its state from packet to packet: one for each stream.
+pub struct Narrower {
+    decoder: G722Decoder,
+    halver: Halver,
+}
+
+impl Default for Narrower {
+    fn default() -> Self {
+        Self { decoder: G722Decoder::new(), halver: Halver::default() }
+    }
+}
+
+impl Narrower {
+    /// Makes one octet of `law` of each octet; as many as both have room for. Gives how many.
+    pub fn narrow(&mut self, octets: &[u8], law: Law, out: &mut [u8]) -> usize {
+        out.iter_mut().zip(octets).map(|(out, octet)| *out = law.encode(self.decode_octet(*octet))).count()
+    }
+
+    /// Makes a sample at 8 kHz of each octet; as many as both have room for. Gives how many.
+    pub fn decode(&mut self, octets: &[u8], out: &mut [i16]) -> usize {
+        out.iter_mut().zip(octets).map(|(out, octet)| *out = self.decode_octet(*octet)).count()
+    }
+
+    fn decode_octet(&mut self, octet: u8) -> i16 {
+        let mut pair = [0; 2];
+        // Two samples of an octet have room in two.
+        let _ = self.decoder.decode_into(&[octet], &mut pair);
+        self.halver.halve(pair)
+    }
+}
+
+/// From 8 kHz to G.722. Keeps its state from packet to packet: one for each stream.
+pub struct Widener {
+    encoder: G722Encoder,
+    doubler: Doubler,
+}
+
+impl Default for Widener {
+    fn default() -> Self {
+        Self { encoder: G722Encoder::new(), doubler: Doubler::default() }
+    }
+}
+
+impl Widener {
+    /// The octet that the next sample makes.
+    pub fn widen(&mut self, sample: i16) -> u8 {
+        let mut octet = [0];
+        // An octet of two samples has room in one.
+        let _ = self.encoder.encode_into(&self.doubler.double(sample), &mut octet);
+        octet[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::tone::Sine;
+
+    /// Signal to noise in dB of `heard` against `said`, at the delay that suits best.
+    fn snr(said: &[i16], heard: &[i16]) -> f64 {
+        let of = |delay: usize| {
+            let pairs =
+                || said.iter().zip(heard.iter().skip(delay)).skip(400).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+            let noise: f64 = pairs().map(|(a, b)| (a - b).powi(2)).sum();
+            10.0 * (pairs().map(|(a, _)| a * a).sum::<f64>() / noise.max(1.0)).log10()
+        };
+        (0..80).map(of).fold(f64::MIN, f64::max)
+    }
+
+    fn voices(rate: u32, tones: &[(f64, i16)]) -> Vec<i16> {
+        let mut sines: Vec<Sine> = tones.iter().map(|(hz, peak)| Sine::new(*hz, rate, *peak)).collect();
+        (0..rate).map(|_| sines.iter_mut().filter_map(Sine::next).sum()).collect()
+    }
+
+    #[test]
+    fn wide_sound_survives_the_codec() {
+        let said = voices(16_000, &[(440.0, 6_000), (2_500.0, 3_000), (5_200.0, 1_500)]);
+        let (mut octets, mut heard) = ([0; 8_000], [0; 16_000]);
+        assert_eq!(G722Encoder::new().encode_into(&said, &mut octets).ok(), Some(8_000));
+        assert_eq!(G722Decoder::new().decode_into(&octets, &mut heard).ok(), Some(16_000));
+        let ratio = snr(&said, &heard);
+        assert!(ratio > 30.0, "{ratio} dB");
+    }
+
+    #[test]
+    fn to_and_from_g711_speech_keeps_its_shape() {
+        let said = voices(8_000, &[(440.0, 6_000), (1_300.0, 3_000), (2_900.0, 1_500)]);
+        for law in [Law::Alaw, Law::Ulaw] {
+            let mut widener = Widener::default();
+            let octets: Vec<u8> = said.iter().map(|sample| widener.widen(law.decode(law.encode(*sample)))).collect();
+            let (mut narrower, mut heard) = (Narrower::default(), Vec::new());
+            // In packets: the state lives on from one to the next.
+            for packet in octets.chunks(160) {
+                let mut out = [0; 160];
+                assert_eq!(narrower.narrow(packet, law, &mut out), packet.len());
+                heard.extend(out.map(|octet| law.decode(octet)));
+            }
+            let ratio = snr(&said, &heard);
+            assert!(ratio > 25.0, "{law:?}: {ratio} dB");
+        }
+    }
+}

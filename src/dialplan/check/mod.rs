@@ -1,0 +1,126 @@
+//! What a plan that reads well can still get wrong: steps that nobody reaches, loops that spin, prompts without a file,
+//! and recordings that nobody announced.
+
+mod flows;
+mod paths;
+mod unused;
+
+use std::collections::BTreeSet;
+
+use super::action::{Action, Item, RecordChange};
+use super::load::{Places, Surroundings};
+use super::program::{Program, Prompt, StepRef};
+use super::report::{Place, Report};
+use super::speech;
+use paths::{Facts, Paths};
+
+const NOWHERE: Place = Place { file: 0, offset: 0 };
+
+pub(super) fn check(program: &Program, places: &Places, surroundings: Surroundings<'_>, report: &mut Report) {
+    let paths = Paths::of(program);
+    for (index, step) in program.steps.iter().enumerate() {
+        let place = places.steps.get(index).copied().unwrap_or(NOWHERE);
+        let Some(known) = paths.facts(StepRef(index)) else {
+            if places.broken.contains(&step.flow) {
+                continue;
+            }
+            report.problem(place, format!("no path leads to step \"{}\"", step.name), None);
+            continue;
+        };
+        check_step(&step.name, &step.action, known, place, report);
+        for prompt in prompts_of(&step.action, known, place, report) {
+            if !surroundings.prompts.contains(&prompt.path()) {
+                let message = format!("step \"{}\" needs the prompt file \"{}\"", step.name, prompt.path());
+                let hint =
+                    format!("add [prompt.{}] {} = \"…\" to the catalogue and render it", prompt.name, prompt.language);
+                report.problem(place, message, Some(hint));
+            }
+        }
+    }
+    unasked_consent(program, places, report);
+    paths.spinning_loops(places, report);
+    paths.endless_loops(places, report);
+    flows::check(program, &paths, places, report);
+    unused::check(program, &paths, places, report);
+}
+
+/// Consent is a key that the caller pressed: reports every step that says "agreed" and can be reached otherwise.
+fn unasked_consent(program: &Program, places: &Places, report: &mut Report) {
+    let agreed = |step: &StepRef| {
+        let action = program.steps.get(step.0).map(|step| &step.action);
+        matches!(action, Some(Action::Record { change: RecordChange::Agreed, .. }))
+    };
+    let starts = program.flows.values().map(|flow| flow.start);
+    let unasked = program.steps.iter().flat_map(|step| match &step.action {
+        Action::Menu { no_input, wrong_input, .. } => vec![*no_input, *wrong_input],
+        other => other.exits(),
+    });
+    let wrong: BTreeSet<StepRef> = starts.chain(unasked).filter(agreed).collect();
+    for step in wrong {
+        let (Some(place), Some(named)) = (places.steps.get(step.0), program.steps.get(step.0)) else { continue };
+        let hint = Some("let only the keys of a menu lead to it".to_owned());
+        report.problem(*place, format!("step \"{}\" takes a yes that the caller has not pressed", named.name), hint);
+    }
+}
+
+fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: &mut Report) {
+    let heard = matches!(
+        action,
+        Action::Play { .. }
+            | Action::Menu { .. }
+            | Action::Gather { .. }
+            | Action::Language { .. }
+            | Action::Queue { .. }
+            | Action::Echo
+            | Action::Agent { .. }
+            | Action::Record { .. }
+    );
+    if heard && !known.answered {
+        let hint = Some("put a step with do = \"answer\" on every path before it".to_owned());
+        report.problem(place, format!("step \"{name}\" can be reached before the call is answered"), hint);
+    }
+    if matches!(action, Action::Ring { .. }) && known.maybe_answered {
+        let hint = Some("put it before the step with do = \"answer\"".to_owned());
+        report.problem(place, format!("step \"{name}\" would ring after the call is answered"), hint);
+    }
+    if matches!(action, Action::Queue { record: true, .. }) && !known.noticed {
+        let hint = Some("put a play step with notice = true on every path before it, or ask by a menu".to_owned());
+        report.problem(place, format!("step \"{name}\" would record callers who were not told so"), hint);
+    }
+}
+
+/// The prompts that a step may play, in every language in which a call may reach it.
+fn prompts_of(action: &Action, known: &Facts, place: Place, report: &mut Report) -> BTreeSet<Prompt> {
+    let items = action.items();
+    let of_keys: BTreeSet<String>;
+    let languages = match action {
+        // The question is put in every language that can be chosen.
+        Action::Language { keys, .. } => {
+            of_keys = keys.values().cloned().collect();
+            &of_keys
+        }
+        _ => &known.languages,
+    };
+    let mut prompts = BTreeSet::new();
+    for language in languages {
+        let prompt = |name: String| Prompt { language: language.clone(), name };
+        let named = items.iter().filter_map(|item| match item {
+            Item::Prompt(name) => Some(prompt(name.clone())),
+            _ => None,
+        });
+        prompts.extend(named);
+        if items.iter().all(|item| matches!(item, Item::Prompt(_))) {
+            continue;
+        }
+        if !speech::LANGUAGES.contains(&language.as_str()) {
+            let known = speech::LANGUAGES.join(" and ");
+            report.problem(place, format!("numbers cannot be said in \"{language}\", only in {known}"), None);
+            continue;
+        }
+        prompts.extend(speech::vocabulary(language).into_iter().map(prompt));
+    }
+    prompts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! What is written and never used: seldom an error, often a name that was changed in one place only.
+
+use std::collections::BTreeSet;
+
+use super::super::action::{Action, Item};
+use super::super::condition::Condition;
+use super::super::load::Places;
+use super::super::program::Program;
+use super::super::report::Report;
+use super::super::values::Template;
+use super::paths::Paths;
+
+#[derive(Default)]
+struct Used {
+    queues: BTreeSet<String>,
+    hours: BTreeSet<String>,
+    variables: BTreeSet<String>,
+}
+
+pub(super) fn check(program: &Program, paths: &Paths<'_>, places: &Places, report: &mut Report) {
+    let mut used = Used::default();
+    for step in &program.steps {
+        used.see(&step.action);
+    }
+    for queue in program.queues.values() {
+        used.queues.extend(queue.overflow.iter().map(|step| step.to.to_string()));
+    }
+    let begins: BTreeSet<&str> = program.numbers.flows().map(|(flow, _)| flow).collect();
+    let entered: BTreeSet<&str> = program
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Goto { next } => program.steps.get(next.0).filter(|to| to.flow != step.flow),
+            _ => None,
+        })
+        .map(|to| to.flow.as_str())
+        .collect();
+    for (name, place) in &places.flows {
+        let used = begins.contains(name.as_str()) || entered.contains(name.as_str()) || paths.is_called(name);
+        if !used {
+            let hint = Some(format!("let a number lead to it: [number.\"…\"] flow = \"{name}\""));
+            report.warning(*place, format!("nothing leads to flow \"{name}\""), hint);
+        }
+    }
+    let unused = [
+        ("queue", "waits in it", &places.queues, &used.queues),
+        ("hours", "asks for them", &places.hours, &used.hours),
+        ("variable", "reads or writes it", &places.variables, &used.variables),
+    ];
+    for (kind, what, all, used) in unused {
+        for (name, place) in all.iter().filter(|(name, _)| !used.contains(*name)) {
+            report.warning(*place, format!("{kind} \"{name}\" is unused: no step {what}"), None);
+        }
+    }
+}
+
+impl Used {
+    fn see(&mut self, action: &Action) {
+        self.items(action.items());
+        match action {
+            Action::Gather { entry, .. } => drop(self.variables.insert(entry.into.clone())),
+            Action::When { cases, .. } => cases.iter().for_each(|(condition, _)| self.condition(condition)),
+            Action::Set { variables, .. } | Action::Call { with: variables, .. } => {
+                for (name, template) in variables {
+                    self.variables.insert(name.clone());
+                    self.template(template);
+                }
+            }
+            Action::Customer { number, .. } => self.template(number),
+            Action::Queue { queue, waiting, .. } => {
+                self.queues.insert(queue.to_string());
+                self.hours.extend(waiting.closing.iter().map(|(hours, _)| hours.clone()));
+            }
+            Action::Hours { hours, .. } => {
+                self.hours.insert(hours.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn items(&mut self, items: Vec<&Item>) {
+        for item in items {
+            match item {
+                Item::Number(text)
+                | Item::Digits(text)
+                | Item::Money(text, _)
+                | Item::Date(text)
+                | Item::Time(text) => {
+                    self.template(text);
+                }
+                Item::Prompt(_) | Item::Position | Item::ExpectedWait => {}
+            }
+        }
+    }
+
+    fn template(&mut self, template: &Template) {
+        self.variables.extend(template.variables().map(str::to_owned));
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        condition.visit(&mut |one| match one {
+            Condition::Hours(hours, _) => drop(self.hours.insert(hours.clone())),
+            Condition::Queue(queue, ..) => drop(self.queues.insert(queue.to_string())),
+            Condition::Variable(name, _) => drop(self.variables.insert(name.clone())),
+            _ => {}
+        });
+    }
+}

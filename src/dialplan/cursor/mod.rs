@@ -1,0 +1,318 @@
+//! Runs a program for one call: inputs and the time in, acts out.
+
+mod ask;
+mod enter;
+mod queued;
+mod say;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::act::{Act, CallFacts, CursorInput, FloorView};
+use super::action::RecordChange;
+use super::program::{Program, StepRef};
+use crate::journal::{Cause, LeaveReason};
+use crate::time::Now;
+
+use queued::Queued;
+
+/// Keys kept for the next question when they come early.
+const TYPE_AHEAD: usize = 16;
+/// Plays that may fail in a row before the call is given up, so that a loop over a broken file ends.
+const FAILED_PLAYS: u32 = 10;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// Waiting for the 200 to leave.
+    Answering {
+        next: StepRef,
+    },
+    /// The caller hears ringing.
+    Ringing {
+        deadline_ns: u64,
+        next: StepRef,
+    },
+    Playing {
+        id: u32,
+        notice: bool,
+        interruptible: bool,
+        next: StepRef,
+    },
+    /// The question is being played.
+    Asking {
+        id: u32,
+        question: StepRef,
+        attempt: u32,
+    },
+    /// The question was played, silence runs.
+    Listening {
+        deadline_ns: u64,
+        question: StepRef,
+        attempt: u32,
+    },
+    /// The first keys of an entry have come.
+    Collecting {
+        keys: String,
+        deadline_ns: u64,
+        question: StepRef,
+        attempt: u32,
+    },
+    Queued(Queued),
+    Echoing,
+    Ended,
+}
+
+/// Where a called flow comes back to, and what its caller's variables held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Frame {
+    next: StepRef,
+    held: Vec<(String, String)>,
+}
+
+/// Where one call stands in its plan. Keeps the program that it began with over reloads.
+#[derive(Clone, Debug)]
+pub struct Cursor {
+    program: Arc<Program>,
+    facts: CallFacts,
+    flow: String,
+    language: String,
+    state: State,
+    answered: bool,
+    /// Whether the caller knows of a recording: heard the notice, or was asked.
+    noticed: bool,
+    refused: bool,
+    class: String,
+    customer: String,
+    tags: BTreeSet<String>,
+    variables: BTreeMap<String, String>,
+    frames: Vec<Frame>,
+    keys: VecDeque<char>,
+    plays: u32,
+    failed_plays: u32,
+    acts: VecDeque<Act>,
+}
+
+impl Cursor {
+    /// Begins the flow of the called number; `None` where no flow serves it.
+    pub fn start(program: Arc<Program>, facts: CallFacts, now: Now, floor: &dyn FloorView) -> Option<Self> {
+        let destination = program.numbers.destination(&facts.called, facts.trunk.as_ref())?;
+        let (name, flow) = program.flows.get_key_value(destination.flow)?;
+        let (name, start) = (name.clone(), flow.start);
+        let language = destination.language.unwrap_or(&flow.language).to_owned();
+        let facts = CallFacts { called: destination.called, ..facts };
+        let variables = program.variables.iter().map(|(name, variable)| (name.clone(), variable.initial.clone()));
+        let mut cursor = Self {
+            variables: variables.collect(),
+            program: Arc::clone(&program),
+            class: facts.class.clone(),
+            facts,
+            flow: name,
+            language,
+            state: State::Ended,
+            answered: false,
+            noticed: false,
+            refused: false,
+            customer: String::new(),
+            tags: BTreeSet::new(),
+            frames: Vec::new(),
+            keys: VecDeque::new(),
+            plays: 0,
+            failed_plays: 0,
+            acts: VecDeque::new(),
+        };
+        cursor.enter(start, now, floor);
+        Some(cursor)
+    }
+
+    /// The flow that the call began with.
+    pub fn flow(&self) -> &str {
+        &self.flow
+    }
+
+    /// The language in force.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// The caller's class; empty where nobody has said one.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What was known when the call came in.
+    pub fn facts(&self) -> &CallFacts {
+        &self.facts
+    }
+
+    /// Whether the plan has nothing more to say.
+    pub fn is_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, input: CursorInput, now: Now, floor: &dyn FloorView) {
+        match input {
+            CursorInput::Answered => {
+                self.answered = true;
+                if let State::Answering { next } = self.state {
+                    self.begin_talk(next, now, floor);
+                }
+            }
+            CursorInput::PlayFinished { id, completed } => self.handle_play_finished(id, completed, now, floor),
+            CursorInput::Digit(key) => self.handle_digit(key, now, floor),
+            CursorInput::QueueLeft { reason } => self.handle_queue_left(reason, now, floor),
+            CursorInput::Unrecordable => self.handle_unrecordable(now, floor),
+            CursorInput::HungUp => self.state = State::Ended,
+        }
+    }
+
+    /// Takes in that the deadline of [`Cursor::poll_timeout`] may have come.
+    pub fn handle_timeout(&mut self, now: Now, floor: &dyn FloorView) {
+        if self.poll_timeout().is_none_or(|deadline| now.mono_ns < deadline) {
+            return;
+        }
+        match &self.state {
+            State::Ringing { next, .. } => {
+                let next = *next;
+                self.enter(next, now, floor);
+            }
+            State::Listening { question, attempt, .. } => self.ask_again(*question, *attempt, false, now, floor),
+            State::Collecting { question, attempt, .. } => {
+                let (question, attempt) = (*question, *attempt);
+                self.finish_entry(question, attempt, now, floor);
+            }
+            State::Queued(_) => self.handle_queue_timeout(now, floor),
+            _ => {}
+        }
+    }
+
+    /// When to call [`Cursor::handle_timeout`] (monotonic nanoseconds).
+    pub fn poll_timeout(&self) -> Option<u64> {
+        match &self.state {
+            State::Listening { deadline_ns, .. }
+            | State::Collecting { deadline_ns, .. }
+            | State::Ringing { deadline_ns, .. } => Some(*deadline_ns),
+            State::Queued(queued) => queued.deadline_ns(),
+            _ => None,
+        }
+    }
+
+    /// Whether a key would lead somewhere now, or is waited for.
+    pub fn takes_keys(&self) -> bool {
+        match &self.state {
+            State::Listening { .. } | State::Collecting { .. } | State::Asking { .. } => true,
+            State::Queued(queued) => queued.has_keys(&self.program),
+            _ => false,
+        }
+    }
+
+    /// The next thing to do. Call until `None`.
+    pub fn poll_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn handle_play_finished(&mut self, finished: u32, completed: bool, now: Now, floor: &dyn FloorView) {
+        let current = match &self.state {
+            State::Playing { id, .. } | State::Asking { id, .. } => *id == finished,
+            State::Queued(queued) => queued.playing == Some(finished),
+            _ => false,
+        };
+        if !current {
+            return;
+        }
+        self.failed_plays = if completed { 0 } else { self.failed_plays + 1 };
+        if self.failed_plays > FAILED_PLAYS {
+            return self.hang_up(Cause::new(41, "prompt_failed"));
+        }
+        match &self.state {
+            State::Playing { notice, next, .. } => {
+                let (notice, next) = (*notice, *next);
+                self.noticed |= notice && completed;
+                self.enter(next, now, floor);
+            }
+            State::Asking { question, attempt, .. } => self.transition_to_listening(*question, *attempt, now),
+            State::Queued(_) => self.handle_message_over(),
+            _ => {}
+        }
+    }
+
+    fn handle_digit(&mut self, key: char, now: Now, floor: &dyn FloorView) {
+        match &self.state {
+            State::Listening { question, attempt, .. } => self.take_key(key, *question, *attempt, now, floor),
+            State::Collecting { question, attempt, .. } => self.take_key(key, *question, *attempt, now, floor),
+            State::Asking { question, attempt, .. } if self.ask_of(*question).is_some_and(|ask| ask.barge_in) => {
+                let (question, attempt) = (*question, *attempt);
+                self.acts.push_back(Act::StopPlay);
+                self.take_key(key, question, attempt, now, floor);
+            }
+            State::Playing { interruptible: true, next, .. } => {
+                let next = *next;
+                self.acts.push_back(Act::StopPlay);
+                self.keep(key);
+                self.enter(next, now, floor);
+            }
+            State::Playing { .. } | State::Answering { .. } | State::Ringing { .. } | State::Asking { .. } => {
+                self.keep(key);
+            }
+            State::Queued(_) => self.handle_queue_key(key, now, floor),
+            State::Echoing | State::Ended => {}
+        }
+    }
+
+    fn handle_queue_left(&mut self, reason: LeaveReason, now: Now, floor: &dyn FloorView) {
+        let State::Queued(queued) = &self.state else { return };
+        match (reason, queued.next) {
+            // The call waits on in the other queue.
+            (LeaveReason::Overflow, _) => {}
+            (LeaveReason::Timeout | LeaveReason::Refused, Some(next)) => self.enter(next, now, floor),
+            (LeaveReason::Timeout, None) => self.hang_up(Cause::new(480, "queue_timeout")),
+            (LeaveReason::Refused, None) => self.hang_up(Cause::new(480, "queue_refused")),
+            // It left by an act of ours, and is elsewhere by now.
+            (LeaveReason::Exit, _) => {}
+            (LeaveReason::Answered | LeaveReason::Abandoned | LeaveReason::Ended, _) => self.state = State::Ended,
+        }
+    }
+
+    fn handle_unrecordable(&mut self, now: Now, floor: &dyn FloorView) {
+        let State::Queued(queued) = &self.state else { return };
+        match queued.unrecorded.or(queued.next) {
+            Some(next) => self.enter(next, now, floor),
+            None => self.hang_up(unrecordable()),
+        }
+    }
+
+    fn keep(&mut self, key: char) {
+        // A full buffer drops the newest key: the caller typed blindly.
+        if self.keys.len() < TYPE_AHEAD {
+            self.keys.push_back(key);
+        }
+    }
+
+    fn choose(&mut self, language: &str) {
+        language.clone_into(&mut self.language);
+        self.acts.push_back(Act::ChooseLanguage(language.to_owned()));
+    }
+
+    fn hang_up(&mut self, cause: Cause) {
+        self.acts.push_back(Act::Hangup { cause });
+        self.state = State::Ended;
+    }
+
+    fn take_consent(&mut self, change: RecordChange) {
+        match change {
+            RecordChange::Agreed => (self.noticed, self.refused) = (true, false),
+            RecordChange::Refused => self.refused = true,
+            RecordChange::Paused | RecordChange::Running => {}
+        }
+    }
+}
+
+/// No recording, no call.
+fn unrecordable() -> Cause {
+    Cause::new(503, "recording_unavailable")
+}
+
+#[cfg(test)]
+mod step_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What is said, as prompts; and the variables that it says.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use super::super::act::FloorView;
+use super::super::action::Item;
+use super::super::program::Prompt;
+use super::super::speech::{self, Spoken};
+use super::super::values::{LONGEST, Template};
+use super::Cursor;
+use crate::time::Now;
+
+impl Cursor {
+    /// The value of a variable or fact.
+    pub(super) fn value(&self, name: &str) -> String {
+        match name {
+            "caller" => self.facts.caller.clone(),
+            "called" => self.facts.called.clone(),
+            "trunk" => self.facts.trunk.as_ref().map_or(String::new(), ToString::to_string),
+            "language" => self.language.clone(),
+            "class" => self.class.clone(),
+            "customer" => self.customer.clone(),
+            // The checker knows every name.
+            other => self.variables.get(other).cloned().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn fill(&self, template: &Template) -> String {
+        template.fill(|name| self.value(name))
+    }
+
+    /// Gives a variable its value; what is too long is cut, so that no loop of a plan can grow it without end.
+    pub(super) fn assign(&mut self, name: &str, value: String) {
+        let value = if value.chars().count() > LONGEST { value.chars().take(LONGEST).collect() } else { value };
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    /// The prompts that say an item; none where there is nothing to say, such as a number that is none.
+    pub(super) fn say(&self, item: &Item, language: &str, now: Now, floor: &dyn FloorView, prompts: &mut Vec<Prompt>) {
+        let spoken = |what: Option<Spoken>| what.map_or(Vec::new(), |what| speech::prompts(what, language));
+        let names = match item {
+            Item::Prompt(name) => vec![name.clone()],
+            Item::Number(text) => spoken(self.fill(text).trim().parse().ok().map(Spoken::Number)),
+            Item::Digits(text) => speech::digits(&self.fill(text)),
+            Item::Money(text, currency) => {
+                let hundredths = hundredths(self.fill(text).trim());
+                spoken(hundredths.map(|hundredths| Spoken::Money { hundredths, currency: *currency }))
+            }
+            Item::Date(text) => spoken(self.instant(text, now).map(Spoken::Date)),
+            Item::Time(text) => spoken(self.instant(text, now).map(Spoken::Time)),
+            Item::Position => spoken(floor.position().map(|position| Spoken::Number(i64::from(position)))),
+            Item::ExpectedWait => spoken(floor.own_expected_wait_ms().map(|ms| Spoken::Minutes(ms.div_ceil(1_000)))),
+        };
+        prompts.extend(names.into_iter().map(|name| Prompt { language: language.to_owned(), name }));
+    }
+
+    /// "2026-11-27", "14:05" or both; the present on the clock of this machine's hours where it is empty.
+    fn instant(&self, text: &Template, now: Now) -> Option<DateTime> {
+        let text = self.fill(text);
+        let text = text.trim();
+        if text.is_empty() {
+            // The zone of the first hours, as a plan without any has no clock of its own.
+            let zone = self.program.hours.values().next().map(|hours| hours.zone().clone());
+            let zone = zone.unwrap_or(jiff::tz::TimeZone::UTC);
+            return Some(zone.to_datetime(Timestamp::from_millisecond(now.wall_ms).ok()?));
+        }
+        let date: Option<jiff::civil::Date> = text.parse().ok();
+        let time: Option<jiff::civil::Time> = text.parse().ok();
+        let at: Option<DateTime> = text.parse().ok();
+        at.or_else(|| Some(date?.at(0, 0, 0, 0))).or_else(|| Some(time?.on(1970, 1, 1)))
+    }
+}
+
+/// Hundredths of "12", "12.5" or "-12.50".
+fn hundredths(text: &str) -> Option<i64> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (units, rest) = text.split_once('.').unwrap_or((text, ""));
+    let sound = !units.is_empty() && rest.len() <= 2 && units.bytes().chain(rest.bytes()).all(|b| b.is_ascii_digit());
+    let rest: i64 = if rest.is_empty() { 0 } else { format!("{rest:0<2}").parse().ok()? };
+    let amount = units.parse::<i64>().ok().filter(|_| sound)?.checked_mul(100)?.checked_add(rest)?;
+    Some(if negative { -amount } else { amount })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts() {
+        assert_eq!(hundredths("12"), Some(1_200));
+        assert_eq!(hundredths("12.5"), Some(1_250));
+        assert_eq!(hundredths("-0.05"), Some(-5));
+        for wrong in ["", ".", "1.234", "1,5", "99999999999999999999"] {
+            assert_eq!(hundredths(wrong), None, "{wrong}");
+        }
+    }
+}

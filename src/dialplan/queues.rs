@@ -1,0 +1,278 @@
+//! `[queue.NAME]` tables: who serves a queue, how its phones ring, and where its callers go on.
+
+use std::collections::BTreeMap;
+
+use super::load::Surroundings;
+use super::program::{Overflow, Program, Queue, Relaxation};
+use super::report::{Place, Report, suggest};
+use super::table::{At, Table};
+use crate::id::QueueId;
+use crate::journal::{Strategy, UnknownStrategy};
+
+/// The most callers that a queue's capacity can be, the most tiers, and the most steps of relaxation.
+const MOST_CALLERS: i64 = 1_000_000;
+const HIGHEST_TIER: u8 = 100;
+const MOST_STEPS: usize = 20;
+
+pub(super) fn read_queues(
+    tables: Vec<(String, Table<'_>)>,
+    program: &mut Program,
+    surroundings: Surroundings<'_>,
+    report: &mut Report,
+) {
+    let mut references = Vec::new();
+    let mut places = BTreeMap::new();
+    for (name, table) in tables {
+        let place = table.place;
+        places.insert(name.clone(), place);
+        let queue = read_queue(&name, table, surroundings, &mut references, report);
+        if program.queues.insert(name.clone(), queue).is_some() {
+            report.problem(place, format!("queue \"{name}\" is there twice"), None);
+        }
+    }
+    for (from, queue) in &program.queues {
+        let strict = |to: &&Overflow| program.queues.get(to.to.as_str()).is_some_and(|to| to.must_record);
+        if let Some(to) = queue.overflow.iter().find(strict).filter(|_| !queue.must_record) {
+            let hint = Some(format!("write recording = \"required\" in [queue.{from}], too"));
+            let place = places.get(from).copied().unwrap_or(Place { file: 0, offset: 0 });
+            report.problem(
+                place,
+                format!("callers of \"{from}\" overflow to \"{}\", which takes nobody who is not recorded", to.to),
+                hint,
+            );
+        }
+    }
+    for to in references {
+        if !program.queues.contains_key(&to.value) {
+            let hint = suggest(&to.value, program.queues.keys().map(String::as_str));
+            report.problem(to.place, format!("there is no queue \"{}\"", to.value), hint);
+        }
+    }
+}
+
+fn read_queue(
+    name: &str,
+    mut table: Table<'_>,
+    surroundings: Surroundings<'_>,
+    references: &mut Vec<At<String>>,
+    report: &mut Report,
+) -> Queue {
+    let members = read_members(name, &mut table, surroundings, report);
+    let skills = read_skills(&mut table, report);
+    let tier = table.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(HIGHEST_TIER), report) as u8;
+    let music = table.string("music", report).map(|music| {
+        if !surroundings.prompts.contains(&format!("{}.wav", music.value)) {
+            report.problem(music.place, format!("the music file \"{}.wav\" is missing", music.value), None);
+        }
+        music.value
+    });
+    let limited = table.has("capacity");
+    let capacity = table.integer("capacity", 1..MOST_CALLERS + 1, 1, report);
+    let queue = Queue {
+        tiers: read_of_members("tiers", &mut table, &members, report),
+        weights: read_of_members("weights", &mut table, &members, report),
+        strategy: read_strategy(&mut table, report),
+        capacity: u32::try_from(capacity).ok().filter(|_| limited),
+        ring_ms: table.duration("ring", report).unwrap_or(15_000),
+        ring_more_ms: table.duration("ring_more", report).unwrap_or(5_000),
+        acw_ms: table.duration("acw", report).unwrap_or(5_000),
+        max_wait_ms: table.duration("max_wait", report),
+        overflow: read_overflow(&mut table, references, report),
+        relax: read_relax(&mut table, &skills, tier, report),
+        must_record: read_must_record(&mut table, report),
+        members,
+        skills,
+        tier,
+        music,
+    };
+    table.finish(report);
+    queue
+}
+
+fn read_members(name: &str, table: &mut Table<'_>, surroundings: Surroundings<'_>, report: &mut Report) -> Vec<String> {
+    let mut members = Vec::new();
+    for member in table.strings("members", report) {
+        for number in agents_of(&member, report) {
+            if surroundings.agents.is_some_and(|agents| !agents.contains(&number)) {
+                report.problem(member.place, format!("the settings have no [agent.\"{number}\"]"), None);
+            }
+            members.push(number);
+        }
+    }
+    if members.is_empty() {
+        report.problem(table.place, format!("nobody can serve queue \"{name}\""), Some("add members".into()));
+    }
+    members
+}
+
+/// The agents of "1001" or "1001-1004".
+fn agents_of(text: &At<String>, report: &mut Report) -> Vec<String> {
+    expand_range(&text.value).unwrap_or_else(|| {
+        let hint = Some("write \"1001\" or a range \"1001-1004\" of at most 10000".to_owned());
+        report.problem(text.place, format!("\"{}\" names no agents", text.value), hint);
+        Vec::new()
+    })
+}
+
+/// A number for some of the members: `tiers = { "1003-1004" = 1 }`.
+fn read_of_members(
+    key: &'static str,
+    table: &mut Table<'_>,
+    members: &[String],
+    report: &mut Report,
+) -> BTreeMap<String, u8> {
+    let mut numbers = BTreeMap::new();
+    for (range, At { value, place }) in table.levels(key, 1, report) {
+        for agent in agents_of(&At { value: range, place }, report) {
+            if !members.contains(&agent) {
+                let hint = Some("add the agent to members, or take it out here".to_owned());
+                report.problem(place, format!("\"{agent}\" is no member of this queue"), hint);
+            }
+            if numbers.insert(agent.clone(), value).is_some() {
+                report.problem(place, format!("\"{agent}\" is there twice in {key}"), None);
+            }
+        }
+    }
+    numbers
+}
+
+fn read_strategy(table: &mut Table<'_>, report: &mut Report) -> Strategy {
+    let Some(text) = table.string("strategy", report) else { return Strategy::default() };
+    text.value.parse().unwrap_or_else(|error: UnknownStrategy| {
+        report.problem(text.place, error.to_string(), suggest(&text.value, Strategy::names()));
+        Strategy::default()
+    })
+}
+
+/// Skills that an agent must have at all, or to a degree: `skills = ["billing"]`, `skills = { billing = 60 }`.
+fn read_skills(table: &mut Table<'_>, report: &mut Report) -> BTreeMap<String, u8> {
+    table.levels("skills", 1, report).into_iter().map(|(skill, level)| (skill, level.value)).collect()
+}
+
+fn read_overflow(table: &mut Table<'_>, references: &mut Vec<At<String>>, report: &mut Report) -> Vec<Overflow> {
+    let mut overflow = Vec::new();
+    for mut rule in table.tables("overflow", report) {
+        let (after_ms, to) = (read_after(&mut rule, report), rule.required("to", report));
+        if let (Some(after_ms), Some(to)) = (after_ms, to) {
+            overflow.push(Overflow { after_ms, to: QueueId::from(to.value.as_str()) });
+            references.push(to);
+        }
+        rule.finish(report);
+    }
+    overflow.sort_by_key(|rule| rule.after_ms);
+    overflow
+}
+
+/// What a step does not say is as in the step before, or as at the beginning.
+fn read_relax(table: &mut Table<'_>, skills: &BTreeMap<String, u8>, tier: u8, report: &mut Report) -> Vec<Relaxation> {
+    let place = table.place_of("relax");
+    let mut steps: Vec<Relaxation> = Vec::new();
+    for mut step in table.tables("relax", report) {
+        let place = step.place;
+        let last = steps.last();
+        let (last_skills, last_tier) = last.map_or((skills, tier), |last| (&last.skills, last.tier));
+        let named = step.has("skills");
+        let read = read_skills(&mut step, report);
+        let skills = if named { read } else { last_skills.clone() };
+        let tier = step.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(last_tier), report) as u8;
+        let after_ms = read_after(&mut step, report);
+        step.finish(report);
+        if let Some(after_ms) = after_ms {
+            if last.is_some_and(|last| last.after_ms >= after_ms) {
+                let hint = Some("write the steps by growing \"after\"".to_owned());
+                report.problem(place, "this step does not come after the one before it", hint);
+            }
+            steps.push(Relaxation { after_ms, skills, tier });
+        }
+    }
+    if steps.len() > MOST_STEPS {
+        report.problem(place, format!("a queue relaxes in at most {MOST_STEPS} steps"), None);
+    }
+    steps
+}
+
+fn read_after(rule: &mut Table<'_>, report: &mut Report) -> Option<u64> {
+    if !rule.has("after") {
+        report.problem(rule.place, "\"after\" is missing", None);
+    }
+    rule.duration("after", report)
+}
+
+/// Whether a queue takes nobody who cannot be recorded.
+fn read_must_record(table: &mut Table<'_>, report: &mut Report) -> bool {
+    let Some(policy) = table.string("recording", report) else { return false };
+    if !matches!(policy.value.as_str(), "required" | "wanted") {
+        let hint = suggest(&policy.value, ["required", "wanted"]).or(Some("required or wanted".to_owned()));
+        report.problem(policy.place, format!("a recording cannot be \"{}\"", policy.value), hint);
+    }
+    policy.value == "required"
+}
+
+/// "1001" or "1001-1004" as single numbers; `None` where it is neither or names more than 10000.
+pub(crate) fn expand_range(text: &str) -> Option<Vec<String>> {
+    let digits = |t: &str| !t.is_empty() && t.len() <= 15 && t.bytes().all(|b| b.is_ascii_digit());
+    let Some((first, last)) = text.split_once('-') else {
+        return digits(text).then(|| vec![text.to_owned()]);
+    };
+    if !digits(first) || !digits(last) || first.len() != last.len() {
+        return None;
+    }
+    let (from, to): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    let width = first.len();
+    (from <= to && to - from < 10_000).then(|| (from..=to).map(|n| format!("{n:0width$}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::report::{Problem, Source};
+    use super::*;
+
+    /// Reads one queue `q` of agents 1001 to 1004, with these lines in its table.
+    fn read(lines: &str) -> Result<Queue, Vec<Problem>> {
+        let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nflow.f.language = \"en\"\n[flow.f.step.go]\n\
+                    do = \"answer\"\nnext = \"line\"\n[flow.f.step.line]\ndo = \"queue\"\nqueue = \"q\"\n";
+        let text = format!("{head}[queue.q]\nmembers = \"1001-1004\"\n{lines}\n");
+        let (agents, prompts) = ((1001..1005).map(|agent| agent.to_string()).collect(), BTreeSet::new());
+        let surroundings =
+            Surroundings { prompts: &prompts, agents: Some(&agents), beside: &BTreeMap::new(), year: None };
+        let (program, _) = super::super::load(&[Source { file: "p.toml".into(), text }], surroundings)?;
+        Ok(program.queues()["q"].clone())
+    }
+
+    #[test]
+    fn thresholds_and_tiers_relax_by_steps() {
+        let queue = read(
+            "skills = { billing = 60 }\ntier = 0\ntiers = { \"1003-1004\" = 2 }\nweights = { \"1001\" = 3 }\n\
+             strategy = \"rrmemory\"\nrelax = [{ after = \"10s\", skills = { billing = 40 } }, { after = \"20s\", tier = 2 }]",
+        );
+        let queue = queue.unwrap();
+        let level = |least: u8| BTreeMap::from([("billing".to_owned(), least)]);
+        assert_eq!((queue.strategy, queue.skills, queue.tier), (Strategy::RoundRobin, level(60), 0));
+        let steps = [
+            Relaxation { after_ms: 10_000, skills: level(40), tier: 0 },
+            Relaxation { after_ms: 20_000, skills: level(40), tier: 2 },
+        ];
+        assert_eq!(queue.relax, steps);
+        assert_eq!(queue.tiers, BTreeMap::from([("1003".to_owned(), 2), ("1004".to_owned(), 2)]));
+        assert_eq!(queue.weights, BTreeMap::from([("1001".to_owned(), 3)]));
+        assert_eq!(read("skills = [\"billing\"]").unwrap().skills, level(1));
+    }
+
+    #[test]
+    fn what_no_queue_can_mean_is_refused_with_what_was_meant() {
+        let told = |lines: &str| {
+            let problems = read(lines).expect_err("wrong");
+            let told = problems.into_iter().map(|p| (p.line, p.column, p.message, p.hint.unwrap_or_default()));
+            told.collect::<Vec<_>>()
+        };
+        let [(line, column, message, hint)] = &told("strategy = \"longest-idel\"")[..] else { panic!("one problem") };
+        assert_eq!((*line, *column, message.as_str()), (13, 12, "there is no strategy \"longest-idel\""));
+        assert_eq!(hint, "did you mean \"longest-idle\"?");
+        assert_eq!(told("tiers = { \"1009\" = 1 }")[0].2, "\"1009\" is no member of this queue");
+        assert_eq!(told("skills = { billing = 101 }")[0].2, "\"billing\" must be a whole number from 1 to 100");
+        let steps = "relax = [{ after = \"20s\", tier = 1 }, { after = \"10s\", tier = 2 }]";
+        assert_eq!(told(steps)[0].2, "this step does not come after the one before it");
+    }
+}

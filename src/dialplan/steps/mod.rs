@@ -1,0 +1,129 @@
+//! One step's table to its action: each kind has its own keys.
+
+mod ask;
+mod branch;
+mod queue;
+mod say;
+
+use std::collections::BTreeMap;
+
+use super::action::{Action, AgentChange, RecordChange};
+use super::condition::Known;
+use super::hours::Hours;
+use super::load::find_step;
+use super::program::{Customer, Queue, StepRef};
+use super::report::{Report, suggest};
+use super::table::Table;
+use super::values::Variable;
+use crate::journal::Cause;
+
+pub(super) use ask::read_keys;
+
+/// Every kind of step.
+pub(super) const KINDS: [&str; 18] = [
+    "answer", "ring", "play", "menu", "gather", "language", "queue", "when", "set", "customer", "call", "return",
+    "echo", "hangup", "hours", "agent", "record", "goto",
+];
+
+const CHANGES: [(&str, AgentChange); 4] = [
+    ("available", AgentChange::Available),
+    ("not_ready", AgentChange::NotReady),
+    ("end_acw", AgentChange::EndAcw),
+    ("sign_out", AgentChange::SignOut),
+];
+
+const RECORDINGS: [(&str, RecordChange); 4] = [
+    ("paused", RecordChange::Paused),
+    ("running", RecordChange::Running),
+    ("agreed", RecordChange::Agreed),
+    ("refused", RecordChange::Refused),
+];
+
+/// What a step may refer to.
+pub(super) struct Names<'a> {
+    pub(super) steps: &'a BTreeMap<String, StepRef>,
+    pub(super) flows: &'a BTreeMap<String, Option<StepRef>>,
+    pub(super) hours: &'a BTreeMap<String, Hours>,
+    pub(super) queues: &'a BTreeMap<String, Queue>,
+    pub(super) variables: &'a BTreeMap<String, Variable>,
+    pub(super) customers: &'a BTreeMap<String, Customer>,
+}
+
+impl Names<'_> {
+    fn known(&self) -> Known<'_> {
+        Known { hours: self.hours, queues: self.queues, variables: self.variables }
+    }
+}
+
+/// Reads a step; `None` where its problems are in the report.
+pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let kind = table.required("do", report)?;
+    let action = match kind.value.as_str() {
+        "answer" => step(&mut table, "next", names, report).map(|next| Action::Answer { next }),
+        "ring" => {
+            let for_ms = table.duration("for", report).unwrap_or(4_000);
+            step(&mut table, "next", names, report).map(|next| Action::Ring { for_ms, next })
+        }
+        "play" => say::read_play(&mut table, names, report),
+        "menu" => ask::read_menu(&mut table, names, report),
+        "gather" => ask::read_gather(&mut table, names, report),
+        "language" => ask::read_language(&mut table, names, report),
+        "queue" => queue::read_queue(&mut table, names, report),
+        "when" => branch::read_when(&mut table, names, report),
+        "set" => branch::read_set(&mut table, names, report),
+        "customer" => branch::read_customer(&mut table, names, report),
+        "call" => branch::read_call(&mut table, names, report),
+        "return" => Some(Action::Return),
+        "echo" => Some(Action::Echo),
+        "hangup" => {
+            let code = table.integer("code", 1..700, 16, report);
+            let text = table.string("cause", report).map_or("normal_clearing".to_owned(), |cause| cause.value);
+            // The range above fits sixteen bits.
+            Some(Action::Hangup { cause: Cause::new(code as u16, &text) })
+        }
+        "hours" => branch::read_hours(&mut table, names, report),
+        "agent" => read_agent(&mut table, names, report),
+        "record" => read_record(&mut table, names, report),
+        "goto" => branch::read_goto(&mut table, names, report),
+        other => {
+            report.problem(kind.place, format!("there is no step that does \"{other}\""), suggest(other, KINDS));
+            return None;
+        }
+    };
+    table.finish(report);
+    action
+}
+
+fn step(table: &mut Table<'_>, key: &'static str, names: &Names<'_>, report: &mut Report) -> Option<StepRef> {
+    let name = table.required(key, report)?;
+    find_step(names.steps, &name.value, name.place, report)
+}
+
+fn optional(table: &mut Table<'_>, key: &'static str, names: &Names<'_>, report: &mut Report) -> Option<StepRef> {
+    let name = table.string(key, report)?;
+    find_step(names.steps, &name.value, name.place, report)
+}
+
+fn read_agent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let state = table.required("state", report);
+    let next = step(table, "next", names, report);
+    let state = state?;
+    let Some((_, change)) = CHANGES.iter().find(|(name, _)| *name == state.value) else {
+        let hint = suggest(&state.value, CHANGES.iter().map(|(name, _)| *name));
+        report.problem(state.place, format!("an agent cannot become \"{}\"", state.value), hint);
+        return None;
+    };
+    Some(Action::Agent { change: *change, next: next? })
+}
+
+fn read_record(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let state = table.required("state", report);
+    let next = step(table, "next", names, report);
+    let state = state?;
+    let Some((_, change)) = RECORDINGS.iter().find(|(name, _)| *name == state.value) else {
+        let hint = suggest(&state.value, RECORDINGS.iter().map(|(name, _)| *name));
+        report.problem(state.place, format!("a recording cannot be \"{}\"", state.value), hint);
+        return None;
+    };
+    Some(Action::Record { change: *change, next: next? })
+}

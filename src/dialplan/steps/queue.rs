@@ -1,0 +1,68 @@
+//! The step that waits for an agent, and what happens meanwhile.
+
+use super::super::action::{Action, Message, Waiting};
+use super::super::report::{Report, suggest};
+use super::super::table::Table;
+use super::ask::{read_keys, steps_of};
+use super::branch::check_hours;
+use super::say::read_items;
+use super::{Names, optional};
+use crate::id::QueueId;
+
+/// The shortest pause between two messages, ms: below it nobody hears the music.
+const SHORTEST_PAUSE_MS: u64 = 5_000;
+
+pub(super) fn read_queue(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let queue = table.required("queue", report);
+    if let Some(queue) = &queue
+        && !names.queues.contains_key(&queue.value)
+    {
+        let hint = suggest(&queue.value, names.queues.keys().map(String::as_str));
+        report.problem(queue.place, format!("there is no queue \"{}\"", queue.value), hint);
+    }
+    // The range fits thirty-two bits.
+    let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
+    let record = table.boolean("record", false, report);
+    let next = optional(table, "next", names, report);
+    let unstaffed = optional(table, "unstaffed", names, report);
+    let unrecorded = optional(table, "unrecorded", names, report);
+    let waiting = read_waiting(table, names, report);
+    let must_record =
+        queue.as_ref().and_then(|queue| names.queues.get(&queue.value)).is_some_and(|queue| queue.must_record);
+    if must_record && !record {
+        let hint = Some("write record = true, or take recording = \"required\" from the queue".to_owned());
+        report.problem(table.place_of("queue"), "this queue takes nobody who is not recorded", hint);
+    }
+    let queue = QueueId::from(queue?.value.as_str());
+    Some(Action::Queue { queue, priority, record, next, unstaffed, unrecorded, waiting })
+}
+
+fn read_waiting(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Waiting {
+    let keys = read_keys(table, report);
+    let keys = steps_of(keys, names, report);
+    let mut messages = Vec::new();
+    for mut rule in table.tables("messages", report) {
+        let items = read_items(&mut rule, "prompts", names, report);
+        if items.is_empty() {
+            report.problem(rule.place, "a message needs \"prompts\"", None);
+        }
+        let after_ms = rule.duration("after", report).unwrap_or(0);
+        let every_ms = rule.duration("every", report);
+        if every_ms.is_some_and(|every| every < SHORTEST_PAUSE_MS) {
+            report.problem(rule.place_of("every"), "messages come five seconds apart at least", None);
+        }
+        rule.finish(report);
+        messages.push(Message { items, after_ms, every_ms });
+    }
+    let hours = table.string("hours", report);
+    if let Some(hours) = &hours {
+        check_hours(hours, names, report);
+    }
+    let step = optional(table, "closing", names, report);
+    if hours.is_some() != table.has("closing") {
+        let hint = Some("write both, or neither".to_owned());
+        report.problem(table.place, "\"hours\" and \"closing\" of a queue step need each other", hint);
+    }
+    let closing = hours.zip(step).map(|(hours, step)| (hours.value, step));
+    Waiting { keys, messages, closing }
+}

@@ -1,0 +1,149 @@
+//! Watches the disk of the recordings: the writer says what it is doing, whoever asks learns whether it still does.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use super::clock;
+use crate::media::{Storage, StorageFigures};
+use crate::time::MS;
+
+/// A write that takes longer than this (ms) counts as stalled: well within the five seconds in which an alarm is due.
+const STALL_MS: u64 = 2_000;
+/// What is written for a try, octets.
+const TRY: usize = 4_096;
+/// Octets of sound in a millisecond.
+const PER_MS: u64 = 16;
+
+/// How the disk fares; shared by the writer and the switch's end.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    /// Since when the writer waits for the system (monotonic nanoseconds); 0 while it does not.
+    busy_ns: AtomicU64,
+    /// 0: fine; 1: full; 2: failing.
+    trouble: AtomicU8,
+    free_bytes: AtomicU64,
+    lost_octets: AtomicU64,
+}
+
+impl Disk {
+    /// Does something that may stall.
+    pub(super) fn watch<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.busy_ns.store(clock::now().mono_ns.max(1), Ordering::Release);
+        let done = act();
+        self.busy_ns.store(0, Ordering::Release);
+        done
+    }
+
+    /// Takes in that a write was refused.
+    pub(super) fn fail(&self, error: &io::Error) {
+        let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        self.trouble.store(if full { 1 } else { 2 }, Ordering::Release);
+    }
+
+    /// Counts sound that was not written.
+    pub(super) fn lose(&self, octets: u64) {
+        self.lost_octets.fetch_add(octets, Ordering::Relaxed);
+    }
+
+    /// Whether the last writes went well and space is left.
+    pub(super) fn is_fine(&self) -> bool {
+        self.trouble.load(Ordering::Acquire) == 0
+    }
+
+    /// Looks at the space in `dir`, of which `min_free` bytes are to be left, and tries to write where that failed before.
+    pub(super) fn look(&self, dir: &Path, min_free: u64) {
+        let looked = self.watch(|| {
+            let about = rustix::fs::statvfs(dir)?;
+            self.free_bytes.store(about.f_bavail.saturating_mul(about.f_frsize), Ordering::Release);
+            if self.is_fine() { Ok(()) } else { attempt(dir) }
+        });
+        match looked {
+            Ok(()) if self.free_bytes.load(Ordering::Acquire) < min_free => self.trouble.store(1, Ordering::Release),
+            Ok(()) => self.trouble.store(0, Ordering::Release),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// How it fares now.
+    pub(super) fn figures(&self) -> StorageFigures {
+        let busy_ns = self.busy_ns.load(Ordering::Acquire);
+        let stalled = busy_ns > 0 && clock::now().mono_ns.saturating_sub(busy_ns) > STALL_MS * MS;
+        let storage = match self.trouble.load(Ordering::Acquire) {
+            _ if stalled => Storage::Stalled,
+            0 => Storage::Fine,
+            1 => Storage::Full,
+            _ => Storage::Failing,
+        };
+        StorageFigures {
+            storage,
+            free_bytes: self.free_bytes.load(Ordering::Acquire),
+            lost_ms: self.lost_octets.load(Ordering::Relaxed) / PER_MS,
+        }
+    }
+}
+
+/// Writes a little and takes it away again.
+fn attempt(dir: &Path) -> io::Result<()> {
+    let path = dir.join(".try");
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(&[0; TRY])?;
+        file.sync_data()
+    });
+    fs::remove_file(&path)?;
+    written
+}
+
+/// A file whose every read is watched.
+pub(super) struct Watched<'a, R>(pub(super) &'a Disk, pub(super) R);
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Self(disk, file) = self;
+        disk.watch(|| file.read(buf))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_space_is_told_and_so_is_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::default();
+        disk.look(dir.path(), u64::MAX);
+        assert_eq!(disk.figures().storage, Storage::Full);
+        disk.look(dir.path(), 0);
+        let figures = disk.figures();
+        assert!(figures.storage == Storage::Fine && figures.free_bytes > 0, "{figures:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the try leaves nothing");
+    }
+
+    #[test]
+    fn a_refused_write_is_trouble_until_one_succeeds() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::default();
+        disk.fail(&io::ErrorKind::StorageFull.into());
+        assert_eq!(disk.figures().storage, Storage::Full);
+        disk.fail(&io::ErrorKind::PermissionDenied.into());
+        assert_eq!(disk.figures().storage, Storage::Failing);
+        disk.look(&dir.path().join("gone"), 0);
+        assert_eq!(disk.figures().storage, Storage::Failing);
+        disk.look(dir.path(), 0);
+        assert!(disk.is_fine());
+        disk.lose(160);
+        assert_eq!(disk.figures().lost_ms, 10);
+    }
+
+    #[test]
+    fn what_does_not_come_back_is_stalled() {
+        let disk = Disk::default();
+        let long_ago = clock::now().mono_ns.saturating_sub(2 * STALL_MS * MS).max(1);
+        disk.busy_ns.store(long_ago, Ordering::Release);
+        assert_eq!(disk.figures().storage, Storage::Stalled);
+        disk.watch(|| Ok(())).unwrap();
+        assert_eq!(disk.figures().storage, Storage::Fine);
+    }
+}

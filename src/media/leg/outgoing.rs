@@ -1,0 +1,157 @@
+//! What a leg sends its party: others' packets passed on, what is played, what is mixed.
+
+use std::net::SocketAddr;
+
+use super::Leg;
+use crate::codec::Codec;
+use crate::codec::g711::Law;
+use crate::id::LegId;
+use crate::media::arrival::{Arrival, Kind};
+use crate::media::command::Source;
+use crate::media::play::{LONGEST_PACKET, Step};
+use crate::media::prompt::PromptStore;
+use crate::media::report::MediaReport;
+use crate::rtp::event;
+use crate::rtp::packet::{self, HEADER_LEN, Header};
+use crate::time::Now;
+
+impl Leg {
+    /// Makes a packet of leg `from` one of this leg's own in `out`: header, payload type, law. Gives where to send how much of it,
+    /// or `None` where this leg does not listen to `from` or cannot carry it.
+    pub fn send_bridged(
+        &mut self,
+        from: LegId,
+        arrival: &Arrival<'_>,
+        out: &mut [u8],
+        now: Now,
+    ) -> Option<(SocketAddr, usize)> {
+        match &self.media.send {
+            Source::Bridge(heard) if *heard == from => self.send(arrival, out, now),
+            Source::Mix(heard) if heard.first() == Some(&from) => {
+                let (timestamp, takes) = (self.stream.timestamp_at(now), self.media.dtmf_pt.is_some());
+                self.mixer.as_mut()?.handle_key(arrival, timestamp, takes);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn send(&mut self, arrival: &Arrival<'_>, out: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        let to = self.lock.destination()?;
+        let format = self.media.format;
+        let payload_type = match arrival.kind {
+            Kind::Sound(codec) if codec.passes_as(format.codec) => format.payload_type,
+            Kind::Digit(_) => self.media.dtmf_pt?,
+            Kind::Sound(_) | Kind::Quiet => {
+                // Nobody has agreed on comfort noise with the other party, nor on this codec: a pause, and not a lost packet.
+                self.stream.pass_over(self.source, &arrival.header);
+                return None;
+            }
+        };
+        let header = self.stream.handle_packet(self.source, &Header { payload_type, ..arrival.header }, now)?;
+        let len = self.write(&header, arrival.payload, out)?;
+        let payload = out.get_mut(HEADER_LEN..len)?;
+        match (arrival.kind, format.codec) {
+            (Kind::Sound(Codec::G711(law)), Codec::G711(own)) => law.transcode(own, payload),
+            (Kind::Digit(factor), _) => event::rescale(payload, factor, self.media.dtmf_clock),
+            _ => {}
+        }
+        Some((to, len))
+    }
+
+    /// Writes one of our packets, its timestamp by the party's clock, and counts it.
+    fn write(&mut self, header: &Header, payload: &[u8], out: &mut [u8]) -> Option<usize> {
+        let timestamp = header.timestamp.wrapping_mul(self.media.format.codec.clock_factor());
+        let len = packet::write(&Header { timestamp, ..*header }, payload, out)?;
+        self.stream.count_sent(payload.len());
+        Some(len)
+    }
+
+    /// Does what is due: gives a packet to send from `buf`. Call until `None`.
+    pub fn handle_tick(&mut self, store: &PromptStore, buf: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        if now.mono_ns >= self.watch_ns {
+            self.watch(now);
+        }
+        let (format, samples) = (self.media.format, self.packet_samples());
+        loop {
+            let mut payload = [0; LONGEST_PACKET];
+            let len = match self.player.as_mut()?.handle_tick(store, format.codec, samples, now)? {
+                Step::Coded(coded) => payload.get_mut(..coded.len()).map(|room| {
+                    room.copy_from_slice(coded);
+                    coded.len()
+                }),
+                Step::Plain(octets) => {
+                    let mut linear = [0; LONGEST_PACKET];
+                    linear.iter_mut().zip(octets).for_each(|(sample, octet)| *sample = Law::Alaw.decode(*octet));
+                    self.voice.as_mut()?.encode(linear.get(..octets.len())?, &mut payload)
+                }
+                Step::Finished { id, completed } => {
+                    self.player = None;
+                    self.reports.push_back(MediaReport::PlayFinished { leg: self.id, id, completed });
+                    return None;
+                }
+                Step::Nothing => {
+                    self.player = None;
+                    return None;
+                }
+            };
+            // A party whose address is unknown misses what is played, as it would on the network.
+            let Some((to, payload)) = self.lock.destination().zip(payload.get(..len?)) else { continue };
+            let header = self.stream.handle_frame(self.source, format.payload_type, samples as u32, now);
+            return Some((to, self.write(&header, payload, buf)?));
+        }
+    }
+
+    /// The instant (samples at 8 kHz) up to which a mix is due, and how many samples of it. Call until `None`, each time followed by
+    /// [`Self::send_mix`].
+    pub fn mix_due(&mut self, now: Now) -> Option<(u64, usize)> {
+        let samples = self.packet_samples();
+        let end = self.mixer.as_mut()?.handle_tick(samples as u64 / 8, now)?;
+        Some((end, samples))
+    }
+
+    /// Whom the party hears: number `index` of them.
+    pub fn mixed(&self, index: usize) -> Option<LegId> {
+        match &self.media.send {
+            Source::Mix(of) => of.get(index).copied(),
+            _ => None,
+        }
+    }
+
+    /// Adds what is heard of this leg's party before the instant `end`; gives whether anything is.
+    pub fn hear(&mut self, end: u64, mix: &mut [i32]) -> bool {
+        self.ear.as_mut().is_some_and(|ear| ear.hear(end, mix))
+    }
+
+    /// Sends the party a mix, or the key that is down among those whom it hears. Nothing where nobody is heard.
+    pub fn send_mix(&mut self, mix: &mut [i32], heard: bool, out: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        let to = self.lock.destination()?;
+        let mixer = self.mixer.as_mut()?;
+        if let Some(packet) = mixer.poll_event() {
+            let header = self.stream.handle_event(self.media.dtmf_pt?, packet.marker, packet.timestamp, now);
+            let mut payload = packet.event.write()?;
+            event::rescale(&mut payload, 1, self.media.dtmf_clock);
+            return Some((to, self.write(&header, &payload, out)?));
+        }
+        if !(mixer.add_tones(mix) || heard) {
+            return None;
+        }
+        let (mut linear, mut payload) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+        for (sample, sum) in linear.iter_mut().zip(mix.iter()) {
+            *sample = (*sum).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
+        }
+        let samples = mix.len().min(LONGEST_PACKET);
+        let len = self.voice.as_mut()?.encode(linear.get(..samples)?, &mut payload)?;
+        let header = self.stream.handle_frame(self.source, self.media.format.payload_type, samples as u32, now);
+        Some((to, self.write(&header, payload.get(..len)?, out)?))
+    }
+
+    /// Samples in a packet that the party gets. Opus has frames of 10, 20, 40 and 60 ms.
+    fn packet_samples(&self) -> usize {
+        let ms = match (self.media.format.codec, self.media.format.packet_ms) {
+            (Codec::Opus, ms) if !matches!(ms, 10 | 20 | 40 | 60) => 20,
+            (_, ms) => ms.clamp(10, 60),
+        };
+        usize::from(ms) * 8
+    }
+}

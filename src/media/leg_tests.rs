@@ -1,0 +1,198 @@
+//! Packets as phones really send them, through the two legs of a bridge.
+
+use super::*;
+use crate::media::{AudioFormat, Learn, PortLease, PromptStore, Protection};
+use crate::rtp::rtcp;
+
+const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
+const SOUND: [u8; 160] = [0x55; 160];
+
+fn addr(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 9], port))
+}
+
+fn media(port: u16, send: Source) -> LegMedia {
+    LegMedia {
+        lease: PortLease { id: u32::from(port), thread: 0, rtp_port: port },
+        remote: Some(addr(port)),
+        remote_rtcp: None,
+        learn: Learn::Nowhere,
+        format: AudioFormat::PCMA,
+        dtmf_pt: Some(101),
+        dtmf_received: Some(101),
+        dtmf_clock: 1,
+        send,
+        recording: None,
+        heard: false,
+        sound_due: true,
+        deliver_digits: false,
+        protection: Protection::Plain,
+    }
+}
+
+fn leg(id: u64, port: u16, peer: u64) -> Leg {
+    let start = StreamStart { ssrc: 77, sequence: 65_500, timestamp: u32::MAX - 1_000, reporter: id };
+    Leg::new(LegId(id), 1, media(port, Source::Bridge(LegId(peer))), start, Some(30_000), START)
+}
+
+/// A bridge of which one party speaks.
+struct Bridge {
+    caller: Leg,
+    agent: Leg,
+}
+
+impl Bridge {
+    fn new() -> Self {
+        Self { caller: leg(1, 4000, 2), agent: leg(2, 5000, 1) }
+    }
+
+    /// What the agent's phone gets of a packet of the caller's.
+    fn pass(&mut self, header: Header, now: Now) -> Option<Header> {
+        let (mut datagram, mut out) = ([0; 200], [0; 200]);
+        let len = packet::write(&header, &SOUND, &mut datagram).unwrap();
+        let fate = self.caller.handle_packet(addr(4000), &datagram[..len], &mut [], &mut [], now);
+        let PacketFate::Forward { to: LegId(2), arrival } = fate else { panic!("{fate:?}") };
+        let (to, len) = self.agent.send_bridged(LegId(1), &arrival, &mut out, now)?;
+        assert_eq!(to, addr(5000));
+        Some(packet::parse(&out[..len]).unwrap().header)
+    }
+}
+
+fn header(n: u64) -> Header {
+    let timestamp = (n as u32).wrapping_mul(160);
+    Header { marker: false, payload_type: 8, sequence: n as u16, timestamp, ssrc: 5 }
+}
+
+fn at(n: u64) -> Now {
+    START.plus_ms(n * 20)
+}
+
+/// Passes packets and checks that what leaves is one stream without a hole.
+fn one_stream(bridge: &mut Bridge, packets: impl IntoIterator<Item = (Header, Now)>) -> Vec<Header> {
+    let sent: Vec<Header> = packets.into_iter().filter_map(|(header, now)| bridge.pass(header, now)).collect();
+    for pair in sent.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "{pair:?}");
+        assert!((1..1 << 20).contains(&pair[1].timestamp.wrapping_sub(pair[0].timestamp)), "{pair:?}");
+        assert_eq!(pair[1].ssrc, 77);
+    }
+    sent
+}
+
+#[test]
+fn sequence_and_timestamp_wrap_without_a_seam() {
+    let mut bridge = Bridge::new();
+    let sent = one_stream(&mut bridge, (65_000..66_000).map(|n| (header(n), at(n))));
+    assert_eq!(sent.iter().filter(|header| header.marker).count(), 1);
+    assert!(
+        matches!(bridge.caller.quality(), MediaReport::Quality { figures, .. } if figures.loss == 0.0 && figures.received == 1_000)
+    );
+}
+
+#[test]
+fn a_new_stream_of_the_same_party_goes_on_in_ours() {
+    let mut bridge = Bridge::new();
+    let old = (0..50).map(|n| (header(n), at(n)));
+    let new = (50..100).map(|n| {
+        let fresh =
+            Header { ssrc: 6, sequence: 9_000 + n as u16, timestamp: 123_456_789 + n as u32 * 160, ..header(n) };
+        (fresh, at(n))
+    });
+    let sent = one_stream(&mut bridge, old.chain(new));
+    assert_eq!((sent.len(), sent[50].marker), (100, true));
+    assert!(sent.windows(2).all(|pair| pair[1].timestamp.wrapping_sub(pair[0].timestamp) == 160));
+    let MediaReport::Quality { figures, .. } = bridge.caller.quality() else { panic!() };
+    assert_eq!((figures.restarts, figures.loss), (1, 0.0));
+}
+
+#[test]
+fn a_jump_of_the_timestamp_becomes_the_time_that_passed() {
+    let mut bridge = Bridge::new();
+    let jumps = [0, 1_000_000_000, 5, 3_000_000_000];
+    let packets = (0..40u64).map(|n| {
+        let base: u32 = jumps[n as usize / 10];
+        (Header { timestamp: base.wrapping_add(n as u32 * 160), ..header(n) }, at(n))
+    });
+    let sent = one_stream(&mut bridge, packets);
+    assert!(sent.windows(2).all(|pair| pair[1].timestamp.wrapping_sub(pair[0].timestamp) == 160), "{sent:?}");
+}
+
+#[test]
+fn a_clock_that_runs_fast_is_neither_loss_nor_jitter_and_never_a_new_stream() {
+    let mut bridge = Bridge::new();
+    // Half a percent: 20 ms of sound each 19.9 ms, for an hour.
+    let packets = (0..180_000u64).map(|n| (header(n), Now { mono_ns: START.mono_ns + n * 19_900_000, ..START }));
+    let sent = one_stream(&mut bridge, packets);
+    assert_eq!((sent.len(), sent.iter().filter(|header| header.marker).count()), (180_000, 1));
+    let MediaReport::Quality { figures, .. } = bridge.caller.quality() else { panic!() };
+    assert!(figures.loss == 0.0 && figures.jitter_ms < 0.5 && figures.restarts == 0, "{figures:?}");
+}
+
+#[test]
+fn comfort_noise_is_life_and_leaves_no_hole() {
+    let mut bridge = Bridge::new();
+    let quiet = |n| n % 10 > 4;
+    let packets = (0..100).map(|n| (Header { payload_type: if quiet(n) { 13 } else { 8 }, ..header(n) }, at(n)));
+    let sent = one_stream(&mut bridge, packets);
+    assert_eq!(sent.len(), 50);
+    assert!(sent.iter().all(|header| header.payload_type == 8));
+    // Ten minutes of nothing but comfort noise each four seconds.
+    for n in 0..150 {
+        let now = at(100 + n * 200);
+        bridge.caller.handle_tick(&PromptStore::default(), &mut [], now);
+        assert_eq!(bridge.pass(Header { payload_type: 13, ..header(100 + n) }, now), None);
+    }
+    let told: Vec<_> = std::iter::from_fn(|| bridge.caller.poll_report()).collect();
+    assert!(matches!(told[..], [MediaReport::SourceLocked { .. }]), "{told:?}");
+}
+
+#[test]
+fn a_party_is_lost_without_rtp_and_rtcp_and_lives_by_either() {
+    let mut leg = leg(1, 4000, 2);
+    let mut out = [0; 128];
+    let report = rtcp::Outgoing { ssrc: 5, sender: None, block: None, cname: b"x", goodbye: false };
+    let len = rtcp::write(&report, &mut out).unwrap();
+    let mut told = Vec::new();
+    for second in 0..120 {
+        let now = START.plus_ms(second * 1_000);
+        if second < 60 {
+            leg.handle_rtcp(addr(4001), &out[..len], now);
+            leg.handle_rtcp(SocketAddr::from(([127, 0, 0, 8], 4001)), &out[..len], now);
+        } else {
+            leg.handle_rtcp(addr(4001), b"nonsense", now);
+        }
+        leg.handle_tick(&PromptStore::default(), &mut [], now);
+        told.extend(std::iter::from_fn(|| leg.poll_report()).map(|report| (second, report)));
+    }
+    let told: Vec<_> =
+        told.into_iter().filter(|(_, report)| !matches!(report, MediaReport::Strangers { .. })).collect();
+    let silent = MediaReport::Silent { leg: LegId(1), ms: 5_000 };
+    assert_eq!(told, [(5, silent), (89, MediaReport::Lost { leg: LegId(1), ms: 30_000 })]);
+}
+
+#[test]
+fn reports_go_to_the_described_port_and_behind_a_nat_to_where_the_partys_come_from() {
+    let mut out = [0; 256];
+    let due = START.plus_ms(4_000);
+    let to = |leg: &mut Leg, out: &mut [u8], now| leg.poll_rtcp(out, now).map(|(to, _)| to);
+    let mut plain = leg(1, 4000, 2);
+    assert_eq!(to(&mut plain, &mut out, START), None, "not yet");
+    assert_eq!(to(&mut plain, &mut out, due), Some(addr(4001)));
+    let described = LegMedia { remote_rtcp: Some(addr(4999)), ..media(4000, Source::Silence) };
+    assert!(plain.handle_command(2, described, due));
+    assert_eq!(to(&mut plain, &mut out, due.plus_ms(7_000)), Some(addr(4999)));
+    let mut hidden = leg(1, 4000, 2);
+    let learning = LegMedia { learn: Learn::Anywhere, remote_rtcp: Some(addr(4999)), ..media(4000, Source::Silence) };
+    assert!(hidden.handle_command(2, learning, START));
+    let nat = SocketAddr::from(([203, 0, 113, 1], 61_000));
+    let mut datagram = [0; 200];
+    for n in 0..4 {
+        let len = packet::write(&header(n), &SOUND, &mut datagram).unwrap();
+        hidden.handle_packet(nat, &datagram[..len], &mut [], &mut [], START);
+    }
+    assert_eq!(to(&mut hidden, &mut out, due), Some(SocketAddr::new(nat.ip(), 61_001)));
+    let report = rtcp::Outgoing { ssrc: 5, sender: None, block: None, cname: b"x", goodbye: false };
+    let len = rtcp::write(&report, &mut out).unwrap();
+    let theirs = SocketAddr::new(nat.ip(), 7_777);
+    hidden.handle_rtcp(theirs, &out[..len], due);
+    assert_eq!(to(&mut hidden, &mut out, due.plus_ms(7_000)), Some(theirs));
+}

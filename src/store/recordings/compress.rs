@@ -1,0 +1,231 @@
+//! Recordings made smaller once they are closed, by a thread of the lowest priority: nothing waits for it, and it never touches what
+//! grows.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+use super::file::{RecordingFile, UnreadableError};
+use super::kept::{KeptError, read_manifest, write_manifest};
+use super::{recorded_names, recordings_dir};
+use crate::journal::{Event, RecordingState};
+use crate::recording::{
+    CompressError, Drawn, Form, HEADER_LEN, KeyRing, Manifest, OggOpus, SealError, Sealer, law_of, sha256,
+};
+use crate::store::feed::{Drained, Tap};
+
+/// Names that may wait. What is beyond is found by the next start, which looks at all of them.
+const WAITING: usize = 100_000;
+/// Octets that are read at once.
+const PIECE: usize = 65_536;
+/// Entries read before the stop is looked at.
+const TURN: usize = 256;
+/// How long to wait for what is pushed and not written yet.
+const BEHIND: Duration = Duration::from_millis(20);
+
+/// Why a recording stays as it is.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableError),
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    #[error(transparent)]
+    Refused(#[from] CompressError),
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    #[error("it is no WAV file of ours")]
+    Foreign,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The thread that compresses.
+#[derive(Debug)]
+pub struct Compressor {
+    stop: Sender<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Compressor {
+    /// Makes Ogg Opus of what is closed: of all that lies there at first, then of what `tap` tells. Sealed where there are `keys`.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(data_dir: &Path, keys: Option<Arc<KeyRing>>, tap: Tap) -> io::Result<Self> {
+        let (stop, stopped) = crossbeam_channel::bounded(1);
+        let worker = Worker { data_dir: data_dir.to_owned(), keys, tap, stopped, waiting: VecDeque::new() };
+        let thread = std::thread::Builder::new().name("compressor".into()).spawn(move || worker.run())?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Ends after the recording that is being compressed; the next start goes on.
+    pub fn stop(mut self) {
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        let _ = self.stop.try_send(());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the compressor panicked; recordings since then stay as they were written");
+        }
+    }
+}
+
+impl Drop for Compressor {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+struct Worker {
+    data_dir: PathBuf,
+    keys: Option<Arc<KeyRing>>,
+    tap: Tap,
+    stopped: Receiver<()>,
+    waiting: VecDeque<String>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        if let Err(error) = rustix::process::nice(19) {
+            tracing::warn!(%error, "recordings are compressed at the priority of everything else");
+        }
+        match recorded_names(&self.data_dir) {
+            Ok(names) => self.waiting = names.into(),
+            Err(error) => tracing::error!(%error, "recordings of before this start are not compressed"),
+        }
+        loop {
+            let waiting = &mut self.waiting;
+            let told = self.tap.drain(TURN, |entry| {
+                if let Event::RecordingClosed { recording, state, .. } = &entry.event
+                    && *state != RecordingState::Failed
+                    && waiting.len() < WAITING
+                {
+                    waiting.push_back(recording.clone());
+                }
+            });
+            let drained = told.unwrap_or_else(|error| {
+                tracing::error!(%error, "the compressor is behind the journal");
+                Drained::Behind
+            });
+            if let Some(name) = self.waiting.pop_front()
+                && let Err(error) = compress(&self.data_dir, &name, self.keys.as_deref())
+            {
+                tracing::error!(%error, recording = name, "a recording is not compressed; it stays as it was written");
+            }
+            if self.is_stopped(drained) {
+                return;
+            }
+        }
+    }
+
+    /// Waits where there is nothing to do.
+    fn is_stopped(&self, drained: Drained) -> bool {
+        let mut select = Select::new();
+        select.recv(&self.stopped);
+        match drained {
+            _ if !self.waiting.is_empty() => {}
+            Drained::More => {}
+            Drained::Behind => drop(select.ready_timeout(BEHIND)),
+            Drained::Dry => {
+                if !self.tap.is_closed() {
+                    select.recv(self.tap.inbox());
+                }
+                select.ready();
+            }
+        }
+        !matches!(self.stopped.try_recv(), Err(crossbeam_channel::TryRecvError::Empty))
+    }
+}
+
+/// Compresses one recording. In this order, so that whenever the process dies the manifest names a file that is whole: the new file,
+/// synced and renamed; the manifest, replaced by one with its name and hash; the old file, taken away.
+fn compress(data_dir: &Path, name: &str, keys: Option<&KeyRing>) -> Result<(), Failure> {
+    let dir = recordings_dir(data_dir);
+    let Some(manifest) = read_manifest(&dir, name)? else { return Ok(()) };
+    let Some(old) = manifest.file_name() else { return Ok(()) };
+    if old.contains(".opus") {
+        return take_away_older(&dir, name);
+    }
+    let mut file = RecordingFile::open(data_dir, name, keys)?;
+    let ending = if keys.is_some() { "opus.sealed" } else { "opus" };
+    let path = dir.join(format!("{name}.{ending}"));
+    let beside = dir.join(format!("{name}.{ending}.new"));
+    let made = write(&mut file, &beside, name, keys);
+    if let Err(error) = made {
+        // A full disk is not to stay full of what is of no use.
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
+    fs::rename(&beside, &path)?;
+    let written = Manifest { file: format!("{name}.{ending}"), ..manifest.clone() };
+    let hash = sha256(RecordingFile::of(data_dir, &written, keys)?)?;
+    write_manifest(&dir, &written.compressed(hash))?;
+    fs::remove_file(dir.join(old))?;
+    tracing::info!(recording = name, "compressed");
+    Ok(())
+}
+
+fn write(file: &mut RecordingFile, to: &Path, name: &str, keys: Option<&KeyRing>) -> Result<(), Failure> {
+    let mut head = [0; HEADER_LEN];
+    file.read_exact(&mut head)?;
+    let mut ogg = OggOpus::begin(law_of(&head).ok_or(Failure::Foreign)?)?;
+    let mut out = File::create(to)?;
+    let mut sealer = None;
+    if let Some(keys) = keys {
+        let (begun, head) = Sealer::begin(Form::Ogg, name, keys, &drawn()?)?;
+        out.write_all(&head)?;
+        sealer = Some(begun);
+    }
+    let mut piece = vec![0; PIECE];
+    loop {
+        let len = file.read(&mut piece)?;
+        let sound = piece.get(..len).unwrap_or_default();
+        if sound.is_empty() {
+            ogg.finish()?;
+        } else {
+            ogg.push(sound)?;
+        }
+        let made = ogg.take();
+        match &mut sealer {
+            None => out.write_all(&made)?,
+            Some(sealer) => {
+                let mut sealed = Vec::new();
+                sealer.push(&made, &mut sealed)?;
+                if sound.is_empty() {
+                    sealer.finish(&mut sealed)?;
+                }
+                out.write_all(&sealed)?;
+            }
+        }
+        if sound.is_empty() {
+            return Ok(out.sync_all()?);
+        }
+    }
+}
+
+/// A process that died between the last two steps has left the older file.
+fn take_away_older(dir: &Path, name: &str) -> Result<(), Failure> {
+    for ending in ["wav", "wav.sealed"] {
+        match fs::remove_file(dir.join(format!("{name}.{ending}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn drawn() -> io::Result<Drawn> {
+    let mut random = [0; 51];
+    match rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())? {
+        51 => Ok(Drawn::from(&random)),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}

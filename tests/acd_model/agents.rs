@@ -1,0 +1,195 @@
+//! What the model's agents do.
+
+use trunkline::acd::{Failure, Forced, Input};
+use trunkline::id::AgentId;
+use trunkline::journal::{AgentState, SegmentEnd};
+
+use super::model::{Caller, Due, Model};
+
+impl Model {
+    pub fn handle_agent(&mut self, a: usize, input: Input, now: i64) {
+        use AgentState::{Acw, Available, Hold, NotReady, Offline, Reserved, Ringing, Talking};
+        let state = self.agents[a].state.clone();
+        let in_call = matches!(state, Talking { .. } | Hold { .. });
+        match (input, state) {
+            (Input::AgentSignedIn { .. }, Offline) => self.become_(a, Available, now),
+            (Input::AgentSignedIn { .. }, _) if self.agents[a].next == Offline => self.agents[a].next = Available,
+            (Input::AgentSignedOut { .. }, _) if in_call => self.agents[a].next = Offline,
+            (Input::AgentSignedOut { .. }, _) => self.interrupt(a, Offline, SegmentEnd::Unreachable, now),
+            (Input::SetAvailable { .. }, NotReady { .. } | Acw { .. }) => self.become_(a, Available, now),
+            (Input::SetAvailable { .. }, _) if in_call => self.agents[a].next = Available,
+            (Input::SetNotReady { .. }, _) if in_call && self.agents[a].next == Offline => {}
+            (Input::SetNotReady { reason, .. }, _) if in_call => self.agents[a].next = NotReady { reason },
+            (Input::SetNotReady { .. }, Offline) => {}
+            (Input::SetNotReady { reason, .. }, _) => {
+                self.interrupt(a, NotReady { reason }, SegmentEnd::Rejected, now);
+            }
+            (Input::EndAcw { .. }, Acw { .. }) => self.agent_due(a, now),
+            (Input::PhoneRinging { call, .. }, Reserved { call: of }) if call == of => {
+                self.become_(a, Ringing { call }, now);
+            }
+            (Input::AgentFailed { call, why, .. }, Reserved { call: of } | Ringing { call: of }) if call == of => {
+                let reason = match why {
+                    Failure::NoAnswer => "no_answer",
+                    Failure::Busy => "busy",
+                    Failure::Rejected => "rejected",
+                    Failure::Unreachable => "unreachable",
+                };
+                self.become_(a, NotReady { reason: reason.into() }, now);
+                let id = self.agents[a].settings.id.clone();
+                self.give_back(call, &id, now);
+            }
+            (Input::Hold { call, .. }, Talking { call: of }) if call == of => self.become_(a, Hold { call }, now),
+            (Input::Resume { call, .. }, Hold { call: of }) if call == of => self.become_(a, Talking { call }, now),
+            (Input::ConversationEnded { call, .. }, Talking { call: of } | Hold { call: of }) if call == of => {
+                let acw = self.settings(&self.agents[a].serving).acw_ms as i64;
+                let next = self.agents[a].next.clone();
+                let acw_first = acw > 0 && next != Offline && !self.agents[a].retired;
+                self.become_(a, if acw_first { Acw { call, until_ms: now + acw } } else { next }, now);
+            }
+            (Input::PhoneTaken { call, .. }, _) => {
+                self.agents[a].own_calls.push(call);
+                self.look_at_phone(a, now);
+            }
+            (Input::PhoneFree { call, .. }, _) => {
+                self.agents[a].own_calls.retain(|own| *own != call);
+                self.look_at_phone(a, now);
+            }
+            (Input::PhoneReach { reachable, .. }, _) => {
+                let changed = self.agents[a].reachable != reachable;
+                self.agents[a].reachable = reachable;
+                if changed {
+                    self.look_at_phone(a, now);
+                }
+            }
+            (Input::Forced { .. }, Offline) | (Input::Forced { to: Forced::Available, .. }, Available) => {}
+            (Input::Forced { to, .. }, state) => {
+                if let Talking { call } | Hold { call } = state {
+                    self.cancel(a, call, SegmentEnd::Switch);
+                }
+                let next = match to {
+                    Forced::Available => Available,
+                    Forced::NotReady { reason } => NotReady { reason },
+                    Forced::Offline => Offline,
+                };
+                self.interrupt(a, next, SegmentEnd::Switch, now);
+            }
+            (Input::Restored { state, since_wall_ms, .. }, Offline) if !self.agents[a].retired => {
+                self.restore(a, state, since_wall_ms, now);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn restore(&mut self, a: usize, state: AgentState, since: i64, now: i64) {
+        match state {
+            AgentState::Offline => {}
+            AgentState::NotReady { reason } if reason != "unreachable" => {
+                self.become_(a, AgentState::NotReady { reason }, now);
+            }
+            AgentState::Acw { until_ms, .. } if until_ms > now => self.become_(a, state, now),
+            AgentState::Available => {
+                self.become_(a, state, now);
+                self.agents[a].idle_since = since;
+            }
+            _ => self.become_(a, AgentState::Available, now),
+        }
+        self.agents[a].since = if self.agents[a].state == AgentState::Offline { now } else { self.agents[a].since };
+    }
+
+    /// Who is available or was taken out by the phone alone decides anew.
+    pub fn look_at_phone(&mut self, a: usize, now: i64) {
+        let by_phone = |reason: &str| reason == "own_call" || reason == "unreachable";
+        match &self.agents[a].state {
+            AgentState::Available => self.stay_idle(a, now),
+            AgentState::NotReady { reason } if by_phone(reason) => self.become_(a, AgentState::Available, now),
+            _ => {}
+        }
+    }
+
+    /// Available, and idle since when the agent was before.
+    pub fn stay_idle(&mut self, a: usize, now: i64) {
+        let idle_since = self.agents[a].idle_since;
+        self.become_(a, AgentState::Available, now);
+        self.agents[a].idle_since = idle_since;
+    }
+
+    /// The one place where an agent's state changes.
+    pub fn become_(&mut self, a: usize, wanted: AgentState, now: i64) {
+        let agent = &mut self.agents[a];
+        let state = match wanted {
+            AgentState::Available if !agent.reachable => AgentState::NotReady { reason: "unreachable".into() },
+            AgentState::Available if !agent.own_calls.is_empty() => AgentState::NotReady { reason: "own_call".into() },
+            other => other,
+        };
+        let id = agent.settings.id.clone();
+        let talks = matches!(state, AgentState::Talking { .. } | AgentState::Hold { .. });
+        let state = if agent.retired && !talks { AgentState::Offline } else { state };
+        if agent.state == AgentState::Offline {
+            agent.past.clear();
+        } else if agent.state != state {
+            agent.past.push((agent.state.clone(), now - agent.since));
+        }
+        agent.since = if agent.state == state { agent.since } else { now };
+        let serving = agent.serving.clone();
+        match &state {
+            AgentState::Talking { .. } | AgentState::Hold { .. } => {}
+            AgentState::Available => {
+                (agent.idle_since, agent.next, agent.past_when_free) = (now, AgentState::Available, agent.past.len());
+            }
+            AgentState::Offline | AgentState::NotReady { .. } => agent.next = AgentState::Available,
+            AgentState::Reserved { .. } | AgentState::Ringing { .. } | AgentState::Acw { .. } => {}
+        }
+        agent.state = state.clone();
+        self.due.retain(|(.., what)| *what != Due::Agent(id.clone()));
+        match state {
+            AgentState::Reserved { .. } | AgentState::Ringing { .. } => {
+                let ring = self.settings(&serving).ring_timeout_ms as i64;
+                self.arm(now + ring, Due::Agent(id));
+            }
+            AgentState::Acw { until_ms, .. } => self.arm(until_ms, Due::Agent(id)),
+            AgentState::Offline => self.nobody_waits_alone_for(&id, now),
+            _ => {}
+        }
+    }
+
+    pub fn nobody_waits_alone_for(&mut self, agent: &AgentId, now: i64) {
+        let waits = |caller: &Caller| caller.alone.as_ref().is_some_and(|(wanted, _)| wanted == agent);
+        let mut calls: Vec<_> = self.callers.iter().filter(|caller| waits(caller)).collect();
+        calls.sort_by_key(|caller| self.order(caller));
+        for call in calls.into_iter().map(|caller| caller.call).collect::<Vec<_>>() {
+            let at = self.at(call).unwrap();
+            self.callers[at].alone = None;
+            self.arm_wait(call, now);
+        }
+    }
+
+    pub fn agent_due(&mut self, a: usize, now: i64) {
+        let next = self.agents[a].next.clone();
+        let (call, end, reason) = match self.agents[a].state {
+            AgentState::Acw { .. } => return self.become_(a, next, now),
+            AgentState::Reserved { call } => (call, SegmentEnd::Unreachable, "unreachable"),
+            AgentState::Ringing { call } => (call, SegmentEnd::NoAnswer, "no_answer"),
+            ref other => panic!("no deadline belongs to {other:?}"),
+        };
+        self.cancel(a, call, end);
+        self.become_(a, AgentState::NotReady { reason: reason.into() }, now);
+        let id = self.agents[a].settings.id.clone();
+        self.give_back(call, &id, now);
+    }
+
+    pub fn interrupt(&mut self, a: usize, next: AgentState, reason: SegmentEnd, now: i64) {
+        let id = self.agents[a].settings.id.clone();
+        let Some(call) = self.agents[a].presented() else { return self.become_(a, next, now) };
+        self.cancel(a, call, reason);
+        if next == AgentState::Available {
+            // The caller looks for somebody else first.
+            self.give_back(call, &id, now);
+            self.pair(now);
+            self.become_(a, next, now);
+        } else {
+            self.give_back(call, &id, now);
+            self.become_(a, next, now);
+        }
+    }
+}

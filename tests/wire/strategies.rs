@@ -1,0 +1,89 @@
+//! Every strategy between real phones, and a queue that rings them all.
+
+use std::collections::BTreeSet;
+
+use trunkline::journal::{SegmentEnd, Strategy};
+
+use super::daemon::{Daemon, own_address, without_acw};
+use super::phone::{Phone, Text};
+use super::queue::{CALLER_HZ, agent, caller};
+use super::tone;
+
+/// The plan with another strategy for queue support.
+fn by(strategy: &str, plan: String) -> String {
+    without_acw(plan).replace("[queue.support]", &format!("[queue.support]\nstrategy = \"{strategy}\""))
+}
+
+/// A phone whose INVITE is cancelled because another one was answered.
+fn lose(phone: &Phone, invite: &Text) {
+    let cancel = phone.expect("CANCEL", |text| text.is("CANCEL"));
+    assert_eq!(cancel.header("Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
+    phone.reply(&cancel, "200 OK", "");
+    phone.reply_tagged(invite, "487 Request Terminated", "");
+}
+
+#[test]
+fn fifty_phones_ring_and_the_others_hear_that_the_call_was_answered() {
+    let members = |plan| by("ringall", plan).replace("[\"1001-1004\"]", "[\"3001-3050\"]");
+    let agents = |settings| format!("{settings}\n[agent.\"3001-3050\"]\npassword = \"demo\"\n");
+    let mut daemon = Daemon::start_set(own_address(), agents, members, &[]);
+    let mut phones: Vec<Phone> = (3001..3051).map(|number| agent(&daemon, &number.to_string())).collect();
+    let mut caller = caller(&daemon);
+    caller.call("4001");
+    let invites: Vec<Text> = phones.iter_mut().map(Phone::expect_invite).collect();
+    phones.iter().zip(&invites).for_each(|(phone, invite)| phone.ring(invite));
+    let calls = daemon.json_until("/api/v1/calls", |calls| calls["items"][0]["state"] == "ringing");
+    let presented = calls["items"][0]["presented"].as_array().expect("whom the call is presented to");
+    assert_eq!((presented.len(), &presented[0]["why"]), (50, &"agent 3001: one of 50 phones".into()));
+    assert_eq!(presented[0]["decision"]["strategy"], "ring-all");
+    let mut winner = phones.remove(17);
+    winner.answer(&invites[17]);
+    let others = invites.iter().enumerate().filter(|(number, _)| *number != 17).map(|(_, invite)| invite);
+    phones.iter().zip(others).for_each(|(phone, invite)| lose(phone, invite));
+    assert!(tone::share(&winner.ear.hear(60)[4_800..], CALLER_HZ) > 0.9, "the winner hears the caller");
+    caller.hang_up();
+    winner.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    let ended = |end| record.segments.iter().filter(|segment| segment.end_reason == end).count();
+    assert_eq!((ended(SegmentEnd::Elsewhere), ended(SegmentEnd::Caller)), (49, 1), "{record:?}");
+}
+
+#[test]
+fn every_strategy_puts_a_caller_through() {
+    let names = Strategy::names().filter_map(|name| name.parse::<Strategy>().ok());
+    let ours: BTreeSet<&str> = names.map(Strategy::name).collect();
+    assert_eq!(ours.len(), 11);
+    for strategy in ours {
+        let mut daemon = Daemon::start_with(|plan| by(strategy, plan), &[]);
+        let (first, second) = (agent(&daemon, "1001"), agent(&daemon, "1002"));
+        let mut caller = caller(&daemon);
+        caller.call("4001");
+        let all = strategy == "ring-all";
+        // Where lots are drawn, either may have it.
+        let found = daemon.json_until("/api/v1/calls", |calls| calls["items"][0]["presented"][0]["agent"].is_string());
+        let (mut winner, mut loser) = match found["items"][0]["presented"][0]["agent"].as_str() {
+            Some("1002") if !all => (second, first),
+            _ => (first, second),
+        };
+        let invite = winner.expect_invite();
+        winner.ring(&invite);
+        let other = all.then(|| {
+            let other = loser.expect_invite();
+            // An INVITE is cancelled once there was a response to it (RFC 3261 §9.1).
+            loser.ring(&other);
+            other
+        });
+        winner.answer(&invite);
+        if let Some(other) = other {
+            lose(&loser, &other);
+        }
+        assert!(tone::share(&winner.ear.hear(60)[4_800..], CALLER_HZ) > 0.9, "{strategy}: the agent hears the caller");
+        assert!(caller.ear.hear(60)[4_800..].iter().any(|sample| sample.unsigned_abs() > 500), "{strategy}");
+        caller.hang_up();
+        winner.expect_bye();
+        let records = daemon.stop();
+        assert_eq!(records[0].segments[0].end_reason, SegmentEnd::Caller, "{strategy}: {:?}", records[0]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Phones that have G.722 or Opus alone, and callers that have not.
+
+use trunkline::records::Disposition;
+
+use super::baresip::Baresip;
+use super::daemon::{Daemon, own_address, wait, without_acw};
+use super::phone::Phone;
+use super::queue::{agent, caller};
+use super::tone;
+
+const CALLER_HZ: f64 = 440.0;
+const AGENT_HZ: f64 = 1_000.0;
+
+/// An agent's phone without G.711, registered.
+fn wide_agent(daemon: &Daemon) -> Phone {
+    let mut phone = Phone::new("1001", daemon.host, daemon.sip, AGENT_HZ).wideband();
+    assert!(phone.register("demo", 300).is("200"));
+    phone
+}
+
+#[test]
+fn an_agent_with_g722_alone_and_a_caller_with_a_law_hear_each_other_and_both_are_recorded() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (wide_agent(&daemon), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    assert!(invite.0.contains(" RTP/AVP 8 0 9 111 101 110\r\n"), "what the caller has comes first: {invite:?}");
+    agent.answer(&invite);
+    let (by_caller, by_agent) = (caller.ear.hear(100), agent.ear.hear(100));
+    assert!(tone::share(&by_agent[8_000..], CALLER_HZ) > 0.9, "the agent hears the caller");
+    assert!(tone::share(&by_caller[8_000..], AGENT_HZ) > 0.9, "the caller hears the agent");
+    caller.ear.press('5');
+    agent.ear.hear_events(3);
+    assert!(agent.modify("a=sendonly\r\n").is("200"));
+    assert!(tone::share(&caller.ear.hear(60)[4_800..], AGENT_HZ) < 0.5, "music on hold");
+    assert!(agent.modify("a=sendrecv\r\n").is("200"));
+    assert!(tone::share(&caller.ear.hear(80)[8_000..], AGENT_HZ) > 0.9, "and the agent again");
+    caller.hang_up();
+    agent.expect_bye();
+    let records = daemon.stop();
+    let record = &records[0];
+    assert_eq!(record.disposition, Disposition::Answered);
+    assert_eq!((record.codec_in.as_deref(), record.codec_out.as_deref()), (Some("PCMA"), Some("G722")));
+    let (left, right) = tone::channels(&daemon.recording(record));
+    assert!(tone::share(&left[2_000..10_000], CALLER_HZ) > 0.9, "the caller is on the left");
+    assert!(tone::share(&right[2_000..10_000], AGENT_HZ) > 0.9, "the agent is on the right");
+}
+
+#[test]
+fn a_caller_with_g722_alone_hears_prompts_and_speaks_g722_with_an_agent_who_has_it() {
+    let policy = |settings: String| {
+        settings.replacen("[trunk.carrier]\n", "[trunk.carrier]\ncodecs = [\"PCMA\", \"G722\", \"PCMU\"]\n", 1)
+    };
+    let mut daemon = Daemon::start_set(own_address(), policy, without_acw, &[]);
+    let (mut agent, mut caller) = (wide_agent(&daemon), caller(&daemon).wideband());
+    caller.call("4001");
+    assert!(caller.ear.hear(25).iter().any(|s| s.unsigned_abs() > 500), "the notice is heard");
+    let invite = agent.expect_invite();
+    assert!(invite.0.contains(" RTP/AVP 9 8 0 111 101 110\r\n"), "{invite:?}");
+    agent.answer(&invite);
+    assert!(tone::share(&agent.ear.hear(80)[8_000..], CALLER_HZ) > 0.9);
+    assert!(tone::share(&caller.ear.hear(80)[8_000..], AGENT_HZ) > 0.9);
+    agent.hang_up();
+    caller.expect_bye();
+    let records = daemon.stop();
+    assert_eq!(records[0].codec_in.as_deref(), Some("G722"));
+    let (left, right) = tone::channels(&daemon.recording(&records[0]));
+    assert!(tone::share(&left[2_000..10_000], CALLER_HZ) > 0.9 && tone::share(&right[2_000..10_000], AGENT_HZ) > 0.9);
+}
+
+#[test]
+fn an_agent_with_both_is_not_made_to_speak_what_the_caller_lacks() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    // A caller's offer that likes G.722 best gets the codec that most parties have.
+    caller.invite_as_offered("4001", "9 8 101");
+    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    assert!(answer.0.contains(" RTP/AVP 8 101\r\n"), "{answer:?}");
+    caller.confirm(&answer);
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.ear.hear(10);
+    caller.hang_up();
+    agent.expect_bye();
+    assert_eq!(daemon.stop()[0].codec_in.as_deref(), Some("PCMA"));
+}
+
+/// A baresip that speaks Opus (libopus) alone.
+fn opus_phone(daemon: &Daemon, account: &str, hz: u32) -> Baresip {
+    let host = daemon.host;
+    let account =
+        format!("<sip:{account}@{host};transport=udp>;audio_codecs=opus/48000/2;{}", "answermode=auto;auth_pass=demo");
+    Baresip::start_with(&account, hz, "module opus.so\nopus_bitrate 32000\nopus_samplerate 48000\n")
+}
+
+#[test]
+fn an_agent_with_opus_alone_talks_with_a_caller_who_has_a_law() {
+    let mut daemon = Daemon::start();
+    let agent = opus_phone(&daemon, "1001", 1_000);
+    agent.wait_for("200 OK");
+    let mut caller = caller(&daemon);
+    caller.call("4001");
+    agent.wait_for("Call established");
+    // Its jitter buffer and ours fill first.
+    wait(|| tone::share(&caller.ear.hear(20)[..], AGENT_HZ) > 0.9, || agent.log());
+    assert!(tone::share(&caller.ear.hear(200), AGENT_HZ) > 0.9, "the caller hears the agent");
+    caller.hang_up();
+    agent.wait_for("session closed");
+    let records = daemon.stop();
+    let record = &records[0];
+    assert_eq!((record.codec_in.as_deref(), record.codec_out.as_deref()), (Some("PCMA"), Some("opus")));
+    let quality = record.quality_agent.as_ref().expect("measured");
+    assert!(quality.loss == 0.0 && quality.jitter_ms < 20.0, "{quality:?}");
+    // It writes down two channels at 48 kHz.
+    let by_agent: Vec<i16> = agent.heard().chunks(12).map(|frames| frames[0]).collect();
+    let last = &by_agent[by_agent.len() - 24_000..];
+    assert!(tone::share(&last[..16_000], CALLER_HZ) > 0.9, "the agent hears the caller");
+    let (left, right) = tone::channels(&daemon.recording(record));
+    assert!(tone::share(&left[4_000..16_000], CALLER_HZ) > 0.9, "the caller is on the left");
+    assert!(tone::share(&right[4_000..16_000], AGENT_HZ) > 0.9, "the agent is on the right");
+}
