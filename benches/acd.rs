@@ -77,7 +77,14 @@ impl Floor {
         self.now = self.now.plus_ms(1);
         let (call, queue) =
             (CallId::new(self.now.wall_ms, self.calls.into()), queue_name(self.calls as usize % self.queues));
-        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms: self.now.wall_ms, prefer: None });
+        self.tell(Input::CallerEntered {
+            call,
+            queue,
+            priority: 0,
+            entered_wall_ms: self.now.wall_ms,
+            prefer: None,
+            stays: false,
+        });
         self.answer();
     }
 

@@ -99,7 +99,7 @@ impl Floor {
     fn enter(&mut self, number: u64, into: &str) -> &mut Self {
         let entered_wall_ms = self.now.wall_ms;
         let (call, queue) = (call(number), queue(into));
-        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms, prefer: None })
+        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms, prefer: None, stays: false })
     }
 
     fn ring(&mut self, number: usize, of: u64) -> &mut Self {
@@ -271,7 +271,7 @@ fn priority_is_worth_five_minutes_of_waiting() {
     let complaint = |number, floor: &mut Floor| {
         let entered_wall_ms = floor.now.wall_ms;
         let (call, queue) = (call(number), queue("support"));
-        floor.tell(Input::CallerEntered { call, queue, priority: 1, entered_wall_ms, prefer: None });
+        floor.tell(Input::CallerEntered { call, queue, priority: 1, entered_wall_ms, prefer: None, stays: false });
     };
     floor.enter(1, "support").pass(299_000);
     complaint(2, &mut floor);
@@ -313,6 +313,7 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
             priority: 0,
             entered_wall_ms: START.wall_ms,
             prefer: None,
+            stays: false,
         };
         (0..queues * 20).for_each(|n| tell(&mut floor, entered(n as u64, n % queues)));
         (10..queues * 10).for_each(|n| tell(&mut floor, Input::AgentSignedIn { agent: agent(n) }));

@@ -56,7 +56,8 @@ impl Floor {
         let settings = config::load(&source(SETTINGS), &[], []).expect("settings");
         let (prompts, agents) = (BTreeSet::new(), BTreeSet::new());
         let beside = std::collections::BTreeMap::new();
-        let surroundings = Surroundings { prompts: &prompts, agents: Some(&agents), beside: &beside, year: None };
+        let surroundings =
+            Surroundings { prompts: &prompts, agents: Some(&agents), trunks: None, beside: &beside, year: None };
         let program = Arc::new(dialplan::load(&[source(PLAN)], surroundings).expect("a dialplan").0);
         let opening = Opening {
             node: "bench".to_owned(),
@@ -74,6 +75,7 @@ impl Floor {
             boot: 1,
             next_seq: 1,
             orders: Default::default(),
+            callbacks: Default::default(),
             closing: Vec::new(),
             dialogs: Vec::new(),
             bindings: Vec::new(),

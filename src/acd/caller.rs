@@ -44,6 +44,8 @@ pub(super) struct Caller {
     pub(super) steps: usize,
     /// Whom the caller had last: the queue, and the place in its list.
     pub(super) tried: Option<(usize, i64)>,
+    /// Waits however long it takes.
+    pub(super) stays: bool,
     /// How long the caller was expected to wait on entering (ms).
     pub(super) expected_ms: Option<i64>,
     /// Fires when the next thing about the wait is due, at an instant (wall ms).
@@ -60,17 +62,25 @@ impl Caller {
     }
 }
 
+/// A caller who comes.
+pub(super) struct Entering {
+    pub(super) call: CallId,
+    pub(super) priority: i32,
+    /// From when the wait counts (wall ms).
+    pub(super) entered_ms: i64,
+    pub(super) stays: bool,
+}
+
 /// What happens to a caller.
 impl Acd {
     pub(super) fn handle_entered(
         &mut self,
-        call: CallId,
+        entering: Entering,
         queue: &QueueId,
-        priority: i32,
-        entered_ms: i64,
         prefer: Option<&Preference>,
         now: Now,
     ) {
+        let Entering { call, priority, entered_ms, stays } = entering;
         if self.callers.contains_key(&call) {
             return;
         }
@@ -82,7 +92,7 @@ impl Acd {
         let place = Place::new(self.ageing, priority, entered_ms, call);
         let position = self.queues[home].line.position(place);
         self.journal(Event::QueueEntered { call, queue: queue.clone(), priority, position });
-        if !self.queues[home].takes() {
+        if !stays && !self.queues[home].takes() {
             self.journal(Event::QueueLeft { call, queue: queue.clone(), reason: LeaveReason::Refused, position });
             self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Refused });
             return;
@@ -97,6 +107,7 @@ impl Acd {
             standing: Standing::Waiting,
             steps: 0,
             tried: None,
+            stays,
             expected_ms,
             timer: None,
         };

@@ -18,8 +18,15 @@ pub enum Input {
     /// The agent is done with after-call work.
     EndAcw { agent: AgentId },
     /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts; `prefer` is whom he or she is to have,
-    /// if possible.
-    CallerEntered { call: CallId, queue: QueueId, priority: i32, entered_wall_ms: i64, prefer: Option<Preference> },
+    /// if possible. One who `stays` waits however full the queue is, and however long: a request to be called back.
+    CallerEntered {
+        call: CallId,
+        queue: QueueId,
+        priority: i32,
+        entered_wall_ms: i64,
+        prefer: Option<Preference>,
+        stays: bool,
+    },
     /// The caller hung up.
     CallerLeft { call: CallId },
     /// The switch took the caller out: it ends the call.

@@ -55,7 +55,14 @@ mod tests {
             acd.handle(Input::AgentSignedIn { agent: agent.into() }, now);
         }
         acd.handle(
-            Input::CallerEntered { call, queue: "support".into(), priority: 0, entered_wall_ms: 0, prefer: None },
+            Input::CallerEntered {
+                call,
+                queue: "support".into(),
+                priority: 0,
+                entered_wall_ms: 0,
+                prefer: None,
+                stays: false,
+            },
             now,
         );
         acd.handle(Input::AgentAnswered { agent: "1001".into(), call }, now);

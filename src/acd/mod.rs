@@ -26,6 +26,7 @@ mod transition;
 mod view;
 mod wait;
 
+use caller::Entering;
 pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::OWN_CALL;
 pub use settings::{Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings};
@@ -132,8 +133,9 @@ impl Acd {
     /// Takes one event. Agents and calls that are not known change nothing.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer } => {
-                self.handle_entered(call, &queue, priority, entered_wall_ms, prefer.as_ref(), now);
+            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays } => {
+                let entry = Entering { call, priority, entered_ms: entered_wall_ms, stays };
+                self.handle_entered(entry, &queue, prefer.as_ref(), now);
             }
             Input::CallerLeft { call } => self.handle_left(call, LeaveReason::Abandoned, now),
             Input::CallerRemoved { call } => self.handle_left(call, LeaveReason::Ended, now),

@@ -74,7 +74,7 @@ impl Acd {
             Standing::Preferring { until_ms, .. } => (Some((*until_ms, Due::Anyone)), false),
             Standing::Presented { more_ms, overdue, .. } => (more_ms.map(|at| (at, Due::More)), *overdue),
         };
-        let max_wait = home.max_wait_ms.filter(|_| !overdue).map(|ms| (after(ms), Due::MaxWait));
+        let max_wait = home.max_wait_ms.filter(|_| !overdue && !caller.stays).map(|ms| (after(ms), Due::MaxWait));
         relax.chain(overflow).chain(own).chain(max_wait).min()
     }
 

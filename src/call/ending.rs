@@ -7,9 +7,23 @@ use crate::journal::{Cause, Event, HangupBy, SegmentEnd};
 impl Call {
     /// Ends the call. `flow_says` is the disposition of a call that no person answered and that its caller did not leave.
     pub(super) fn end(&mut self, by: HangupBy, cause: Cause, flow_says: Option<&str>) {
+        match self.state {
+            CallState::Ended => return,
+            // Its end has been told.
+            CallState::After => {
+                self.state = CallState::Ended;
+                self.push(Output::PlanOver);
+            }
+            _ => self.end_conversation(by, cause.clone(), flow_says),
+        }
+        self.close_caller(cause);
+    }
+
+    /// Ends everything but the caller's leg, and says that the call is over.
+    fn end_conversation(&mut self, by: HangupBy, cause: Cause, flow_says: Option<&str>) {
         let disposition = match (&self.state, by, flow_says) {
-            (CallState::Ended, ..) => return,
             _ if self.spoken => "answered",
+            _ if let Some(left) = self.left => left,
             (CallState::Offered, HangupBy::Switch, _) => "refused",
             (CallState::InFlow, HangupBy::Caller, _) if self.served => "self_service",
             (_, HangupBy::Caller, _) => "abandoned",
@@ -38,6 +52,12 @@ impl Call {
                 }
                 self.bye_agent(leg, cause.clone());
             }
+            CallState::CallingBack { agent, leg, .. } => {
+                let end = if by == HangupBy::Agent { SegmentEnd::Agent } else { SegmentEnd::Switch };
+                self.journal(Event::SegmentEnded { call: self.id, agent: agent.clone(), end });
+                self.push(Output::ConversationEnded { agent });
+                self.bye_agent(leg, cause.clone());
+            }
             CallState::Transferring { giver, leg, to, .. } => {
                 if let Some(agent) = to {
                     let end = if by == HangupBy::Caller { SegmentEnd::CallerLeft } else { SegmentEnd::Switch };
@@ -54,10 +74,21 @@ impl Call {
                 }
             }
             CallState::Routed { leg, .. } => self.cancel_agent(leg, cause.clone()),
-            CallState::Offered | CallState::InFlow | CallState::Ended => {}
+            CallState::Offered | CallState::InFlow | CallState::After | CallState::Ended => {}
         }
-        self.journal(Event::CallEnded { call: self.id, by, cause: cause.clone(), disposition: disposition.to_owned() });
-        self.close_caller(cause);
+        self.journal(Event::CallEnded { call: self.id, by, cause, disposition: disposition.to_owned() });
+    }
+
+    /// The agent hangs up: where the plan has something for the caller yet, the caller stays with it.
+    pub(super) fn end_by_agent(&mut self, cause: Cause) {
+        let goes_on = self.goes_on && matches!(self.state, CallState::Bridged { agent: Some(_), .. });
+        self.end_conversation(HangupBy::Agent, cause.clone(), None);
+        if goes_on {
+            self.state = CallState::After;
+            self.push(Output::PlanGoesOn);
+        } else {
+            self.close_caller(cause);
+        }
     }
 
     /// The dialog of a leg is closed on both sides.
@@ -80,6 +111,8 @@ impl Call {
             self.lose_giver(leg);
             if matches!(self.state, CallState::Bridged { leg: bridged, .. } if bridged == leg) {
                 self.end(HangupBy::Agent, cause.clone(), None);
+            } else if self.calls_back_by(leg) {
+                self.end(HangupBy::Agent, cause.clone(), Some("no_answer"));
             }
         } else {
             return;
@@ -125,6 +158,10 @@ impl Call {
 
     fn close_caller(&mut self, cause: Cause) {
         match self.caller.state {
+            LegState::Inviting if self.calls_back => {
+                self.caller.state = LegState::Cancelling;
+                self.push(Output::CancelLeg { leg: self.caller.id, cause });
+            }
             LegState::Inviting => {
                 self.caller.state = LegState::Cancelling;
                 self.push(Output::RefuseCaller { cause });

@@ -26,6 +26,15 @@ pub enum CallState {
         /// As in `Waiting`.
         record: bool,
     },
+    /// An agent has answered, and the customer who asked to be called back is being called.
+    CallingBack {
+        /// The agent.
+        agent: AgentId,
+        /// The agent's leg.
+        leg: LegId,
+        /// Whether the conversation is recorded.
+        record: bool,
+    },
     /// Sent straight on; the other phone has not answered.
     Routed {
         /// The called phone's leg.
@@ -53,6 +62,8 @@ pub enum CallState {
         /// Whether the conversation there is recorded.
         record: bool,
     },
+    /// Over for the records, as its agent has hung up; the caller is in the plan's hands for what comes after.
+    After,
     /// Over; legs may still be closing.
     Ended,
 }
@@ -70,6 +81,12 @@ pub struct Call {
     pub(super) ended_by_switch: bool,
     /// Whether the flow has given the caller what it is for.
     pub(super) served: bool,
+    /// What the caller has left: `voicemail`, `callback`.
+    pub(super) left: Option<&'static str>,
+    /// Whether we call the caller, once an agent has answered.
+    pub(super) calls_back: bool,
+    /// Whether the plan goes on with the caller once the agent has hung up.
+    pub(super) goes_on: bool,
     pub(super) notice_played: bool,
     /// Whether a person has spoken with the caller.
     pub(super) spoken: bool,
@@ -90,6 +107,9 @@ impl Call {
             finished: false,
             ended_by_switch: false,
             served: false,
+            left: None,
+            calls_back: false,
+            goes_on: false,
             notice_played: false,
             spoken: false,
             recorded: false,
@@ -110,6 +130,11 @@ impl Call {
     /// Whether the caller has been answered.
     pub fn is_answered(&self) -> bool {
         self.answered
+    }
+
+    /// Whether its end has been told.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, CallState::After | CallState::Ended)
     }
 
     /// Whether we ended the call, not one of its parties.
@@ -139,7 +164,8 @@ impl Call {
             Input::Answer => self.handle_answer(),
             Input::NoticePlayed => self.notice_played = true,
             Input::Served => self.served = true,
-            Input::Enqueued { record } => self.handle_enqueued(record),
+            Input::Left { disposition } => self.left = Some(disposition),
+            Input::Enqueued { record, after } => self.handle_enqueued(record, after),
             Input::Dequeued => self.handle_dequeued(),
             Input::Present { agent, queue, leg, why } => self.handle_present(agent, queue, leg, why),
             Input::Withdraw { agent, end } => self.handle_withdraw(agent.as_ref(), end),
@@ -191,9 +217,10 @@ impl Call {
         self.push(Output::AnswerCaller);
     }
 
-    fn handle_enqueued(&mut self, record: bool) {
+    fn handle_enqueued(&mut self, record: bool, after: bool) {
         if self.state == CallState::InFlow {
             self.state = CallState::Waiting { record };
+            self.goes_on = after;
         }
     }
 
@@ -290,6 +317,7 @@ impl Call {
             return self.take_over(codec_in, codec_out, None);
         }
         let record = matches!(self.state, CallState::Presented { record: true, .. });
+        let calls_back = self.calls_back && self.caller.state == LegState::Gone;
         let Some((agent, leg)) = self.take_ringing(answered) else {
             // The 200 crossed our CANCEL: the leg is up and must be closed by a BYE (RFC 3261 §9.1).
             return self.bye_agent(answered, Cause::new(26, "lost_race"));
@@ -297,6 +325,9 @@ impl Call {
         self.journal(Event::AgentAnswered { call: self.id, agent: agent.clone(), codec_in, codec_out });
         // Phones that are told so list no missed call (RFC 3326 §3.1).
         self.stop_ringing(SegmentEnd::Elsewhere, &Cause::new(200, "answered_elsewhere"));
+        if calls_back {
+            return self.call_back(agent, leg, record);
+        }
         // Without the notice played to its end there is no recording, whatever the queue asks for.
         self.transition_to_bridged(Some(agent), leg, record && self.notice_played);
     }
@@ -342,7 +373,9 @@ impl Call {
         {
             gone.state = LegState::Closing;
             if matches!(self.state, CallState::Bridged { leg: bridged, .. } if bridged == leg) {
-                self.end(HangupBy::Agent, cause, None);
+                self.end_by_agent(cause);
+            } else if self.calls_back_by(leg) {
+                self.end(HangupBy::Agent, cause, Some("no_answer"));
             } else {
                 self.lose_giver(leg);
             }
@@ -350,12 +383,15 @@ impl Call {
     }
 
     fn handle_hangup(&mut self, cause: Cause, as_designed: bool) {
-        let rang_out = matches!(self.state, CallState::Routed { .. }) && cause.code == 408;
+        let rings = matches!(self.state, CallState::Routed { .. } | CallState::CallingBack { .. });
+        let rang_out = rings && cause.code == 408;
         let disposition = match as_designed {
             true => "self_service",
             false if rang_out => "no_answer",
             false => "failed",
         };
         self.end(HangupBy::Switch, cause, Some(disposition));
+        // One that waits to be called back has no leg whose end would tell.
+        self.finish_if_done();
     }
 }

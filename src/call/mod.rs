@@ -1,6 +1,7 @@
 //! One customer's call: its legs, who is bridged with whom, and how it ends. The switch tells it what the SIP endpoint, the
 //! dialplan and the ACD said, and carries out what it gives back.
 
+mod callback;
 mod ending;
 mod leg;
 mod machine;
@@ -29,6 +30,13 @@ pub enum Input {
     Enqueued {
         /// Whether the conversation is recorded, once the notice has been played.
         record: bool,
+        /// Whether the plan goes on with the caller once the agent has hung up.
+        after: bool,
+    },
+    /// The caller has left what the flow is for: the call has this disposition unless a person speaks.
+    Left {
+        /// `voicemail` or `callback`.
+        disposition: &'static str,
     },
     /// The caller left the queue without an agent and the dialplan goes on.
     Dequeued,
@@ -205,6 +213,13 @@ pub enum Output {
         /// The agent.
         agent: AgentId,
     },
+    /// An agent has answered who calls a customer back: the agent's part begins, and the agent hears music until the customer answers.
+    CallBack {
+        /// The agent.
+        agent: AgentId,
+        /// The agent's leg.
+        leg: LegId,
+    },
     /// CANCEL the leg's INVITE.
     CancelLeg {
         /// The leg.
@@ -251,6 +266,10 @@ pub enum Output {
         /// How.
         end: SegmentEnd,
     },
+    /// The agent has hung up and the call is over, but the plan goes on with its caller; nothing more is recorded.
+    PlanGoesOn,
+    /// The plan that went on after the conversation is over.
+    PlanOver,
     /// Tell the ACD that the caller is gone.
     CallerLeft,
     /// Tell the ACD that the conversation is over: ACW begins.

@@ -33,6 +33,9 @@ impl Call {
         codec_out: String,
         number: Option<Personal>,
     ) {
+        if answered == self.caller.id {
+            return self.handle_called_back();
+        }
         if !self.accept_answer(answered) {
             return;
         }
@@ -51,6 +54,9 @@ impl Call {
     }
 
     pub(super) fn handle_target_failed(&mut self, failed: LegId, cause: Cause) {
+        if failed == self.caller.id {
+            return self.handle_not_reached(cause);
+        }
         if self.agent_leg(failed).is_none() {
             return;
         }
@@ -60,13 +66,18 @@ impl Call {
             self.give_back(SegmentEnd::Unreachable, &cause);
         }
         if matches!(self.state, CallState::Routed { leg, .. } if leg == failed) {
-            let disposition = match cause.code {
-                486 | 600 => "busy",
-                408 | 480 | 487 => "no_answer",
-                _ => "failed",
-            };
+            let disposition = disposition_of(&cause);
             self.end(HangupBy::Switch, cause, Some(disposition));
         }
         self.finish_if_done();
+    }
+}
+
+/// What is told of a call whose called phone did not take it.
+pub(super) fn disposition_of(cause: &Cause) -> &'static str {
+    match cause.code {
+        486 | 600 => "busy",
+        408 | 480 | 487 => "no_answer",
+        _ => "failed",
     }
 }

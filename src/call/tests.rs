@@ -19,7 +19,7 @@ fn waiting(notice: bool) -> Call {
     if notice {
         call.handle(Input::NoticePlayed);
     }
-    call.handle(Input::Enqueued { record: true });
+    call.handle(Input::Enqueued { record: true, after: false });
     drain(&mut call);
     call
 }
@@ -219,6 +219,59 @@ fn cancel_before_the_answer_is_refused_with_its_cause() {
 }
 
 /// What the scripted parties of the random walk hold open.
+
+#[test]
+fn the_plan_goes_on_with_the_caller_once_the_agent_has_hung_up() {
+    let mut call = Call::new(CallId::new(1, 1), CALLER);
+    call.handle(Input::Answer);
+    call.handle(Input::Enqueued { record: false, after: true });
+    present(&mut call, LegId(2));
+    answer(&mut call, LegId(2));
+    drain(&mut call);
+    call.handle(Input::HungUp { leg: LegId(2), cause: Cause::normal() });
+    let outputs = drain(&mut call);
+    assert_eq!(ended(&outputs), [(HangupBy::Agent, "answered".to_owned())]);
+    assert!(
+        outputs.contains(&Output::PlanGoesOn) && outputs.contains(&Output::ConversationEnded { agent: "1001".into() })
+    );
+    assert!(!outputs.iter().any(|output| matches!(output, Output::ByeLeg { .. })), "{outputs:?}");
+    call.handle(Input::LegGone { leg: LegId(2) });
+    call.handle(Input::Hangup { cause: Cause::normal(), as_designed: true });
+    let outputs = drain(&mut call);
+    assert_eq!(ended(&outputs), [], "it has ended once");
+    assert!(outputs.contains(&Output::ByeLeg { leg: CALLER, cause: Cause::normal() }));
+    call.handle(Input::LegGone { leg: CALLER });
+    assert!(drain(&mut call).contains(&Output::Finished));
+}
+
+#[test]
+fn a_customer_is_called_once_an_agent_is_there() {
+    let begin = || {
+        let mut call = Call::calling_back(CallId::new(1, 1), CALLER, true);
+        present(&mut call, LegId(2));
+        drain(&mut call);
+        answer(&mut call, LegId(2));
+        assert!(drain(&mut call).contains(&Output::DialTarget { leg: CALLER }));
+        call
+    };
+    let mut call = begin();
+    let none = String::new;
+    call.handle(Input::TargetAnswered { leg: CALLER, codec_in: none(), codec_out: none(), number: None });
+    assert!(drain(&mut call).contains(&Output::Bridge { caller: CALLER, agent: LegId(2), record: true }));
+    // Busy: the agent is free again.
+    let mut call = begin();
+    call.handle(Input::TargetFailed { leg: CALLER, cause: Cause::new(486, "busy") });
+    let outputs = drain(&mut call);
+    assert_eq!(ended(&outputs), [(HangupBy::Switch, "busy".to_owned())]);
+    assert!(outputs.contains(&Output::ByeLeg { leg: LegId(2), cause: Cause::new(486, "busy") }));
+    // The agent gives up: the customer's phone stops ringing.
+    let mut call = begin();
+    call.handle(Input::HungUp { leg: LegId(2), cause: Cause::normal() });
+    let outputs = drain(&mut call);
+    assert_eq!(ended(&outputs), [(HangupBy::Agent, "no_answer".to_owned())]);
+    assert!(outputs.contains(&Output::CancelLeg { leg: CALLER, cause: Cause::normal() }));
+}
+
 #[derive(Default)]
 struct World {
     cancelled: BTreeSet<LegId>,
@@ -226,6 +279,7 @@ struct World {
     ends: usize,
     finished: usize,
     talking: i32,
+    calls_back: bool,
 }
 
 impl World {
@@ -234,6 +288,9 @@ impl World {
             match output {
                 Output::CancelLeg { leg, .. } => assert!(self.cancelled.insert(leg), "leg {leg} cancelled twice"),
                 Output::ByeLeg { leg, .. } => assert!(self.closed.insert(leg), "leg {leg} closed twice"),
+                // Who calls back is in conversation from before the customer is.
+                Output::CallBack { .. } => (self.talking, self.calls_back) = (self.talking + 1, true),
+                Output::Bridge { .. } if std::mem::take(&mut self.calls_back) => {}
                 Output::Bridge { .. } => self.talking += 1,
                 Output::ConversationEnded { .. } => self.talking -= 1,
                 Output::Journal(event) => match *event {
@@ -253,14 +310,15 @@ impl World {
 fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
     for seed in 0..5_000u64 {
         let mut random = ChaCha12Rng::seed_from_u64(seed);
-        let mut call = Call::new(CallId::new(1, u128::from(seed)), CALLER);
+        let id = CallId::new(1, u128::from(seed));
+        let mut call = if seed % 4 == 0 { Call::calling_back(id, CALLER, true) } else { Call::new(id, CALLER) };
         let mut world = World::default();
         let mut next_leg = 2;
         for _ in 0..random.next_u32() % 24 {
             let some_leg = LegId(1 + u64::from(random.next_u32()) % next_leg);
             let input = match random.next_u32() % 20 {
                 0 | 1 => Input::Answer,
-                2 | 3 => Input::Enqueued { record: true },
+                2 | 3 => Input::Enqueued { record: true, after: seed % 3 == 0 },
                 4 | 5 => {
                     let leg = LegId(next_leg);
                     next_leg += 1;

@@ -17,9 +17,10 @@ use crate::sip::transaction::Transport;
 const AGENTS: [&str; 6] = ["1002", "1003", "1004", "1006", "1007", "1008"];
 
 /// What can be dialled on the demo floor.
-const NUMBERS: [(&str, &str); 8] = [
+const NUMBERS: [(&str, &str); 9] = [
     ("4000", "the hotline: a language (1, 2), then 1 sales, 2 support, 3 complaint, 0 operator"),
     ("4001", "queue support at once"),
+    ("4004", "the hotline at night: a callback (1) or a message (2)"),
     ("4005", "queue sales at once"),
     ("4002", "echo"),
     ("4003", "a short prompt"),

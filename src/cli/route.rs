@@ -53,6 +53,9 @@ pub(super) struct Route {
     /// Nobody takes the call: what happens after such a wait, "30s"
     #[arg(long, value_name = "DURATION", value_parser = parse_wait)]
     give_up: Option<u64>,
+    /// An agent answers at once and hangs up after so long a talk, "60s"
+    #[arg(long, value_name = "DURATION", value_parser = parse_wait, conflicts_with = "give_up")]
+    served: Option<u64>,
     /// Hours that are closed by hand
     #[arg(long, value_name = "HOURS")]
     closed: Vec<String>,
@@ -177,7 +180,9 @@ impl Route {
         };
         println!("flow {} in {}", cursor.flow(), cursor.language());
         let keys = self.keys.iter().cloned().collect();
-        Walk { cursor, now, keys, pretended: &pretended, catalogue: &floor.catalogue, waits: None }.go(self.give_up);
+        let (pretended, catalogue) = (&pretended, &floor.catalogue);
+        let (give_up, served) = (self.give_up, self.served);
+        Walk { cursor, now, keys, pretended, catalogue, give_up, served, waits: None }.go();
         Exit::Fine
     }
 
@@ -199,16 +204,20 @@ struct Walk<'a> {
     keys: VecDeque<String>,
     pretended: &'a Pretended,
     catalogue: &'a Catalogue,
+    /// How long a wait lasts of which nothing comes, milliseconds.
+    give_up: Option<u64>,
+    /// How long an agent talks who answers at once, milliseconds.
+    served: Option<u64>,
     /// When a wait ends of which nothing comes.
     waits: Option<u64>,
 }
 
 impl Walk<'_> {
-    fn go(&mut self, give_up: Option<u64>) {
+    fn go(&mut self) {
         for _ in 0..MOST_ACTS {
             if let Some(act) = self.cursor.poll_act() {
                 println!("{}", told(&act, self.catalogue));
-                if !self.answer(&act, give_up) {
+                if !self.answer(&act) {
                     return;
                 }
             } else if !self.pass() {
@@ -219,16 +228,22 @@ impl Walk<'_> {
     }
 
     /// Plays the floor's part; `false` where the call is over as far as can be told.
-    fn answer(&mut self, act: &Act, give_up: Option<u64>) -> bool {
+    fn answer(&mut self, act: &Act) -> bool {
         match act {
             Act::Answer => self.tell(CursorInput::Answered),
             Act::Play { id, .. } | Act::PlayToWaiting { id, .. } => {
                 self.tell(CursorInput::PlayFinished { id: *id, completed: true });
             }
-            Act::Enqueue { .. } => match give_up {
-                Some(ms) => self.waits = Some(self.now.in_ms(ms)),
-                None => return false,
+            Act::Enqueue { .. } => match (self.served, self.give_up) {
+                (Some(ms), _) => {
+                    self.tell(CursorInput::Connected);
+                    self.skip(self.now.in_ms(ms), "an agent talks for");
+                    self.tell(CursorInput::AgentLeft);
+                }
+                (None, Some(ms)) => self.waits = Some(self.now.in_ms(ms)),
+                (None, None) => return false,
             },
+            Act::EndMessage | Act::RequestCallback(_) => self.tell(CursorInput::Stored { safe: true }),
             Act::LeaveQueue => self.waits = None,
             Act::Echo | Act::Hangup { .. } => return false,
             _ => {}
@@ -290,8 +305,15 @@ fn told(act: &Act, catalogue: &Catalogue) -> String {
         Act::PlayMusic => "  music".to_owned(),
         Act::StopPlay => "  stop".to_owned(),
         Act::ChooseLanguage(language) => format!("  language {language}"),
-        Act::Enqueue { queue, priority, record } => {
+        Act::Enqueue { queue, priority, record, .. } => {
             format!("  queue {queue}, priority {priority}, {}", if *record { "recorded" } else { "not recorded" })
+        }
+        Act::Survey { question, score } => format!("  answer to {question}: {score}"),
+        Act::BeginMessage => "  record a message".to_owned(),
+        Act::KeepMessage { mailbox } => format!("  the message counts, for {mailbox}"),
+        Act::EndMessage => "  end of the message".to_owned(),
+        Act::RequestCallback(wish) => {
+            format!("  call {} back by queue {} over {}", wish.number, wish.queue, wish.trunk)
         }
         Act::LeaveQueue => "  leave the queue".to_owned(),
         Act::Classify { class } => format!("  class {class}"),

@@ -33,6 +33,15 @@ pub enum CursorInput {
     },
     /// A key (RFC 4733): 0-9, *, #, A-D.
     Digit(char),
+    /// An agent has answered: the conversation begins.
+    Connected,
+    /// The agent has hung up, and the caller is there yet.
+    AgentLeft,
+    /// What the caller has left is kept, and would survive a power cut; or is not.
+    Stored {
+        /// Whether it is.
+        safe: bool,
+    },
     /// The ACD let the caller go.
     QueueLeft {
         /// Why.
@@ -79,7 +88,27 @@ pub enum Act {
         priority: i32,
         /// Whether to record; never without a notice that was heard to its end, or the caller's yes.
         record: bool,
+        /// Whether the plan wants the caller back once the agent has hung up: say [`CursorInput::AgentLeft`] then.
+        after: bool,
     },
+    /// Note what the caller said about the service.
+    Survey {
+        /// The question's name.
+        question: String,
+        /// 1 to 10.
+        score: u8,
+    },
+    /// Keep what the caller says from now on; say [`CursorInput::Stored`] where that cannot be.
+    BeginMessage,
+    /// The message counts from now on, whoever ends it.
+    KeepMessage {
+        /// Whose it is.
+        mailbox: String,
+    },
+    /// The message is over: keep nothing more, then say [`CursorInput::Stored`].
+    EndMessage,
+    /// Note that somebody is to be called back, then say [`CursorInput::Stored`].
+    RequestCallback(CallbackWish),
     /// Say something to a caller who waits, then say [`CursorInput::PlayFinished`].
     PlayToWaiting {
         /// Which, in order.
@@ -116,6 +145,25 @@ pub enum Act {
     },
 }
 
+/// Whom to call back, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackWish {
+    /// The number.
+    pub number: String,
+    /// Whose agents call.
+    pub queue: QueueId,
+    /// Greater goes first.
+    pub priority: i32,
+    /// By which trunk.
+    pub trunk: TrunkId,
+    /// After how long again, milliseconds.
+    pub retry_ms: u64,
+    /// How often at most.
+    pub most: u32,
+    /// Whether the conversation is recorded.
+    pub record: bool,
+}
+
 /// What a plan decided, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -148,6 +196,13 @@ pub enum Decision {
         /// Which.
         hours: String,
     },
+    /// A number is not one that may be called back.
+    NotCalledBack {
+        /// The number.
+        number: String,
+    },
+    /// Nothing can be recorded for this caller, so no message is taken.
+    NoMessage,
     /// A value did not fit its variable, which keeps what it has.
     Unfit {
         /// The variable.
@@ -166,6 +221,8 @@ impl std::fmt::Display for Decision {
             Self::Customer { name: None } => write!(f, "the directory does not know the caller"),
             Self::Unstaffed { queue } => write!(f, "nobody is signed in to {queue}"),
             Self::Closing { hours } => write!(f, "hours {hours} have ended"),
+            Self::NotCalledBack { number } => write!(f, "{number} is no number that may be called back"),
+            Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
         }
     }

@@ -1,93 +1,14 @@
-//! What a step does, and what it says and asks.
+//! What a step does.
 
 use std::collections::BTreeMap;
 
 use super::condition::Condition;
 use super::pattern::Pattern;
 use super::program::StepRef;
-use super::speech::Currency;
+use super::talk::{Ask, Entry, Item, Waiting};
 use super::values::Template;
-use crate::id::QueueId;
+use crate::id::{QueueId, TrunkId};
 use crate::journal::Cause;
-
-/// Something that is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// A prompt of the catalogue.
-    Prompt(String),
-    /// A whole number: "one hundred and five".
-    Number(Template),
-    /// Keys, one by one.
-    Digits(Template),
-    /// An amount such as "12.50".
-    Money(Template, Currency),
-    /// A day, of a date such as "2026-11-27"; today where it is empty.
-    Date(Template),
-    /// A time of day such as "14:05"; the present one where it is empty.
-    Time(Template),
-    /// The caller's place in the line.
-    Position,
-    /// How long the caller is expected to wait, in minutes.
-    ExpectedWait,
-}
-
-/// What a question to the caller has in common, be it a menu or the choice of a language.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// The question, in order.
-    pub prompts: Vec<Item>,
-    /// The question when it is put again, for each time; the last one for all that follow. As `prompts` where empty.
-    pub again: Vec<Vec<Item>>,
-    /// Played before the question when the key was a wrong one.
-    pub invalid: Vec<Item>,
-    /// Played before the question when no key came.
-    pub silent: Vec<Item>,
-    /// Silence after the question, milliseconds.
-    pub timeout_ms: u64,
-    /// How often the question is put again.
-    pub retries: u32,
-    /// Whether a key during the question counts.
-    pub barge_in: bool,
-}
-
-/// Keys that make one value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The variable that takes them.
-    pub into: String,
-    /// How many there must be at least.
-    pub least: usize,
-    /// After so many it is over.
-    pub most: usize,
-    /// The key that ends it and is not part of it.
-    pub end: Option<char>,
-    /// The longest pause between two keys, milliseconds.
-    pub between_ms: u64,
-    /// What the keys must look like; anything where empty.
-    pub fits: Vec<Pattern>,
-}
-
-/// What can happen while a caller waits in a queue.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Waiting {
-    /// Where each key leads, out of the queue.
-    pub keys: BTreeMap<char, StepRef>,
-    /// Said at the beginning and again and again, each after so many milliseconds of waiting; the last one repeats.
-    pub messages: Vec<Message>,
-    /// Where callers who still wait are taken when these hours close; they wait on where absent.
-    pub closing: Option<(String, StepRef)>,
-}
-
-/// Something said to those who wait.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// What.
-    pub items: Vec<Item>,
-    /// After how long a wait, milliseconds.
-    pub after_ms: u64,
-    /// How often again from then on, milliseconds; once where absent.
-    pub every_ms: Option<u64>,
-}
 
 /// What an agent can dial to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +153,57 @@ pub enum Action {
         unrecorded: Option<StepRef>,
         /// What can happen while the caller waits.
         waiting: Waiting,
+        /// Where the caller goes once the agent has hung up; hung up as well where absent.
+        after: Option<StepRef>,
+    },
+    /// Asks about the service, to be answered by one key.
+    Survey {
+        /// The question.
+        ask: Ask,
+        /// Its name in records.
+        question: String,
+        /// The best answer, 2 to 10; the key for ten is 0.
+        scale: u8,
+        /// Then.
+        next: StepRef,
+        /// Where the last retry leads.
+        no_input: StepRef,
+    },
+    /// Takes a message.
+    Voicemail {
+        /// What is said before it, to its end; the last of it is the tone.
+        greeting: Vec<Item>,
+        /// Whose it is, in records and notices.
+        mailbox: String,
+        /// The longest message, milliseconds.
+        longest_ms: u64,
+        /// Where it leads when the caller ends the message by the hash key, or it is the longest.
+        next: StepRef,
+        /// Where it leads when nothing was said, or no message can be kept.
+        failed: StepRef,
+    },
+    /// Notes that somebody is to be called back when it is the caller's turn.
+    Callback {
+        /// The number; the caller's where empty.
+        number: Template,
+        /// Whose agents call back.
+        queue: QueueId,
+        /// Greater goes first.
+        priority: i32,
+        /// By which trunk.
+        trunk: TrunkId,
+        /// Numbers that are called back; no others are, so that nobody has us call what is dear.
+        allow: Vec<Pattern>,
+        /// After how long a number that was not reached is called again, milliseconds.
+        retry_ms: u64,
+        /// How often it is called at most.
+        most: u32,
+        /// Whether the conversation is recorded, where the caller was told so.
+        record: bool,
+        /// Then, once the request is safe.
+        next: StepRef,
+        /// Where it leads when the number is none to be called, or the request cannot be kept.
+        failed: StepRef,
     },
     /// Sends the caller's own voice back until the caller hangs up.
     Echo,
@@ -289,23 +261,37 @@ impl Action {
             Self::When { cases, otherwise } => cases.iter().map(|(_, next)| *next).chain([*otherwise]).collect(),
             Self::Customer { known, unknown, .. } => vec![*known, *unknown],
             Self::Call { start, next, .. } => vec![*start, *next],
-            Self::Queue { next, unstaffed, unrecorded, waiting, .. } => {
+            Self::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
                 let keys = waiting.keys.values().chain(waiting.closing.as_ref().map(|(_, step)| step));
-                next.iter().chain(unstaffed).chain(unrecorded).chain(keys).copied().collect()
+                next.iter().chain(unstaffed).chain(unrecorded).chain(keys).chain(after).copied().collect()
             }
+            Self::Survey { next, no_input, .. } => vec![*next, *no_input],
+            Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
             Self::Hours { open, closed, .. } => vec![*open, *closed],
             Self::Echo | Self::Return | Self::Hangup { .. } => Vec::new(),
         }
     }
 
+    /// The question that the step puts, if it puts one.
+    pub fn ask(&self) -> Option<&Ask> {
+        match self {
+            Self::Menu { ask, .. }
+            | Self::Language { ask, .. }
+            | Self::Gather { ask, .. }
+            | Self::Survey { ask, .. } => Some(ask),
+            _ => None,
+        }
+    }
+
     /// Everything that the step may say.
     pub fn items(&self) -> Vec<&Item> {
+        if let Some(ask) = self.ask() {
+            let again = ask.again.iter().flatten();
+            return ask.prompts.iter().chain(&ask.invalid).chain(&ask.silent).chain(again).collect();
+        }
         match self {
             Self::Play { prompts, .. } => prompts.iter().collect(),
-            Self::Menu { ask, .. } | Self::Gather { ask, .. } | Self::Language { ask, .. } => {
-                let again = ask.again.iter().flatten();
-                ask.prompts.iter().chain(&ask.invalid).chain(&ask.silent).chain(again).collect()
-            }
+            Self::Voicemail { greeting, .. } => greeting.iter().collect(),
             Self::Queue { waiting, .. } => waiting.messages.iter().flat_map(|message| &message.items).collect(),
             _ => Vec::new(),
         }
@@ -326,6 +312,9 @@ impl Action {
                 | Self::Call { .. }
                 | Self::Return
                 | Self::Queue { .. }
+                // Neither waits where nothing can be kept.
+                | Self::Voicemail { .. }
+                | Self::Callback { .. }
         )
     }
 }

@@ -115,7 +115,7 @@ impl<'a> Picture<'a> {
             _ if !self.is_own(step) => "#eee",
             Action::Queue { .. } => "#d7f0d7",
             Action::Hangup { .. } | Action::Return => "#f6d9d5",
-            Action::Menu { .. } | Action::Gather { .. } | Action::Language { .. } => "#dbe9fb",
+            action if action.ask().is_some() => "#dbe9fb",
             Action::When { .. } | Action::Hours { .. } | Action::Customer { .. } => "#fdf3c8",
             _ => "#fff",
         }
@@ -185,8 +185,19 @@ fn edges(action: &Action) -> Vec<Edge> {
         Action::Hours { open, closed, .. } => vec![named("open", open), named("closed", closed)],
         Action::Customer { known, unknown, .. } => vec![named("known", known), named("unknown", unknown)],
         Action::Call { start, next, .. } => vec![named("calls", start), named("then", next)],
-        Action::Queue { next, unstaffed, unrecorded, waiting, .. } => {
-            let exits = [("not served", next), ("unstaffed", unstaffed), ("unrecorded", unrecorded)];
+        Action::Survey { next, no_input, .. } if next != no_input => {
+            vec![named("", next), named("none", no_input)]
+        }
+        Action::Voicemail { next, failed, .. } | Action::Callback { next, failed, .. } => {
+            vec![named("", next), named("failed", failed)]
+        }
+        Action::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
+            let exits = [
+                ("not served", next),
+                ("unstaffed", unstaffed),
+                ("unrecorded", unrecorded),
+                ("after the conversation", after),
+            ];
             let exits = exits.into_iter().filter_map(|(label, step)| Some(named(label, step.as_ref()?)));
             let keys = waiting.keys.iter().map(|(key, step)| (key.to_string(), *step));
             exits.chain(keys).chain(waiting.closing.as_ref().map(|(_, step)| named("closing", step))).collect()
@@ -206,6 +217,9 @@ fn told(action: &Action) -> String {
         Action::Gather { entry, .. } => format!("gather {}", entry.into),
         Action::Language { .. } => "language".to_owned(),
         Action::Queue { queue, .. } => format!("queue {queue}"),
+        Action::Survey { question, .. } => format!("survey {question}"),
+        Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
+        Action::Callback { queue, .. } => format!("callback by {queue}"),
         Action::When { .. } => "when".to_owned(),
         Action::Set { .. } => "set".to_owned(),
         Action::Customer { .. } => "customer".to_owned(),
@@ -247,7 +261,8 @@ mod tests {
                     menu = { do = \"menu\", prompt = \"a\", keys = { 1 = \"q\", 2 = \"q\", \"#\" = \"menu\" }, no_input = \"bye\" }\n\
                     q = { do = \"queue\", queue = \"q\", next = \"bye\" }\nbye = { do = \"hangup\", cause = \"a<b\" }\n";
         let prompts = BTreeSet::from(["en/a.wav".to_owned()]);
-        let surroundings = Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: None };
+        let surroundings =
+            Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
         let (program, _) = load(&[Source { file: "p".into(), text: text.into() }], surroundings).expect("a plan");
         assert_eq!(mermaid(&program, "g"), None);
         assert_eq!(

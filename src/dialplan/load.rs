@@ -19,6 +19,8 @@ pub struct Surroundings<'a> {
     pub prompts: &'a BTreeSet<String>,
     /// The agents that the settings name; `None` leaves members unchecked.
     pub agents: Option<&'a BTreeSet<String>>,
+    /// The trunks that the settings name; `None` leaves them unchecked.
+    pub trunks: Option<&'a BTreeSet<String>>,
     /// Calendars (`.ics`) and directories (`.csv`) by their path under the folder of the dialplans.
     pub beside: &'a BTreeMap<String, String>,
     /// The present year, from which on clock changes are looked at; none are where absent.
@@ -78,7 +80,7 @@ pub fn load(sources: &[Source], surroundings: Surroundings<'_>) -> Result<(Progr
     let Gathered { numbers, rewrites, drafts, queues, directories, mut places } = gathered;
     customers::read_files(directories, surroundings.beside, &mut program.customers, &mut report);
     read_queues(queues, &mut program, surroundings, &mut report);
-    read_flows(drafts, &mut program, &mut places, &mut report);
+    read_flows(drafts, &mut program, &mut places, surroundings, &mut report);
     let mut draft = numbers::Draft::default();
     for (number, table) in numbers {
         draft.read_number(&number, table, &program.flows, &mut report);
@@ -150,7 +152,13 @@ impl<'a> Gathered<'a> {
     }
 }
 
-fn read_flows(mut drafts: Vec<DraftFlow<'_>>, program: &mut Program, places: &mut Places, report: &mut Report) {
+fn read_flows(
+    mut drafts: Vec<DraftFlow<'_>>,
+    program: &mut Program,
+    places: &mut Places,
+    surroundings: Surroundings<'_>,
+    report: &mut Report,
+) {
     let mut starts = BTreeMap::new();
     let mut next = 0;
     for draft in &mut drafts {
@@ -180,6 +188,7 @@ fn read_flows(mut drafts: Vec<DraftFlow<'_>>, program: &mut Program, places: &mu
                 queues: &program.queues,
                 variables: &program.variables,
                 customers: &program.customers,
+                trunks: surroundings.trunks,
             };
             let action = read_step(table, &names, report);
             // What could not be read is reported; the stand-in only keeps the count of the steps.

@@ -21,13 +21,14 @@ mod report;
 mod speech;
 mod steps;
 pub mod table;
+mod talk;
 mod values;
 
 #[cfg(test)]
 mod schema_tests;
 
-pub use act::{Act, CallFacts, CursorInput, Decision, FloorView};
-pub use action::{Action, AgentChange, Ask, Entry, Item, Message, RecordChange, Waiting};
+pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, FloorView};
+pub use action::{Action, AgentChange, RecordChange};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
@@ -41,4 +42,5 @@ pub use program::{Customer, Flow, Overflow, Program, Prompt, Queue, Step, StepRe
 pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};
+pub use talk::{Ask, Entry, Item, Message, Waiting};
 pub use values::{Kind, Variable};

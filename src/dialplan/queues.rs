@@ -235,8 +235,13 @@ mod tests {
                     do = \"answer\"\nnext = \"line\"\n[flow.f.step.line]\ndo = \"queue\"\nqueue = \"q\"\n";
         let text = format!("{head}[queue.q]\nmembers = \"1001-1004\"\n{lines}\n");
         let (agents, prompts) = ((1001..1005).map(|agent| agent.to_string()).collect(), BTreeSet::new());
-        let surroundings =
-            Surroundings { prompts: &prompts, agents: Some(&agents), beside: &BTreeMap::new(), year: None };
+        let surroundings = Surroundings {
+            prompts: &prompts,
+            agents: Some(&agents),
+            trunks: None,
+            beside: &BTreeMap::new(),
+            year: None,
+        };
         let (program, _) = super::super::load(&[Source { file: "p.toml".into(), text }], surroundings)?;
         Ok(program.queues()["q"].clone())
     }

@@ -276,6 +276,30 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent_jitter_ms: Option<f32>,
     },
+    /// The caller has left a message; its sound is the call's recording.
+    MessageLeft { call: CallId, mailbox: String },
+    /// The caller has asked to be called back at `number`, by the agents of a queue in which the wait counts from `entered_ms` (wall
+    /// ms). `shown` is the number that the customer is to see.
+    CallbackRequested {
+        call: CallId,
+        number: Personal,
+        shown: String,
+        queue: QueueId,
+        priority: i32,
+        entered_ms: i64,
+        trunk: TrunkId,
+        retry_ms: u64,
+        most: u32,
+        record: bool,
+    },
+    /// The customer who asked in `call` is being called back by the call `attempt`, which waits for an agent at first.
+    CallbackPlaced { call: CallId, attempt: CallId },
+    /// The customer was not reached by `attempt`, and is to be called again at an instant (wall ms).
+    CallbackPutOff { call: CallId, attempt: CallId, due_ms: i64 },
+    /// A request to be called back is done with: `reached`, `given_up`, `cancelled`.
+    CallbackEnded { call: CallId, attempt: CallId, outcome: String },
+    /// The caller has answered a question about the service, once the agent had hung up: a key from 1 up, 10 at most.
+    SurveyAnswered { call: CallId, question: String, score: u8 },
     /// A party that should be heard has sent no sound for so long.
     SoundMissing { call: CallId, leg: LegId, ms: u64 },
     /// The call ended, once.
@@ -338,6 +362,12 @@ impl Event {
             | Self::RecordingClosed { call, .. }
             | Self::QualityMeasured { call, .. }
             | Self::SoundMissing { call, .. }
+            | Self::MessageLeft { call, .. }
+            | Self::CallbackRequested { call, .. }
+            | Self::CallbackPlaced { call, .. }
+            | Self::CallbackPutOff { call, .. }
+            | Self::CallbackEnded { call, .. }
+            | Self::SurveyAnswered { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! An entry is written before the outputs that its event causes leave the process, and synced within 50 ms.
 
+mod callbacks;
 mod cause;
 mod decision;
 mod event;
@@ -10,6 +11,7 @@ mod personal;
 mod strategy;
 mod tape;
 
+pub use callbacks::{Callback, Callbacks};
 pub use cause::{Cause, HangupBy};
 pub use decision::{Decision, NextBest, SkillFit};
 pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{CallRecord, Disposition, Segment, Transfer};
+use super::record::{CallRecord, Disposition, Segment, Survey, Transfer};
 use super::wall::Wall;
 use crate::id::{AgentId, LegId};
 use crate::journal::{AgentState, Cause, Cue, Direction, Event, HangupBy, LeaveReason, SegmentEnd};
@@ -132,6 +132,12 @@ impl OpenCall {
                 };
             }
             Event::AcwEnded { agent, .. } => self.release(agent),
+            Event::SurveyAnswered { question, score, .. } => {
+                self.draft.survey = Some(Survey { question: question.clone(), score: *score });
+            }
+            // What the plan does after the conversation is part of the path.
+            Event::StepEntered { step, .. } => self.draft.path.push(step.clone()),
+            Event::MessageLeft { mailbox, .. } => self.draft.mailbox = Some(mailbox.clone()),
             Event::LegEnded { leg, .. } => {
                 self.leg_ended |= *leg == self.leg;
                 self.legs.remove(leg);
@@ -253,7 +259,6 @@ impl OpenCall {
             }
             Event::LanguageChosen { language, .. } => draft.language = Some(language.clone()),
             Event::CallerClassified { class, .. } => draft.caller_class = Some(class.clone()),
-            Event::StepEntered { step, .. } => draft.path.push(step.clone()),
             Event::CallAnswered { .. } => draft.answered = draft.answered.or(Some(self.clock)),
             _ => {}
         }

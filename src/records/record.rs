@@ -85,7 +85,7 @@ pub struct Transfer {
 pub struct Survey {
     /// The question's name.
     pub question: String,
-    /// The key pressed.
+    /// What the key stands for, 1 to 10.
     pub score: u8,
 }
 
@@ -220,6 +220,9 @@ pub struct CallRecord {
     pub notes: Option<String>,
     /// The caller's answer to the survey.
     pub survey: Option<Survey>,
+    /// Where the caller has left a message, which is the recording.
+    #[serde(default)]
+    pub mailbox: Option<String>,
     /// What the caller has said to being recorded: announced and stayed, given, refused; none where it did not come up.
     #[serde(default)]
     pub consent: Option<Consent>,
@@ -274,6 +277,7 @@ impl CallRecord {
             resolved: None,
             notes: None,
             survey: None,
+            mailbox: None,
             consent: None,
             recording: None,
             quality: None,

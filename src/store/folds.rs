@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Entry, Event, Orders};
+use crate::journal::{Callbacks, Entry, Event, Orders};
 use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
@@ -18,6 +18,9 @@ pub struct Folds {
     /// What ops have ordered.
     #[serde(default)]
     pub orders: Orders,
+    /// Who is to be called back.
+    #[serde(default)]
+    pub callbacks: Callbacks,
     /// What is going on; a live view goes on from a copy of it.
     pub live: LiveFold,
     /// The last entry folded; 0 before the first.
@@ -49,6 +52,7 @@ impl Folds {
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
         self.orders.handle_event(&entry.event);
+        self.callbacks.handle_event(&entry.event);
         self.live.handle_entry(entry);
     }
 }

@@ -4,6 +4,7 @@ use super::party::{Media, Party, PartyCall, Place, Role};
 use super::{Switch, Timer};
 use crate::acd;
 use crate::call::{CallState, Input, Output as CallOutput};
+use crate::dialplan::CursorInput;
 use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::Source;
@@ -47,6 +48,7 @@ impl Switch {
                     self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Unreachable, cause });
                 }
             }
+            CallOutput::CallBack { agent, leg } => self.call_back(call, agent, leg, now),
             CallOutput::BridgeEarly { leg } => self.bridge_early(call, leg, now),
             CallOutput::CancelLeg { leg, cause } => {
                 self.release_media(leg, now);
@@ -69,6 +71,11 @@ impl Switch {
                 };
                 self.acd.handle(acd::Input::AgentFailed { agent, call, why }, now);
             }
+            CallOutput::PlanGoesOn => {
+                self.end_recording(call, now);
+                self.advance(call, CursorInput::AgentLeft, now);
+            }
+            CallOutput::PlanOver => self.advance(call, CursorInput::HungUp, now),
             CallOutput::CallerLeft => self.leave_queue(call, now),
             CallOutput::ConversationEnded { agent } => {
                 self.acd.handle(acd::Input::ConversationEnded { agent, call }, now);
@@ -76,18 +83,27 @@ impl Switch {
             CallOutput::Journal(event) => {
                 self.write(*event, now);
             }
-            CallOutput::Finished => self.finish(call),
+            CallOutput::Finished => self.finish(call, now),
         }
     }
 
-    /// Writes a call's event down; its end also ends its plan.
+    /// Writes a call's event down; its end also ends its plan, unless that goes on with what comes after.
     fn write(&mut self, event: Event, now: Now) {
+        let over = match &event {
+            Event::CallEnded { call, cause, .. } => Some((*call, cause.clone())),
+            _ => None,
+        };
         if let Event::CallEnded { call, .. } = &event {
             let call = *call;
             self.counts.calls_ended += 1;
-            self.advance(call, crate::dialplan::CursorInput::HungUp, now);
+            if self.calls.get(&call).is_some_and(|cell| *cell.call.state() != CallState::After) {
+                self.advance(call, CursorInput::HungUp, now);
+            }
         }
         self.journal(event, now);
+        if let Some((call, cause)) = over {
+            self.callback_over(call, &cause, now);
+        }
     }
 
     fn leave_queue(&mut self, call: CallId, now: Now) {
@@ -106,7 +122,7 @@ impl Switch {
         let body = party.described.take().unwrap_or_else(|| party.describe(&local));
         self.endpoint.answer(caller, body, now);
         self.command_media(caller, now);
-        self.advance(call, crate::dialplan::CursorInput::Answered, now);
+        self.advance(call, CursorInput::Answered, now);
     }
 
     fn refuse_caller(&mut self, call: CallId, cause: &Cause, now: Now) {
@@ -178,8 +194,11 @@ impl Switch {
     fn dial_trunk(&mut self, call: CallId, leg: LegId, trunk: TrunkId, now: Now) -> Result<(), Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let called = cell.onward.as_ref().map(|onward| onward.called.clone()).unwrap_or_default();
-        let (ours, carried) = (cell.from_agent.is_some(), cell.carried.clone());
-        let caller = Shown { number: cell.number.clone(), name: carried.name.clone(), private: carried.private };
+        let ours = cell.from_agent.is_some() || cell.calls_back.is_some();
+        let carried = cell.carried.clone();
+        // A customer who is called back sees the number that was called.
+        let number = if cell.calls_back.is_some() { &cell.called } else { &cell.number };
+        let caller = Shown { number: number.clone(), name: carried.name.clone(), private: carried.private };
         let because = |why: Why| Cause::new(why.code, &why.text);
         let secure = cell.secure;
         let mut ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
@@ -204,7 +223,9 @@ impl Switch {
             return false;
         };
         let Some(cell) = self.calls.get(&call) else { return false };
-        let rings = matches!(cell.call.state(), CallState::Routed { .. } | CallState::Transferring { .. });
+        let state = cell.call.state();
+        let rings =
+            matches!(state, CallState::Routed { .. } | CallState::Transferring { .. } | CallState::CallingBack { .. });
         rings && is_about_the_way(cause.code) && self.dial_next_place(call, leg, cause.clone(), now).is_ok()
     }
 
@@ -215,6 +236,10 @@ impl Switch {
         }
         let Some(call) = self.legs.get(&rings).map(|party| party.call) else { return };
         match self.calls.get(&call).map(|cell| cell.call.state()) {
+            Some(CallState::CallingBack { leg, .. }) if *leg != rings => {
+                let cause = Cause::new(408, "no_answer");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
             Some(CallState::Routed { leg, .. }) if *leg == rings => {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
@@ -245,14 +270,20 @@ impl Switch {
         let caller_party = self.legs.get(&cell.caller);
         let caller_media = caller_party.and_then(|party| party.media.as_ref());
         let offered = caller_party.and_then(|party| party.offer.as_ref());
-        let codec = caller_media.and_then(|media| media.negotiated.as_ref()).map(|negotiated| negotiated.codec);
+        // A customer who is called back follows the agent, who was called first, on whichever thread.
+        let agents = || cell.call.legs().find_map(|leg| self.legs.get(&leg.id)?.media.as_ref());
+        let first = caller_media.or_else(agents);
+        let codec = first.and_then(|media| media.negotiated.as_ref()).map(|negotiated| negotiated.codec);
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
-        let thread = caller_media.map(|media| media.lease.thread);
+        let thread = first.map(|media| media.lease.thread);
+        let begins = thread.is_none() && cell.calls_back.is_some();
+        let thread = if begins { Some(self.stock.next_thread()) } else { thread };
         let kept = self.legs.get_mut(&leg).and_then(|party| party.media.take());
         let keys = self.draw_keys();
         let media = match kept {
             Some(media) => Some(Media { nat, remote: None, negotiated: None, keys, ..media }),
             None if is_web(way) && self.settings.web.is_some() => thread.and_then(|thread| self.web_media(thread, nat)),
+            None if begins => self.stock.take().map(|lease| Media::new(lease, nat, keys)),
             None => thread.and_then(|thread| self.stock.take_of(thread)).map(|lease| Media::new(lease, nat, keys)),
         };
         let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
@@ -284,7 +315,9 @@ impl Switch {
     fn bridge(&mut self, call: CallId, caller: LegId, other: LegId, record: bool, now: Now) {
         if let Some(Role::Agent(agent)) = self.legs.get(&other).map(|party| party.role.clone()) {
             self.acd.handle(acd::Input::AgentAnswered { agent, call }, now);
+            self.advance(call, CursorInput::Connected, now);
         }
+        self.called_back(call, caller, now);
         self.counts.calls_bridged += 1;
         self.record(call, caller, other, record, now);
         self.join(call, caller, other, now);
@@ -306,7 +339,7 @@ impl Switch {
     }
 
     /// The call's own legs are gone; it is forgotten once those of supervisors are, too.
-    pub(super) fn finish(&mut self, call: CallId) {
+    pub(super) fn finish(&mut self, call: CallId, now: Now) {
         if let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.leaving > 0 || !cell.supervisors.is_empty()) {
             cell.finished = true;
             return;
@@ -315,6 +348,8 @@ impl Switch {
         if let Some(timer) = cell.flow_timer {
             self.timers.disarm(timer);
         }
+        // Whoever asked to be called back has hung up.
+        self.place_callback(call, now);
     }
 }
 

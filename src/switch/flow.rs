@@ -168,7 +168,20 @@ impl Switch {
             Act::ChooseLanguage(language) => {
                 self.journal(Event::LanguageChosen { call, language }, now);
             }
-            Act::Enqueue { queue, priority, record } => self.enqueue(call, queue, priority, record, now),
+            Act::Enqueue { queue, priority, record, after } => {
+                if record {
+                    // The plan asks for a recording only where the notice was heard to its end.
+                    self.tell(call, Input::NoticePlayed);
+                }
+                self.tell(call, Input::Enqueued { record, after });
+                self.enqueue(call, queue, priority, now);
+            }
+            Act::Survey { question, score } => {
+                tracing::info!(%call, question, score, "a caller has answered a question about the service");
+                self.journal(Event::SurveyAnswered { call, question, score }, now);
+            }
+            Act::BeginMessage | Act::KeepMessage { .. } | Act::EndMessage => self.act_on_message(call, act, now),
+            Act::RequestCallback(wish) => self.request_callback(call, wish, now),
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
             Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
             Act::Record(change) => self.change_recording(call, change, now),
@@ -188,21 +201,37 @@ impl Switch {
         Playlist { prompts: prompts.iter().map(prompt).collect(), id }
     }
 
-    fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, record: bool, now: Now) {
+    /// A step of taking a message.
+    fn act_on_message(&mut self, call: CallId, act: Act, now: Now) {
+        match act {
+            Act::BeginMessage => {
+                if !self.begin_message(call, now) {
+                    tracing::warn!(%call, "no message is taken: nothing can be recorded of this call");
+                    self.advance(call, CursorInput::Stored { safe: false }, now);
+                }
+            }
+            Act::KeepMessage { mailbox } => {
+                self.tell(call, Input::Left { disposition: "voicemail" });
+                tracing::info!(%call, mailbox, "a caller leaves a message");
+                self.journal(Event::MessageLeft { call, mailbox }, now);
+            }
+            // What follows waits for the recording's end.
+            _ => self.end_recording(call, now),
+        }
+    }
+
+    fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, now: Now) {
         let settings = &self.settings;
         let named = settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_ref());
         let music = named.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.music = music;
-        let caller = cell.caller;
-        if record {
-            // The plan asks for a recording only where the notice was heard to its end.
-            self.tell(call, Input::NoticePlayed);
-        }
-        self.tell(call, Input::Enqueued { record });
-        self.play(caller, Source::Music(music), now);
         let entered_wall_ms = now.wall_ms;
-        self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer: None }, now);
+        cell.queued_ms.get_or_insert(entered_wall_ms);
+        let caller = cell.caller;
+        self.play(caller, Source::Music(music), now);
+        let (prefer, stays) = (None, false);
+        self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays }, now);
     }
 
     fn change_agent(&mut self, call: CallId, change: AgentChange, now: Now) {

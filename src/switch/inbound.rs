@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::media::PACKET_MS;
-use super::party::{Media, Onward, Party, PartyCall, Place, Recording, Role};
+use super::party::{Media, Onward, Party, PartyCall, Place, Role};
 use super::{Route, RouteTo, Switch};
 use crate::call::{Call, Input};
 use crate::dialplan::CallFacts;
@@ -45,31 +45,10 @@ impl Switch {
         let negotiator = Negotiator::new(self.random_u128() as u64);
         let party = Party { trunk: trunk.clone(), user, ..Party::new(id, Role::Caller, negotiator) };
         self.legs.insert(leg, party);
-        self.calls.insert(
-            id,
-            PartyCall {
-                call: Call::new(id, leg),
-                caller: leg,
-                number: invite.caller.clone(),
-                called: invite.called.clone(),
-                from_agent,
-                linked,
-                given_to: None,
-                carried: invite.carried.clone(),
-                cursor: None,
-                flow_timer: None,
-                music: self.settings.default_music,
-                onward: None,
-                recording: Recording::None,
-                supervisors: Vec::new(),
-                was_supervised: false,
-                leaving: 0,
-                finished: false,
-                tape: Default::default(),
-                early_media: false,
-                secure: invite.secure,
-            },
-        );
+        let (number, called) = (invite.caller.clone(), invite.called.clone());
+        let cell = PartyCall::new(Call::new(id, leg), leg, number, called, self.settings.default_music);
+        let (carried, secure) = (invite.carried.clone(), invite.secure);
+        self.calls.insert(id, PartyCall { from_agent, linked, carried, secure, ..cell });
         match self.prepare_media(leg, invite) {
             Ok(()) => match leads {
                 Leads::User(user) => self.ring_user(id, user),

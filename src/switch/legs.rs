@@ -260,7 +260,7 @@ impl Switch {
         if done && let Some(party) = self.legs.remove(&leg) {
             self.free_phone(party.call, party.user, now);
             match party.role {
-                Role::Supervisor => self.supervisor_gone(party.call),
+                Role::Supervisor => self.supervisor_gone(party.call, now),
                 Role::Caller | Role::Agent(_) | Role::Target => self.tell(party.call, Input::LegGone { leg }),
             }
         }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use super::party::{Media, Role, Unopened};
+use super::party::{Media, PartyCall, Role, Unopened};
 use super::secrecy::wanted;
-use super::{Output, Switch, Timer};
+use super::{Output, Switch, Timer, Waiting};
 use crate::call::CallState;
-use crate::dialplan::CursorInput;
+use crate::dialplan::{Cursor, CursorInput};
 use crate::id::{CallId, LegId};
-use crate::journal::{Cause, Event};
+use crate::journal::{Cause, Event, RecordingState};
 use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Source};
 use crate::sdp::{AudioCodec, Negotiated};
 use crate::sip::trunk::{Net, is_private};
@@ -231,6 +231,7 @@ impl Switch {
                 self.handle_media_gone(leg, now);
             }
             MediaReport::RecordingClosed { manifest } => {
+                let (call, failed) = (manifest.call, manifest.state == RecordingState::Failed);
                 let event = Event::RecordingClosed {
                     call: manifest.call,
                     recording: manifest.recording,
@@ -240,6 +241,14 @@ impl Switch {
                     sha256: manifest.sha256,
                 };
                 self.journal(event, now);
+                let stores = |cell: &PartyCall| cell.cursor.as_ref().is_some_and(Cursor::is_storing);
+                match self.calls.get(&call) {
+                    Some(cell) if stores(cell) && failed => {
+                        self.advance(call, CursorInput::Stored { safe: false }, now);
+                    }
+                    Some(cell) if stores(cell) => self.wait_for_sync(Waiting::Plan { call }, now),
+                    _ => {}
+                }
             }
             MediaReport::LeaseUnknown { leg } => {
                 tracing::error!(leg = %leg, "a media thread does not know the ports of a leg; its call ends");

@@ -3,6 +3,7 @@
 //! [`Switch::handle`] takes one input, [`Switch::poll_output`] gives what to do about it, [`Switch::poll_timeout`] says when to call
 //! [`Switch::handle_timeout`]. One thread owns it: no locks, no reordering.
 
+mod callback;
 mod commands;
 mod dial;
 mod early;
@@ -50,7 +51,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::acd::{self, Acd, BadSettings};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Cause, Cue, Event, Orders};
+use crate::journal::{Callbacks, Cause, Cue, Event, Orders};
 use crate::sip::endpoint::{self, Confirmation, Endpoint};
 use crate::time::{MS, Now, Timers};
 use media::Stock;
@@ -64,6 +65,8 @@ enum Timer {
     Flow(CallId),
     /// When a routed call has rung long enough.
     RingOut(LegId),
+    /// When a customer who asked in this call is to be called back.
+    Callback(CallId),
     /// When a leg's media counts as gone though its thread has not said so.
     MediaGone(LegId),
     /// When a stop waits no longer for registrars to take our registrations back.
@@ -77,7 +80,13 @@ enum Timer {
 /// Something that waits until the journal is synced.
 enum Waiting {
     Register(Box<Confirmation>),
-    Reply { id: u64 },
+    Reply {
+        id: u64,
+    },
+    /// A plan that goes on once what its caller has left is kept.
+    Plan {
+        call: CallId,
+    },
 }
 
 /// The whole floor as one state machine.
@@ -104,6 +113,8 @@ pub struct Switch {
     received: Now,
     /// What ops have ordered.
     orders: Orders,
+    /// Who is to be called back.
+    callbacks: Callbacks,
     rng: ChaCha12Rng,
     draining: bool,
     drained: bool,
@@ -138,6 +149,7 @@ impl Switch {
             storage: StorageFigures::default(),
             received: now,
             orders: Orders::default(),
+            callbacks: Callbacks::default(),
             rng,
             draining: false,
             drained: false,
@@ -179,6 +191,7 @@ impl Switch {
             match timer {
                 Timer::Flow(call) => self.handle_flow_timeout(call, now),
                 Timer::RingOut(leg) => self.handle_ring_out(leg, now),
+                Timer::Callback(request) => self.place_callback(request, now),
                 Timer::MediaGone(leg) => self.handle_media_gone(leg, now),
                 Timer::Unregistered => self.endpoint.abandon_registrations(),
                 Timer::Drain => self.handle_drain_deadline(now),
@@ -253,6 +266,7 @@ impl Switch {
 
     fn journal(&mut self, event: Event, now: Now) -> u64 {
         self.orders.handle_event(&event);
+        self.callbacks.handle_event(&event);
         let place = event.call().zip(Cue::of(&event));
         let seq = self.outbox.journal(event, now);
         if let Some((call, (cue, at_ms))) = place {
@@ -333,6 +347,11 @@ impl Switch {
             acd::Output::CancelPresentation { call, agent, reason } => self.cancel_presentation(call, &agent, reason),
             acd::Output::CallerOut { call, reason } => {
                 self.tell(call, Input::Dequeued);
+                if self.calls.get(&call).is_some_and(|cell| cell.calls_back.is_some()) {
+                    // Only where the queue is there no more.
+                    let cause = Cause::new(480, "no_queue");
+                    return self.tell(call, Input::Hangup { cause, as_designed: false });
+                }
                 self.advance(call, crate::dialplan::CursorInput::QueueLeft { reason }, now);
             }
         }

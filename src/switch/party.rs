@@ -27,6 +27,10 @@ pub(super) struct PartyCall {
     pub(super) linked: CallId,
     /// Whom its agent hands it on to, as that was dialled.
     pub(super) given_to: Option<String>,
+    /// The call in which its customer has asked to be called back, where this is that callback.
+    pub(super) calls_back: Option<CallId>,
+    /// When its caller first entered a queue (wall ms).
+    pub(super) queued_ms: Option<i64>,
     pub(super) carried: Carried,
     /// None for a routed call.
     pub(super) cursor: Option<Cursor>,
@@ -52,6 +56,34 @@ pub(super) struct PartyCall {
 }
 
 impl PartyCall {
+    /// A call of which nothing is known but its parties.
+    pub(super) fn new(call: Call, caller: LegId, number: String, called: String, music: MusicId) -> Self {
+        Self {
+            linked: call.id(),
+            call,
+            caller,
+            number,
+            called,
+            from_agent: None,
+            given_to: None,
+            calls_back: None,
+            queued_ms: None,
+            carried: Carried::default(),
+            cursor: None,
+            flow_timer: None,
+            music,
+            onward: None,
+            recording: Recording::None,
+            tape: Tape::default(),
+            supervisors: Vec::new(),
+            was_supervised: false,
+            leaving: 0,
+            finished: false,
+            early_media: false,
+            secure: false,
+        }
+    }
+
     /// Whether its caller waits for an agent, one whose phone rings included.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.call.state(), CallState::Waiting { .. } | CallState::Presented { .. })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{JournalProgress, Output, Switch, Waiting, as_agent};
 use crate::acd;
+use crate::dialplan::CursorInput;
 use crate::id::AgentId;
 use crate::journal::Event;
 use crate::sip::endpoint::{Confirmation, user_of};
@@ -78,6 +79,7 @@ impl Switch {
             match waiting {
                 Waiting::Register(confirmation) if safe => self.endpoint.confirm(*confirmation, now),
                 Waiting::Register(confirmation) => self.endpoint.refuse_confirmation(&confirmation, now),
+                Waiting::Plan { call } => self.advance(call, CursorInput::Stored { safe }, now),
                 Waiting::Reply { id } => {
                     let result = if safe { Ok(seq) } else { Err(super::CommandError::Stalled) };
                     self.outbox.push(Output::Reply { id, result }, now);

@@ -8,7 +8,7 @@ use crate::call::CallState;
 use crate::dialplan::RecordChange;
 use crate::id::{CallId, LegId};
 use crate::journal::{Consent, Cue, Event, PausedBy};
-use crate::media::{Mark, RecordingSpec, Side};
+use crate::media::{Mark, RecordingSpec, Side, Source};
 use crate::time::{MS, Now};
 
 /// Marks of one recording. Past them places are told no more, and a pause stays in force: bounded, and on the side of privacy.
@@ -186,20 +186,42 @@ impl Switch {
         let cell = self.calls.get_mut(&call).ok_or(CommandError::UnknownCall(call))?;
         cell.tape.consent = Some(consent);
         self.journal(Event::ConsentSaid { call, consent }, now);
-        let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.recording == Recording::Running) else {
-            return Ok(());
-        };
         if consent == Consent::Refused {
-            cell.recording = Recording::Over;
-            let legs: Vec<LegId> = cell.call.legs().map(|leg| leg.id).collect();
-            for leg in legs {
-                if let Some(media) = self.media_of(leg) {
-                    media.recording = None;
-                }
-                self.command_media(leg, now);
-            }
+            self.end_recording(call, now);
         }
         Ok(())
+    }
+
+    /// Nothing more is recorded of a call.
+    pub(super) fn end_recording(&mut self, call: CallId, now: Now) {
+        let running = self.calls.get_mut(&call).filter(|cell| cell.recording == Recording::Running);
+        let Some(cell) = running else { return };
+        cell.recording = Recording::Over;
+        let legs: Vec<LegId> = cell.call.legs().map(|leg| leg.id).collect();
+        for leg in legs {
+            if let Some(media) = self.media_of(leg) {
+                media.recording = None;
+            }
+            self.command_media(leg, now);
+        }
+    }
+
+    /// Records what the caller says into a message of its own; `false` where that cannot be.
+    pub(super) fn begin_message(&mut self, call: CallId, now: Now) -> bool {
+        let can_record = self.can_record();
+        let Some(cell) = self.calls.get_mut(&call) else { return false };
+        if !can_record || cell.recording != Recording::None || cell.tape.consent == Some(Consent::Refused) {
+            return false;
+        }
+        cell.recording = Recording::Running;
+        cell.tape.begin(now);
+        let (caller, consent) = (cell.caller, Consent::Announced);
+        self.journal(Event::RecordingStarted { call, recording: call.to_string(), consent }, now);
+        if let Some(media) = self.media_of(caller) {
+            media.recording = Some(Side::Caller);
+        }
+        self.play(caller, Source::Silence, now);
+        true
     }
 
     /// A phone asks by INFO that the recording pause or go on, from when its request was received.

@@ -19,6 +19,8 @@ impl Switch {
             self.close_orphan(call, leg, dialog, now);
         }
         self.orders = restart.orders;
+        self.callbacks = restart.callbacks;
+        self.resume_callbacks(now);
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);
         for (agent, state, since_wall_ms) in restart.agents {

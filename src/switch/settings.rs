@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, DialogState, Event, Orders};
+use crate::journal::{AgentState, Callbacks, DialogState, Event, Orders};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::{AudioCodec, Srtp};
 use crate::sip::endpoint;
@@ -131,6 +131,8 @@ pub struct Restart {
     pub bindings: Vec<Binding>,
     /// What ops have ordered.
     pub orders: Orders,
+    /// Who is to be called back.
+    pub callbacks: Callbacks,
     /// What agents were doing, and since when (wall ms).
     pub agents: Vec<(AgentId, AgentState, i64)>,
 }

@@ -34,7 +34,7 @@ impl Switch {
         mode: Supervision,
         now: Now,
     ) -> Result<(), CommandError> {
-        let cell = self.calls.get_mut(&call).ok_or(CommandError::UnknownCall(call))?;
+        let cell = self.live_call(call)?;
         let CallState::Bridged { agent, .. } = cell.call.state() else {
             return Err(CommandError::NoConversation(call));
         };
@@ -67,6 +67,12 @@ impl Switch {
         Ok(())
     }
 
+    /// A call in progress; one whose legs are only closing is none.
+    fn live_call(&mut self, call: CallId) -> Result<&mut PartyCall, CommandError> {
+        let cell = self.calls.get_mut(&call).filter(|cell| !cell.call.is_over());
+        cell.ok_or(CommandError::UnknownCall(call))
+    }
+
     fn dial_supervisor(&mut self, call: CallId, leg: LegId, user: &AgentId, now: Now) -> Result<(), Cause> {
         let (ways, nat) = self.phone_of(user).ok_or_else(|| Cause::new(480, "no phone is registered"))?;
         if let Some(cause) = self.why_not_called(user) {
@@ -84,7 +90,7 @@ impl Switch {
 
     /// Ends a supervisor's part.
     pub(super) fn end_supervision(&mut self, call: CallId, user: &AgentId, now: Now) -> Result<(), CommandError> {
-        let cell = self.calls.get(&call).ok_or(CommandError::UnknownCall(call))?;
+        let cell = self.live_call(call)?;
         let found = cell.supervisors.iter().find(|known| known.user == *user);
         let leg =
             found.map(|known| known.leg).ok_or_else(|| CommandError::NotSupervised { call, user: user.clone() })?;
@@ -94,7 +100,7 @@ impl Switch {
 
     /// Puts a supervisor in the agent's place.
     pub(super) fn take_over(&mut self, call: CallId, user: &AgentId, now: Now) -> Result<(), CommandError> {
-        let cell = self.calls.get_mut(&call).ok_or(CommandError::UnknownCall(call))?;
+        let cell = self.live_call(call)?;
         let CallState::Bridged { agent: Some(_), .. } = cell.call.state() else {
             return Err(CommandError::NoConversation(call));
         };
@@ -168,11 +174,11 @@ impl Switch {
     }
 
     /// A supervisor's leg is closed.
-    pub(super) fn supervisor_gone(&mut self, call: CallId) {
+    pub(super) fn supervisor_gone(&mut self, call: CallId, now: Now) {
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.leaving = cell.leaving.saturating_sub(1);
         if cell.finished {
-            self.finish(call);
+            self.finish(call, now);
         }
     }
 
@@ -183,7 +189,7 @@ impl Switch {
             return;
         }
         let state = cell.call.state().clone();
-        if state == CallState::Ended {
+        if matches!(state, CallState::Ended | CallState::After) {
             let legs: Vec<LegId> = cell.supervisors.iter().map(|known| known.leg).collect();
             return legs.into_iter().for_each(|leg| self.dismiss(leg, Cause::normal(), now));
         }

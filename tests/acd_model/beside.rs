@@ -256,7 +256,14 @@ impl Pair {
                     agent: self::agent(below(random, AGENTS as u64) as usize),
                     wait_ms: below(random, 3) * 1_500,
                 });
-                Input::CallerEntered { call: self::call(*calls), queue, priority, entered_wall_ms, prefer }
+                Input::CallerEntered {
+                    call: self::call(*calls),
+                    queue,
+                    priority,
+                    entered_wall_ms,
+                    prefer,
+                    stays: false,
+                }
             }
             8..=9 => Input::CallerLeft { call: self::call(calls.saturating_sub(below(random, 12))) },
             10 if below(random, 2) == 0 => Input::CallerExited { call },

@@ -229,7 +229,7 @@ impl Model {
 
     pub fn handle(&mut self, input: &Input, now: i64) {
         match input.clone() {
-            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer } => {
+            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, .. } => {
                 self.enter((call, priority, entered_wall_ms), &queue, prefer, now);
             }
             Input::CallerLeft { call } => self.leave(call, SegmentEnd::CallerLeft, now),

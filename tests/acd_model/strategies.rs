@@ -217,7 +217,14 @@ fn a_caller_waits_for_the_own_agent_as_long_as_is_said() {
     let mine = |number: u64, wait_ms, floor: &mut Floor| {
         let (queue, entered_wall_ms) = (queue("support"), floor.now.wall_ms);
         let prefer = Some(Preference { agent: agent(0), wait_ms });
-        floor.tell(Input::CallerEntered { call: call(number), queue, priority: 0, entered_wall_ms, prefer });
+        floor.tell(Input::CallerEntered {
+            call: call(number),
+            queue,
+            priority: 0,
+            entered_wall_ms,
+            prefer,
+            stays: false,
+        });
         floor.presented()
     };
     assert_eq!(mine(1, 0, &mut floor), [(call(1), agent(0))], "not the longest idle");

@@ -111,6 +111,7 @@ impl Disk {
                 .map(|(aor, uri, binding)| crate::plan::binding(aor, uri, binding))
                 .collect(),
             orders: folds.orders.clone(),
+            callbacks: folds.callbacks.clone(),
             agents,
         }
     }

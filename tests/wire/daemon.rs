@@ -321,11 +321,17 @@ impl Daemon {
 
     /// Whether the journal's files hold a text, as they are on the disk now.
     pub fn journal_has(&self, text: &str) -> bool {
+        self.journal_count(text) > 0
+    }
+
+    /// How often they do.
+    pub fn journal_count(&self, text: &str) -> usize {
         let files = std::fs::read_dir(self.data_dir().join("journal")).expect("the journal");
-        files.flatten().any(|file| {
+        let counts = files.flatten().map(|file| {
             let bytes = std::fs::read(file.path()).unwrap_or_default();
-            bytes.windows(text.len()).any(|window| window == text.as_bytes())
-        })
+            bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
+        });
+        counts.sum()
     }
 
     /// How much the recordings' files hold now.

@@ -1,6 +1,7 @@
 //! The built daemon on real sockets: phones of our own that speak raw text, sipp and baresip; a module per behaviour.
 
 mod abandon;
+mod after_call;
 mod api;
 mod baresip;
 mod certificates;

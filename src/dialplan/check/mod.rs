@@ -7,11 +7,12 @@ mod unused;
 
 use std::collections::BTreeSet;
 
-use super::action::{Action, Item, RecordChange};
+use super::action::{Action, RecordChange};
 use super::load::{Places, Surroundings};
 use super::program::{Program, Prompt, StepRef};
 use super::report::{Place, Report};
 use super::speech;
+use super::talk::Item;
 use paths::{Facts, Paths};
 
 const NOWHERE: Place = Place { file: 0, offset: 0 };
@@ -71,6 +72,9 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Gather { .. }
             | Action::Language { .. }
             | Action::Queue { .. }
+            | Action::Survey { .. }
+            | Action::Voicemail { .. }
+            | Action::Callback { .. }
             | Action::Echo
             | Action::Agent { .. }
             | Action::Record { .. }
@@ -83,7 +87,19 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
         let hint = Some("put it before the step with do = \"answer\"".to_owned());
         report.problem(place, format!("step \"{name}\" would ring after the call is answered"), hint);
     }
-    if matches!(action, Action::Queue { record: true, .. }) && !known.noticed {
+    let begins = matches!(action, Action::Queue { .. } | Action::Voicemail { .. } | Action::Callback { .. });
+    if begins && known.afterwards {
+        let hint = Some("let \"after\" lead to steps that only play, ask and hang up".to_owned());
+        let message = format!("step \"{name}\" can be reached after the agent has hung up, when the call is over");
+        report.problem(place, message, hint);
+    }
+    let survey = matches!(action, Action::Survey { .. });
+    if survey && !known.afterwards {
+        let hint = Some("lead to it by \"after\" of a queue step".to_owned());
+        report.warning(place, format!("step \"{name}\" asks about a service that nobody has given yet"), hint);
+    }
+    let records = matches!(action, Action::Queue { record: true, .. } | Action::Callback { record: true, .. });
+    if records && !known.noticed {
         let hint = Some("put a play step with notice = true on every path before it, or ask by a menu".to_owned());
         report.problem(place, format!("step \"{name}\" would record callers who were not told so"), hint);
     }

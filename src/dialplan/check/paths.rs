@@ -15,6 +15,8 @@ pub(super) struct Facts {
     /// Answered on some path.
     pub(super) maybe_answered: bool,
     pub(super) noticed: bool,
+    /// The agent has hung up already, on some path.
+    pub(super) afterwards: bool,
     pub(super) languages: BTreeSet<String>,
 }
 
@@ -59,9 +61,7 @@ impl<'a> Paths<'a> {
             // It goes on behind the call once the flow has come back.
             Action::Call { start, .. } => vec![*start],
             Action::Return => self.returns.get(step.flow.as_str()).cloned().unwrap_or_default(),
-            asking @ (Action::Menu { .. } | Action::Gather { .. } | Action::Language { .. }) => {
-                asking.exits().into_iter().chain(of_flow()).collect()
-            }
+            asking if asking.ask().is_some() => asking.exits().into_iter().chain(of_flow()).collect(),
             other => other.exits(),
         }
     }
@@ -83,15 +83,21 @@ impl<'a> Paths<'a> {
                 if languages.is_empty() {
                     languages.insert(own());
                 }
-                let entry = Facts { answered: false, maybe_answered: false, noticed: false, languages };
+                let entry =
+                    Facts { answered: false, maybe_answered: false, noticed: false, afterwards: false, languages };
                 self.join(&mut work, flow.start, entry);
             }
         }
         while let Some(at) = work.pop_front() {
             let (Some(step), Some(entry)) = (program.steps.get(at.0), self.known.get(&at)) else { continue };
             let after = after(&step.action, entry.clone());
+            let behind = match &step.action {
+                Action::Queue { after, .. } => *after,
+                _ => None,
+            };
             for next in self.exits(at) {
-                self.join(&mut work, next, after.clone());
+                let afterwards = after.afterwards || behind == Some(next);
+                self.join(&mut work, next, Facts { afterwards, ..after.clone() });
             }
         }
     }
@@ -106,6 +112,7 @@ impl<'a> Paths<'a> {
             answered: old.answered && new.answered,
             maybe_answered: old.maybe_answered || new.maybe_answered,
             noticed: old.noticed && new.noticed,
+            afterwards: old.afterwards || new.afterwards,
             languages: old.languages.union(&new.languages).cloned().collect(),
         };
         if *old != joined {

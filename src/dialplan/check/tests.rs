@@ -9,7 +9,8 @@ fn problems(steps: &str) -> Vec<String> {
     let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nqueue.q.members = \"1001\"\n[flow.f.step]\n";
     let prompts = BTreeSet::from(["en/a.wav".to_owned(), "zh/a.wav".to_owned()]);
     let sources = [Source { file: "p".into(), text: format!("{head}{steps}") }];
-    let surroundings = Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: Some(2026) };
+    let surroundings =
+        Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: Some(2026) };
     let told = load(&sources, surroundings).err().unwrap_or_default();
     let wrong = told.into_iter().filter(|problem| problem.severity == Severity::Error);
     wrong.map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
@@ -46,6 +47,21 @@ fn a_yes_is_a_key_and_both_answers_lead_to_a_recorded_queue() {
     assert!(problems(&steps("yes", "q")).contains(&unasked[0].to_owned()));
     let misspelt = steps("no", "q").replace("agreed", "agree");
     assert_eq!(problems(&misspelt)[0], "8: a recording cannot be \"agree\"");
+}
+
+#[test]
+fn nobody_waits_again_once_the_call_is_over() {
+    let steps = |after: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"q\" }}\nq = {{ do = \"queue\", queue = \"q\", after = \"ask\" }}\n\
+             ask = {{ do = \"survey\", prompt = \"a\", next = \"{after}\" }}\nend = {{ do = \"hangup\" }}\n\
+             again = {{ do = \"goto\", next = \"q\" }}\n"
+        )
+    };
+    let unreached = "10: no path leads to step \"again\"";
+    assert_eq!(problems(&steps("end")), [unreached]);
+    let told = problems(&steps("again"));
+    assert_eq!(told[0], "7: step \"q\" can be reached after the agent has hung up, when the call is over");
 }
 
 #[test]
@@ -94,7 +110,7 @@ proptest! {
         let lines = damaged.lines().count().max(1) + 1;
         let prompts = BTreeSet::new();
         let sources = [Source { file: "p".into(), text: damaged }];
-        let told = load(&sources, Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: None }).expect_err("no prompt is there");
+        let told = load(&sources, Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None }).expect_err("no prompt is there");
         prop_assert!(told.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::action::{Action, Item};
+use super::super::action::Action;
 use super::super::condition::Condition;
 use super::super::load::Places;
 use super::super::program::Program;
 use super::super::report::Report;
+use super::super::talk::Item;
 use super::super::values::Template;
 use super::paths::Paths;
 
@@ -70,6 +71,10 @@ impl Used {
             Action::Queue { queue, waiting, .. } => {
                 self.queues.insert(queue.to_string());
                 self.hours.extend(waiting.closing.iter().map(|(hours, _)| hours.clone()));
+            }
+            Action::Callback { number, queue, .. } => {
+                self.template(number);
+                self.queues.insert(queue.to_string());
             }
             Action::Hours { hours, .. } => {
                 self.hours.insert(hours.clone());

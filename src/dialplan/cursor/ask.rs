@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::super::act::{Act, FloorView};
-use super::super::action::{Action, Ask, Entry, Item};
+use super::super::action::Action;
 use super::super::program::{Prompt, StepRef};
+use super::super::talk::{Ask, Entry, Item};
 use super::{Cursor, State};
 use crate::time::Now;
 
@@ -36,6 +37,13 @@ impl Cursor {
                     Some(next) => self.enter(next, now, floor),
                     None => self.ask_again(question, attempt, true, now, floor),
                 },
+            },
+            Action::Survey { question: name, scale, next, .. } => match score(key, *scale) {
+                Some(score) => {
+                    self.acts.push_back(Act::Survey { question: name.clone(), score });
+                    self.enter(*next, now, floor);
+                }
+                None => self.ask_again(question, attempt, true, now, floor),
             },
             Action::Gather { entry, .. } => {
                 // A digit begins the entry; the flow's keys are those that no number has.
@@ -90,7 +98,7 @@ impl Cursor {
         self.keys.clear();
         let program = Arc::clone(&self.program);
         let action = &program.step(question).action;
-        let Some(ask) = ask_of(action) else { return };
+        let Some(ask) = action.ask() else { return };
         if attempt < ask.retries {
             let before = if wrong { &ask.invalid } else { &ask.silent };
             return self.put_question(question, before, attempt + 1, now, floor);
@@ -99,6 +107,7 @@ impl Cursor {
             Action::Menu { no_input, wrong_input, .. } | Action::Gather { no_input, wrong_input, .. } => {
                 self.enter(if wrong { *wrong_input } else { *no_input }, now, floor);
             }
+            Action::Survey { no_input, .. } => self.enter(*no_input, now, floor),
             Action::Language { default, next, .. } => {
                 self.choose(default);
                 self.enter(*next, now, floor);
@@ -108,13 +117,13 @@ impl Cursor {
     }
 
     pub(super) fn ask_of(&self, question: StepRef) -> Option<&Ask> {
-        ask_of(&self.program.step(question).action)
+        self.program.step(question).action.ask()
     }
 
     fn put_question(&mut self, question: StepRef, before: &[Item], attempt: u32, now: Now, floor: &dyn FloorView) {
         let program = Arc::clone(&self.program);
         let action = &program.step(question).action;
-        let Some(ask) = ask_of(action) else { return };
+        let Some(ask) = action.ask() else { return };
         let languages: Vec<&str> = match action {
             // Nobody has chosen yet, so everybody must understand; the order is that of the keys.
             Action::Language { keys, .. } => keys.values().map(String::as_str).collect(),
@@ -146,9 +155,9 @@ impl Cursor {
     }
 }
 
-fn ask_of(action: &Action) -> Option<&Ask> {
-    match action {
-        Action::Menu { ask, .. } | Action::Language { ask, .. } | Action::Gather { ask, .. } => Some(ask),
-        _ => None,
-    }
+/// What a key stands for on a scale from 1; the key for ten is 0.
+fn score(key: char, scale: u8) -> Option<u8> {
+    let digit = key.to_digit(10).and_then(|digit| u8::try_from(digit).ok())?;
+    let score = if digit == 0 { 10 } else { digit };
+    (score <= scale).then_some(score)
 }

@@ -54,6 +54,14 @@ impl Cursor {
                     let closing = waiting.closing.as_ref();
                     closing.filter(|(hours, _)| !self.is_open(hours, now, floor)).map(|(_, step)| *step)
                 }
+                Action::Voicemail { failed, .. } if !floor.can_record() || self.refused => {
+                    self.decide(Decision::NoMessage);
+                    Some(*failed)
+                }
+                Action::Callback { .. } => match self.request_callback(at, now) {
+                    Some(next) => Some(next),
+                    None => return,
+                },
                 Action::Return => match self.frames.pop() {
                     Some(Frame { next, held }) => {
                         self.variables.extend(held);
@@ -215,13 +223,22 @@ impl Cursor {
                 let id = self.play(prompts, *barge_in);
                 self.state = State::Playing { id, notice: *notice, interruptible: *barge_in, next: *next };
             }
-            Action::Queue { queue, priority, record, next, unrecorded, waiting, .. } => {
-                let record = *record && self.noticed && !self.refused;
-                self.acts.push_back(Act::Enqueue { queue: queue.clone(), priority: *priority, record });
+            Action::Voicemail { greeting, .. } => {
+                let mut prompts = Vec::new();
+                for item in greeting {
+                    self.say(item, &self.language, now, floor, &mut prompts);
+                }
+                let id = self.play(prompts, false);
+                self.state = State::Greeting { id, step: at };
+            }
+            Action::Queue { queue, priority, record, next, unrecorded, waiting, after, .. } => {
+                let (priority, record) = (*priority, *record && self.noticed && !self.refused);
+                let (queue, after) = (queue.clone(), after.is_some());
+                self.acts.push_back(Act::Enqueue { queue, priority, record, after });
                 let closes = waiting.closing.as_ref().and_then(|(hours, _)| closes_in_ms(program, hours, now));
                 self.state = State::Queued(Queued::new(at, *next, *unrecorded, waiting, closes, now));
             }
-            Action::Menu { .. } | Action::Language { .. } | Action::Gather { .. } => {
+            Action::Menu { .. } | Action::Language { .. } | Action::Gather { .. } | Action::Survey { .. } => {
                 self.begin_question(at, now, floor);
             }
             Action::Echo => {
@@ -237,6 +254,7 @@ impl Cursor {
             | Action::Set { .. }
             | Action::Customer { .. }
             | Action::Call { .. }
+            | Action::Callback { .. }
             | Action::Return
             | Action::Goto { .. } => {}
         }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod enter;
+mod message;
 mod queued;
 mod say;
 
@@ -14,6 +15,7 @@ use super::program::{Program, StepRef};
 use crate::journal::{Cause, LeaveReason};
 use crate::time::Now;
 
+use message::Message;
 use queued::Queued;
 
 /// Keys kept for the next question when they come early.
@@ -58,6 +60,23 @@ enum State {
         attempt: u32,
     },
     Queued(Queued),
+    /// An agent speaks with the caller.
+    Talking {
+        after: Option<StepRef>,
+    },
+    /// What comes before a message is said.
+    Greeting {
+        id: u32,
+        step: StepRef,
+    },
+    /// The caller speaks a message.
+    Speaking(Message),
+    /// What the caller has left is being kept.
+    Storing {
+        deadline_ns: u64,
+        next: StepRef,
+        failed: StepRef,
+    },
     Echoing,
     Ended,
 }
@@ -161,6 +180,13 @@ impl Cursor {
             CursorInput::PlayFinished { id, completed } => self.handle_play_finished(id, completed, now, floor),
             CursorInput::Digit(key) => self.handle_digit(key, now, floor),
             CursorInput::QueueLeft { reason } => self.handle_queue_left(reason, now, floor),
+            CursorInput::Connected => self.handle_connected(),
+            CursorInput::AgentLeft => {
+                if let State::Talking { after: Some(after) } = self.state {
+                    self.enter(after, now, floor);
+                }
+            }
+            CursorInput::Stored { safe } => self.handle_stored(safe, now, floor),
             CursorInput::Unrecordable => self.handle_unrecordable(now, floor),
             CursorInput::HungUp => self.state = State::Ended,
         }
@@ -182,6 +208,11 @@ impl Cursor {
                 self.finish_entry(question, attempt, now, floor);
             }
             State::Queued(_) => self.handle_queue_timeout(now, floor),
+            State::Speaking(_) => self.handle_message_timeout(now),
+            State::Storing { failed, .. } => {
+                let failed = *failed;
+                self.enter(failed, now, floor);
+            }
             _ => {}
         }
     }
@@ -191,8 +222,10 @@ impl Cursor {
         match &self.state {
             State::Listening { deadline_ns, .. }
             | State::Collecting { deadline_ns, .. }
-            | State::Ringing { deadline_ns, .. } => Some(*deadline_ns),
+            | State::Ringing { deadline_ns, .. }
+            | State::Storing { deadline_ns, .. } => Some(*deadline_ns),
             State::Queued(queued) => queued.deadline_ns(),
+            State::Speaking(message) => Some(message.deadline_ns),
             _ => None,
         }
     }
@@ -200,10 +233,15 @@ impl Cursor {
     /// Whether a key would lead somewhere now, or is waited for.
     pub fn takes_keys(&self) -> bool {
         match &self.state {
-            State::Listening { .. } | State::Collecting { .. } | State::Asking { .. } => true,
+            State::Listening { .. } | State::Collecting { .. } | State::Asking { .. } | State::Speaking(_) => true,
             State::Queued(queued) => queued.has_keys(&self.program),
             _ => false,
         }
+    }
+
+    /// Whether it waits to hear that something is kept.
+    pub fn is_storing(&self) -> bool {
+        matches!(self.state, State::Storing { .. })
     }
 
     /// The next thing to do. Call until `None`.
@@ -213,7 +251,7 @@ impl Cursor {
 
     fn handle_play_finished(&mut self, finished: u32, completed: bool, now: Now, floor: &dyn FloorView) {
         let current = match &self.state {
-            State::Playing { id, .. } | State::Asking { id, .. } => *id == finished,
+            State::Playing { id, .. } | State::Asking { id, .. } | State::Greeting { id, .. } => *id == finished,
             State::Queued(queued) => queued.playing == Some(finished),
             _ => false,
         };
@@ -232,6 +270,10 @@ impl Cursor {
             }
             State::Asking { question, attempt, .. } => self.transition_to_listening(*question, *attempt, now),
             State::Queued(_) => self.handle_message_over(),
+            State::Greeting { step, .. } => {
+                let step = *step;
+                self.begin_message(step, now);
+            }
             _ => {}
         }
     }
@@ -255,7 +297,8 @@ impl Cursor {
                 self.keep(key);
             }
             State::Queued(_) => self.handle_queue_key(key, now, floor),
-            State::Echoing | State::Ended => {}
+            State::Speaking(_) => self.handle_message_key(key, now),
+            State::Talking { .. } | State::Greeting { .. } | State::Storing { .. } | State::Echoing | State::Ended => {}
         }
     }
 
@@ -269,7 +312,8 @@ impl Cursor {
             (LeaveReason::Refused, None) => self.hang_up(Cause::new(480, "queue_refused")),
             // It left by an act of ours, and is elsewhere by now.
             (LeaveReason::Exit, _) => {}
-            (LeaveReason::Answered | LeaveReason::Abandoned | LeaveReason::Ended, _) => self.state = State::Ended,
+            // Told otherwise: by the conversation's beginning, or the call's end.
+            (LeaveReason::Answered | LeaveReason::Abandoned | LeaveReason::Ended, _) => {}
         }
     }
 

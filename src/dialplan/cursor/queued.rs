@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::super::act::{Act, Decision, FloorView};
-use super::super::action::{Action, Waiting};
+use super::super::action::Action;
 use super::super::program::{Program, StepRef};
+use super::super::talk::Waiting;
 use super::enter::{closes_in_ms, open_by};
 use super::{Cursor, State};
 use crate::time::{MS, Now};
@@ -76,6 +77,16 @@ impl Cursor {
         if let State::Queued(queued) = &mut self.state {
             queued.playing = Some(id);
         }
+    }
+
+    /// From now on neither keys nor messages nor the end of the hours are the caller's.
+    pub(super) fn handle_connected(&mut self) {
+        let State::Queued(queued) = &self.state else { return };
+        let after = match &self.program.step(queued.at).action {
+            Action::Queue { after, .. } => *after,
+            _ => None,
+        };
+        self.state = State::Talking { after };
     }
 
     pub(super) fn handle_message_over(&mut self) {

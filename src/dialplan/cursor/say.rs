@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use super::super::act::FloorView;
-use super::super::action::Item;
 use super::super::program::Prompt;
 use super::super::speech::{self, Spoken};
+use super::super::talk::Item;
 use super::super::values::{LONGEST, Template};
 use super::Cursor;
 use crate::time::Now;

@@ -24,11 +24,12 @@ fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
     let words = ["en", "zh"].into_iter().flat_map(|l| {
         crate::dialplan::speech::vocabulary(l)
             .into_iter()
-            .chain(["a", "b", "c"].map(str::to_owned))
+            .chain(["a", "b", "c", "beep"].map(str::to_owned))
             .map(move |n| format!("{l}/{n}.wav"))
     });
     let prompts: BTreeSet<String> = words.collect();
-    let surroundings = Surroundings { prompts: &prompts, agents: None, beside: &BTreeMap::new(), year: None };
+    let surroundings =
+        Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
     let (program, _) = load(&sources, surroundings).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let facts = CallFacts { called: "1".into(), caller: caller.into(), trunk: None, class: String::new() };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
@@ -223,4 +224,90 @@ fn an_announcement_of_ops_comes_first() {
     cursor.handle(CursorInput::Digit('1'), now, &floor);
     cursor.handle(heard(1), now, &floor);
     assert_eq!(acts(&mut cursor), ["say", "play 2 en/a"], "no key cuts it short");
+}
+
+const LEAVING: &str = r#"
+[flow.f.step]
+go = { do = "answer", next = "ask" }
+ask = { do = "menu", prompt = "a", keys = { 1 = "wait", 2 = "message", 3 = "back" }, no_input = "bye" }
+wait = { do = "queue", queue = "q", keys = { 9 = "bye" }, after = "survey" }
+survey = { do = "survey", prompt = "b", scale = 10, timeout = "3s", retries = 0, next = "thanks", no_input = "bye" }
+thanks = { do = "play", prompts = ["c"], next = "bye" }
+message = { do = "voicemail", prompts = ["a"], mailbox = "m", longest = "10s", next = "thanks", failed = "bye" }
+back = { do = "callback", queue = "q", trunk = "t", allow = "1*", next = "thanks", failed = "bye" }
+bye = { do = "hangup", cause = "bye" }
+"#;
+
+#[test]
+fn the_question_comes_after_the_conversation_and_keys_before_it_are_no_answer() {
+    let now = open();
+    let mut cursor = begin(LEAVING, "2", now);
+    press(&mut cursor, "1", now);
+    cursor.handle(CursorInput::Connected, now, &Floor(1, true));
+    assert_eq!(
+        press(&mut cursor, "9", now),
+        Vec::<String>::new(),
+        "a key in a conversation is no wish to leave the queue"
+    );
+    assert_eq!(cursor.poll_timeout(), None);
+    cursor.handle(CursorInput::AgentLeft, now, &Floor(1, true));
+    assert_eq!(acts(&mut cursor), ["survey", "play 2 en/b"]);
+    let said = press(&mut cursor, "0", now);
+    assert_eq!(said[1], "Survey { question: \"satisfaction\", score: 10 }");
+    // Nobody answered: nobody is asked.
+    let mut cursor = begin(LEAVING, "2", now);
+    press(&mut cursor, "1", now);
+    cursor.handle(CursorInput::AgentLeft, now, &Floor(1, true));
+    assert_eq!(acts(&mut cursor), Vec::<String>::new());
+}
+
+#[test]
+fn a_message_counts_after_a_second_and_the_plan_goes_on_once_it_is_kept() {
+    let (now, mut later) = (open(), open());
+    let mut cursor = begin(LEAVING, "2", now);
+    press(&mut cursor, "2", now);
+    assert_eq!(feed_heard(&mut cursor, 2, now), ["BeginMessage"]);
+    assert_eq!(pass(&mut cursor, 1_000, &mut later), ["KeepMessage { mailbox: \"m\" }"]);
+    assert_eq!(pass(&mut cursor, 8_999, &mut later), Vec::<String>::new());
+    assert_eq!(pass(&mut cursor, 1, &mut later), ["EndMessage"]);
+    cursor.handle(CursorInput::Stored { safe: true }, later, &Floor(1, true));
+    assert_eq!(acts(&mut cursor)[0], "thanks");
+    // Too short to be one, and what cannot be kept.
+    let mut cursor = begin(LEAVING, "2", now);
+    press(&mut cursor, "2", now);
+    feed_heard(&mut cursor, 2, now);
+    assert_eq!(press(&mut cursor, "#", now), ["EndMessage"]);
+    cursor.handle(CursorInput::Stored { safe: true }, now, &Floor(1, true));
+    assert_eq!(acts(&mut cursor), ["bye", "hangup bye"]);
+    let mut cursor = begin(LEAVING, "2", now);
+    press(&mut cursor, "2", now);
+    feed_heard(&mut cursor, 2, now);
+    cursor.handle(CursorInput::Stored { safe: false }, now, &Floor(1, true));
+    assert_eq!(acts(&mut cursor), ["bye", "hangup bye"]);
+    // A full disk: nobody is asked to speak.
+    let mut cursor = begin(LEAVING, "2", now);
+    cursor.handle(CursorInput::Digit('2'), now, &Floor(1, false));
+    assert_eq!(acts(&mut cursor), ["StopPlay", "message", "bye", "hangup bye"]);
+}
+
+#[test]
+fn only_numbers_that_the_plan_allows_are_called_back() {
+    let now = open();
+    for (caller, wished) in [("13800138000", true), ("2", false), ("anonymous", false), ("", false), ("1e5", false)] {
+        let told = press(&mut begin(LEAVING, caller, now), "3", now);
+        assert_eq!(told.iter().any(|act| act.starts_with("RequestCallback")), wished, "{caller}: {told:?}");
+        assert_eq!(told.last().is_some_and(|act| act == "hangup bye"), !wished, "{caller}");
+    }
+    let (mut cursor, mut later) = (begin(LEAVING, "138", now), now);
+    press(&mut cursor, "3", now);
+    assert_eq!(
+        pass(&mut cursor, 5_000, &mut later),
+        ["bye", "hangup bye"],
+        "a disk that keeps nothing is told to nobody as done"
+    );
+}
+
+fn feed_heard(cursor: &mut Cursor, id: u32, now: Now) -> Vec<String> {
+    cursor.handle(heard(id), now, &Floor(1, true));
+    acts(cursor)
 }

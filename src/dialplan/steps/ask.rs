@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::action::{Action, Ask, Entry};
+use super::super::action::Action;
 use super::super::condition::patterns;
 use super::super::load::find_step;
 use super::super::program::StepRef;
 use super::super::report::Report;
 use super::super::table::{At, Table};
+use super::super::talk::{Ask, Entry};
 use super::super::values;
 use super::say::{read_items, read_lists};
 use super::{Names, optional, step};
@@ -15,7 +16,7 @@ use super::{Names, optional, step};
 /// Keys that one entry may have at most.
 const MOST_KEYS: i64 = 64;
 
-fn read_ask(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Ask {
+pub(super) fn read_ask(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Ask {
     let prompts = read_items(table, "prompt", names, report);
     if prompts.is_empty() {
         report.problem(table.place_of("prompt"), "a question needs a \"prompt\"", None);

@@ -2,10 +2,11 @@
 
 mod ask;
 mod branch;
+mod leave;
 mod queue;
 mod say;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Action, AgentChange, RecordChange};
 use super::condition::Known;
@@ -20,9 +21,28 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 18] = [
-    "answer", "ring", "play", "menu", "gather", "language", "queue", "when", "set", "customer", "call", "return",
-    "echo", "hangup", "hours", "agent", "record", "goto",
+pub(super) const KINDS: [&str; 21] = [
+    "answer",
+    "ring",
+    "play",
+    "menu",
+    "gather",
+    "language",
+    "queue",
+    "survey",
+    "voicemail",
+    "callback",
+    "when",
+    "set",
+    "customer",
+    "call",
+    "return",
+    "echo",
+    "hangup",
+    "hours",
+    "agent",
+    "record",
+    "goto",
 ];
 
 const CHANGES: [(&str, AgentChange); 4] = [
@@ -47,6 +67,8 @@ pub(super) struct Names<'a> {
     pub(super) queues: &'a BTreeMap<String, Queue>,
     pub(super) variables: &'a BTreeMap<String, Variable>,
     pub(super) customers: &'a BTreeMap<String, Customer>,
+    /// The trunks that the settings name; `None` leaves them unchecked.
+    pub(super) trunks: Option<&'a BTreeSet<String>>,
 }
 
 impl Names<'_> {
@@ -69,6 +91,9 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "gather" => ask::read_gather(&mut table, names, report),
         "language" => ask::read_language(&mut table, names, report),
         "queue" => queue::read_queue(&mut table, names, report),
+        "survey" => leave::read_survey(&mut table, names, report),
+        "voicemail" => leave::read_voicemail(&mut table, names, report),
+        "callback" => leave::read_callback(&mut table, names, report),
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),

@@ -1,25 +1,21 @@
 //! The step that waits for an agent, and what happens meanwhile.
 
-use super::super::action::{Action, Message, Waiting};
-use super::super::report::{Report, suggest};
+use super::super::action::Action;
+use super::super::report::Report;
 use super::super::table::Table;
+use super::super::talk::{Message, Waiting};
 use super::ask::{read_keys, steps_of};
 use super::branch::check_hours;
+use super::leave::known_queue;
 use super::say::read_items;
 use super::{Names, optional};
-use crate::id::QueueId;
 
 /// The shortest pause between two messages, ms: below it nobody hears the music.
 const SHORTEST_PAUSE_MS: u64 = 5_000;
 
 pub(super) fn read_queue(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let queue = table.required("queue", report);
-    if let Some(queue) = &queue
-        && !names.queues.contains_key(&queue.value)
-    {
-        let hint = suggest(&queue.value, names.queues.keys().map(String::as_str));
-        report.problem(queue.place, format!("there is no queue \"{}\"", queue.value), hint);
-    }
+    let id = queue.as_ref().map(|queue| known_queue(queue, names, report));
     // The range fits thirty-two bits.
     let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
     let record = table.boolean("record", false, report);
@@ -27,14 +23,14 @@ pub(super) fn read_queue(table: &mut Table<'_>, names: &Names<'_>, report: &mut 
     let unstaffed = optional(table, "unstaffed", names, report);
     let unrecorded = optional(table, "unrecorded", names, report);
     let waiting = read_waiting(table, names, report);
+    let after = optional(table, "after", names, report);
     let must_record =
         queue.as_ref().and_then(|queue| names.queues.get(&queue.value)).is_some_and(|queue| queue.must_record);
     if must_record && !record {
         let hint = Some("write record = true, or take recording = \"required\" from the queue".to_owned());
         report.problem(table.place_of("queue"), "this queue takes nobody who is not recorded", hint);
     }
-    let queue = QueueId::from(queue?.value.as_str());
-    Some(Action::Queue { queue, priority, record, next, unstaffed, unrecorded, waiting })
+    Some(Action::Queue { queue: id?, priority, record, next, unstaffed, unrecorded, waiting, after })
 }
 
 fn read_waiting(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Waiting {

@@ -1,9 +1,10 @@
 //! What is said: prompts by name, and numbers, dates, times and money.
 
-use super::super::action::{Action, Item};
+use super::super::action::Action;
 use super::super::report::{Report, suggest};
 use super::super::speech::CURRENCIES;
 use super::super::table::{At, Mixed, Table};
+use super::super::talk::Item;
 use super::super::values::Template;
 use super::{Names, step};
 

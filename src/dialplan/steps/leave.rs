@@ -1,0 +1,98 @@
+//! Steps by which callers leave something: an answer about the service, a message, a request to be called back.
+
+use super::super::action::Action;
+use super::super::condition::patterns;
+use super::super::report::{Report, suggest};
+use super::super::table::{At, Table};
+use super::super::talk::Item;
+use super::super::values::Template;
+use super::ask::read_ask;
+use super::say::read_items;
+use super::{Names, optional, step};
+use crate::id::{QueueId, TrunkId};
+
+/// The longest message unless the step says otherwise, ms.
+const MESSAGE_MS: u64 = 180_000;
+/// The longest that may be asked for: an hour, ms.
+const LONGEST_MS: u64 = 3_600_000;
+/// The prompt that is the tone before a message.
+const TONE: &str = "beep";
+
+pub(super) fn read_survey(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let ask = read_ask(table, names, report);
+    let question = table.string("question", report).map_or("satisfaction".to_owned(), |name| name.value);
+    // The range fits eight bits.
+    let scale = table.integer("scale", 2..11, 5, report) as u8;
+    let next = step(table, "next", names, report);
+    let no_input = optional(table, "no_input", names, report);
+    let next = next?;
+    Some(Action::Survey { ask, question, scale, next, no_input: no_input.unwrap_or(next) })
+}
+
+pub(super) fn read_voicemail(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let mut greeting = read_items(table, "prompts", names, report);
+    if greeting.is_empty() {
+        let hint = Some("callers have to hear that they are recorded: prompts = [\"leave_message\"]".to_owned());
+        report.problem(table.place_of("prompts"), "a voicemail step needs \"prompts\"", hint);
+    }
+    greeting.push(Item::Prompt(TONE.to_owned()));
+    let mailbox = table.required("mailbox", report);
+    let longest_ms = table.duration("longest", report).unwrap_or(MESSAGE_MS);
+    if !(5_000..=LONGEST_MS).contains(&longest_ms) {
+        report.problem(table.place_of("longest"), "a message may be 5s to 60m long", None);
+    }
+    let next = step(table, "next", names, report);
+    let failed = step(table, "failed", names, report);
+    Some(Action::Voicemail { greeting, mailbox: mailbox?.value, longest_ms, next: next?, failed: failed? })
+}
+
+pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let number = table.string("number", report);
+    let number = number.map_or(Template::default(), |text| Template::read(&text, names.variables, report));
+    let queue = table.required("queue", report).map(|queue| known_queue(&queue, names, report));
+    // The ranges fit thirty-two bits.
+    let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
+    let trunk = table.required("trunk", report).map(|trunk| {
+        if let Some(trunks) = names.trunks
+            && !trunks.contains(&trunk.value)
+        {
+            let hint = suggest(&trunk.value, trunks.iter().map(String::as_str));
+            report.problem(trunk.place, format!("the settings have no trunk \"{}\"", trunk.value), hint);
+        }
+        TrunkId::from(trunk.value.as_str())
+    });
+    let allow = patterns(table, "allow", report);
+    if allow.is_empty() {
+        let hint = Some("name the numbers that may cost you: allow = [\"1[3-9]xxxxxxxxx\"]".to_owned());
+        report.problem(table.place_of("allow"), "a callback step needs \"allow\"", hint);
+    }
+    let retry_ms = table.duration("retry", report).unwrap_or(300_000);
+    if retry_ms < 1_000 {
+        report.problem(table.place_of("retry"), "a number is called again after 1s at least", None);
+    }
+    let most = table.integer("most", 1..21, 3, report) as u32;
+    let record = table.boolean("record", false, report);
+    let next = step(table, "next", names, report);
+    let failed = step(table, "failed", names, report);
+    Some(Action::Callback {
+        number,
+        queue: queue?,
+        priority,
+        trunk: trunk?,
+        allow,
+        retry_ms,
+        most,
+        record,
+        next: next?,
+        failed: failed?,
+    })
+}
+
+/// A queue of the plan, reported where there is none of the name.
+pub(super) fn known_queue(queue: &At<String>, names: &Names<'_>, report: &mut Report) -> QueueId {
+    if !names.queues.contains_key(&queue.value) {
+        let hint = suggest(&queue.value, names.queues.keys().map(String::as_str));
+        report.problem(queue.place, format!("there is no queue \"{}\"", queue.value), hint);
+    }
+    QueueId::from(queue.value.as_str())
+}

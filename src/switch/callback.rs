@@ -1,0 +1,121 @@
+//! Customers who have asked to be called back: when the requests' turn comes an agent is called, and then the customer; one call for
+//! each request at a time, and again later where the customer is not reached.
+
+use super::party::{Onward, PartyCall, Place, Role};
+use super::{Switch, Timer, Waiting};
+use crate::acd;
+use crate::call::{Call, Input};
+use crate::dialplan::CallbackWish;
+use crate::id::{AgentId, CallId, LegId};
+use crate::journal::{Callback, Cause, Direction, Event, Personal};
+use crate::media::Source;
+use crate::time::Now;
+
+impl Switch {
+    /// Writes a wish down; the plan goes on once that is safe.
+    pub(super) fn request_callback(&mut self, call: CallId, wish: CallbackWish, now: Now) {
+        let CallbackWish { number, queue, priority, trunk, retry_ms, most, record } = wish;
+        let Some(cell) = self.calls.get(&call) else { return };
+        let (entered_ms, shown) = (cell.queued_ms.unwrap_or(now.wall_ms), cell.called.clone());
+        self.tell(call, Input::Left { disposition: "callback" });
+        // Who asks twice keeps the place of the first time.
+        if self.callbacks.has(&number, &queue) {
+            tracing::info!(%call, %queue, "a customer asks again to be called back, who waits for that already");
+        } else {
+            tracing::info!(%call, %queue, "a customer is to be called back");
+            let number = Personal::number(&number);
+            let requested = Event::CallbackRequested {
+                call,
+                number,
+                shown,
+                queue,
+                priority,
+                entered_ms,
+                trunk,
+                retry_ms,
+                most,
+                record,
+            };
+            self.journal(requested, now);
+        }
+        self.wait_for_sync(Waiting::Plan { call }, now);
+    }
+
+    /// Requests of the last run, and those that were put off, wait on.
+    pub(super) fn resume_callbacks(&mut self, now: Now) {
+        let all: Vec<(CallId, i64)> =
+            self.callbacks.iter().map(|(request, callback)| (request, callback.due_ms)).collect();
+        for (request, due_ms) in all {
+            let in_ms = u64::try_from(due_ms.saturating_sub(now.wall_ms)).unwrap_or(0);
+            self.timers.arm(now.in_ms(in_ms), Timer::Callback(request));
+        }
+    }
+
+    /// The request's turn may have come: it takes its place in the line, as a call of its own.
+    pub(super) fn place_callback(&mut self, request: CallId, now: Now) {
+        if self.draining {
+            return;
+        }
+        let waiting = self.callbacks.get(request).filter(|callback| callback.attempt.is_none());
+        let Some(Callback { number, shown, queue, priority, entered_ms, trunk, record, .. }) = waiting.cloned() else {
+            return;
+        };
+        let (id, leg) = (CallId::new(now.wall_ms, self.random_u128()), self.endpoint.next_leg());
+        self.counts.calls_offered += 1;
+        let (caller, called, carrier) = (Personal::of(&number, shown.clone()), number.clone(), Some(trunk.clone()));
+        let direction = Direction::Outbound;
+        self.journal(Event::CallOffered { call: id, leg, direction, trunk: carrier, caller, called }, now);
+        self.journal(Event::CallLinked { call: id, linked: request }, now);
+        self.journal(Event::CallbackPlaced { call: request, attempt: id }, now);
+        let call = Call::calling_back(id, leg, record);
+        let mut cell = PartyCall::new(call, leg, number.clone(), shown, self.settings.default_music);
+        (cell.linked, cell.calls_back) = (request, Some(request));
+        cell.onward = Some(Onward { called: number, left: [Place::Trunk(trunk)].into() });
+        self.calls.insert(id, cell);
+        let (prefer, stays) = (None, true);
+        let entered =
+            acd::Input::CallerEntered { call: id, queue, priority, entered_wall_ms: entered_ms, prefer, stays };
+        self.acd.handle(entered, now);
+    }
+
+    /// An agent has answered; the customer is called next.
+    pub(super) fn call_back(&mut self, call: CallId, agent: AgentId, leg: LegId, now: Now) {
+        self.acd.handle(acd::Input::AgentAnswered { agent, call }, now);
+        let music = self.settings.default_music;
+        self.play(leg, Source::Music(music), now);
+    }
+
+    /// The customer speaks with the agent: the request is done with.
+    pub(super) fn called_back(&mut self, call: CallId, customer: LegId, now: Now) {
+        let Some(request) = self.calls.get(&call).and_then(|cell| cell.calls_back) else { return };
+        if let Some(party) = self.legs.get_mut(&customer) {
+            party.role = Role::Caller;
+        }
+        if self.callbacks.get(request).is_some() {
+            self.journal(Event::CallbackEnded { call: request, attempt: call, outcome: "reached".to_owned() }, now);
+        }
+    }
+
+    /// A call that was to reach a customer is over; where it has not, there is another one later, or no more.
+    pub(super) fn callback_over(&mut self, attempt: CallId, cause: &Cause, now: Now) {
+        let Some(request) = self.calls.get(&attempt).and_then(|cell| cell.calls_back) else { return };
+        let Some(callback) = self.callbacks.get(request) else { return };
+        let (retry_ms, last) = (callback.retry_ms, callback.tries.saturating_add(1) >= callback.most);
+        let ended = |outcome: &str| Event::CallbackEnded { call: request, attempt, outcome: outcome.to_owned() };
+        match cause.text.as_str() {
+            // The next start goes on with it.
+            "shutdown" => {}
+            "hung_up_by_operator" => drop(self.journal(ended("cancelled"), now)),
+            _ if last => {
+                tracing::warn!(call = %request, %attempt, why = cause.text, "a customer is called back no more");
+                self.journal(ended("given_up"), now);
+            }
+            why => {
+                tracing::info!(call = %request, %attempt, why, retry_ms, "a customer was not reached and is called again");
+                let due_ms = now.wall_ms.saturating_add(i64::try_from(retry_ms).unwrap_or(i64::MAX));
+                self.journal(Event::CallbackPutOff { call: request, attempt, due_ms }, now);
+                self.timers.arm(now.in_ms(retry_ms), Timer::Callback(request));
+            }
+        }
+    }
+}
