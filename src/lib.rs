@@ -41,6 +41,8 @@ pub mod engine;
 
 pub mod store;
 
+pub mod hooks;
+
 pub mod node;
 
 pub mod api;

@@ -29,7 +29,8 @@ const HOUSE: &[(&str, bool, &[&str])] = &[
     ("net", false, &["sip"]),
     ("engine", false, &["media", "rtp"]),
     ("store", false, &["journal", "records", "recording", "quality", "cases", "access"]),
-    ("node", false, &["switch", "net", "engine", "store", "config"]),
+    ("hooks", false, &["journal", "store"]),
+    ("node", false, &["switch", "net", "engine", "store", "config", "hooks"]),
     ("api", false, &["switch", "records", "quality", "insight", "cases", "access", "store"]),
     ("bot", false, &["sip", "sdp", "rtp", "codec", "net"]),
 ];

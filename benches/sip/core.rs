@@ -56,8 +56,14 @@ impl Floor {
         let settings = config::load(&source(SETTINGS), &[], []).expect("settings");
         let (prompts, agents) = (BTreeSet::new(), BTreeSet::new());
         let beside = std::collections::BTreeMap::new();
-        let surroundings =
-            Surroundings { prompts: &prompts, agents: Some(&agents), trunks: None, beside: &beside, year: None };
+        let surroundings = Surroundings {
+            prompts: &prompts,
+            agents: Some(&agents),
+            trunks: None,
+            webhooks: None,
+            beside: &beside,
+            year: None,
+        };
         let program = Arc::new(dialplan::load(&[source(PLAN)], surroundings).expect("a dialplan").0);
         let opening = Opening {
             node: "bench".to_owned(),

@@ -56,10 +56,12 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let prompts = prompt_files(folder)?;
     let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
     let trunks: BTreeSet<String> = settings.trunks.keys().cloned().collect();
+    let webhooks: BTreeSet<String> = settings.webhooks.keys().cloned().collect();
     let surroundings = Surroundings {
         prompts: &prompts,
         agents: problems.is_empty().then_some(&agents),
         trunks: problems.is_empty().then_some(&trunks),
+        webhooks: problems.is_empty().then_some(&webhooks),
         beside: &plans.beside,
         year: Some(TimeZone::UTC.to_datetime(Timestamp::now()).year()),
     };

@@ -56,6 +56,9 @@ pub(super) struct Route {
     /// An agent answers at once and hangs up after so long a talk, "60s"
     #[arg(long, value_name = "DURATION", value_parser = parse_wait, conflicts_with = "give_up")]
     served: Option<u64>,
+    /// What the next webhook answers, as KEY=VALUE,KEY=VALUE; once there is none left, they do not answer
+    #[arg(long, value_name = "FIELDS", value_parser = parse_fields)]
+    reply: Vec<Fields>,
     /// Hours that are closed by hand
     #[arg(long, value_name = "HOURS")]
     closed: Vec<String>,
@@ -75,6 +78,18 @@ impl Default for QueueState {
     fn default() -> Self {
         Self { waiting: 0, available: 1, signed_in: 1, expected_wait_ms: None }
     }
+}
+
+/// What a webhook answers.
+#[derive(Clone, Debug)]
+struct Fields(BTreeMap<String, String>);
+
+fn parse_fields(text: &str) -> Result<Fields, String> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("\"{pair}\" is no field: write KEY=VALUE"))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    text.split(',').filter(|text| !text.is_empty()).map(pair).collect::<Result<_, String>>().map(Fields)
 }
 
 fn parse_wait(text: &str) -> Result<u64, String> {
@@ -182,7 +197,8 @@ impl Route {
         let keys = self.keys.iter().cloned().collect();
         let (pretended, catalogue) = (&pretended, &floor.catalogue);
         let (give_up, served) = (self.give_up, self.served);
-        Walk { cursor, now, keys, pretended, catalogue, give_up, served, waits: None }.go();
+        let replies = self.reply.iter().map(|fields| fields.0.clone()).collect();
+        Walk { cursor, now, keys, pretended, catalogue, give_up, served, replies, waits: None }.go();
         Exit::Fine
     }
 
@@ -208,6 +224,8 @@ struct Walk<'a> {
     give_up: Option<u64>,
     /// How long an agent talks who answers at once, milliseconds.
     served: Option<u64>,
+    /// What webhooks answer, in order.
+    replies: VecDeque<BTreeMap<String, String>>,
     /// When a wait ends of which nothing comes.
     waits: Option<u64>,
 }
@@ -243,6 +261,13 @@ impl Walk<'_> {
                 (None, Some(ms)) => self.waits = Some(self.now.in_ms(ms)),
                 (None, None) => return false,
             },
+            Act::Consult(question) => {
+                let reply = match self.replies.pop_front() {
+                    Some(fields) => Ok(fields),
+                    None => Err("no --reply is left".to_owned()),
+                };
+                self.tell(CursorInput::Replied { id: question.id, reply });
+            }
             Act::EndMessage | Act::RequestCallback(_) => self.tell(CursorInput::Stored { safe: true }),
             Act::LeaveQueue => self.waits = None,
             Act::Echo | Act::Hangup { .. } => return false,
@@ -312,6 +337,10 @@ fn told(act: &Act, catalogue: &Catalogue) -> String {
         Act::BeginMessage => "  record a message".to_owned(),
         Act::KeepMessage { mailbox } => format!("  the message counts, for {mailbox}"),
         Act::EndMessage => "  end of the message".to_owned(),
+        Act::Consult(question) => {
+            let fields: Vec<_> = question.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            format!("  ask webhook {} {}", question.hook, fields.join(", ")).trim_end().to_owned()
+        }
         Act::RequestCallback(wish) => {
             format!("  call {} back by queue {} over {}", wish.number, wish.queue, wish.trunk)
         }

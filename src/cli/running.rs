@@ -7,12 +7,15 @@ use std::time::Duration;
 use super::floor::Floor;
 use super::reload::{self, names};
 use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Named, Readiness, WebSockets};
+use crate::hooks::{Hook, Notifier, NotifierStatus, Poster};
 use crate::node::{self, Bell, CommandPort, Node, State, Watch};
 use crate::store::{Compressor, FollowSettings, Follower};
 use crate::switch::{Health, Standing, Storage, TrunkStatus};
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
 const BACKLOG: usize = 65_536;
+/// The same for those who tell other systems, of which there may be many and who look for little.
+const NOTIFIER_BACKLOG: usize = 4_096;
 /// How long requests in progress may take at the stop.
 const API_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -33,6 +36,7 @@ pub(super) struct Running {
     api: ApiHandle,
     follower: Follower,
     compressor: Option<Compressor>,
+    notifiers: Vec<Notifier>,
     readiness: Readiness,
     reload: Arc<api::Reload>,
 }
@@ -51,11 +55,13 @@ impl Running {
         let waker = bell.waker();
         let (sender, requests, replies) = api::commands(move || waker.wake_by_ref());
         let answer = Box::new(move |id, outcome| replies.reply(id, outcome));
+        let told: Vec<Hook> = node::hooks(&settings)?.into_iter().filter(|hook| !hook.tells.is_empty()).collect();
         let mut taps = None;
         let compress = settings.recording.compress;
         let follow = |feed: &mut crate::store::Feed| {
             let for_compressor = compress.then(|| feed.tap(seq, BACKLOG));
-            taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG), for_compressor));
+            let for_notifiers: Vec<_> = told.iter().map(|_| feed.tap(seq, NOTIFIER_BACKLOG)).collect();
+            taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG), for_compressor, for_notifiers));
         };
         let named = Named::default();
         named.set(names(&settings, &program));
@@ -69,9 +75,16 @@ impl Running {
         let node = node::open(&settings, program, state, keys.clone(), follow, CommandPort { requests, answer, bell })?;
         let reload: Arc<api::Reload> = Arc::new(reload::reload(config, &node, named.clone()));
         // `follow` was called by `node::open`, which has succeeded.
-        let Some((for_database, for_api, for_compressor)) = taps else {
+        let Some((for_database, for_api, for_compressor, for_notifiers)) = taps else {
             unreachable!("the node asks its followers to follow")
         };
+        let poster = Poster::new();
+        let start = |(hook, tap)| Notifier::start(&data_dir, hook, poster.clone(), tap);
+        let notifiers: Vec<Notifier> = match told.into_iter().zip(for_notifiers).map(start).collect() {
+            Ok(notifiers) => notifiers,
+            Err(error) => return Err(close(node, OpenError::Follower(error))),
+        };
+        let hooks = notifiers.iter().map(Notifier::status).collect();
         let opened = open_api(
             &data_dir,
             for_database,
@@ -82,7 +95,7 @@ impl Running {
                 commands: sender,
                 follow,
                 readiness: ready(),
-                figures: figures_of(&node),
+                figures: figures_of(&node, hooks),
                 websockets: websockets_of(&node),
                 bans: watched(&node, |figures| figures.bans),
                 alarms: watched(&node, |figures| figures.alarms()),
@@ -97,7 +110,7 @@ impl Running {
             Ok((follower, api, readiness)) => {
                 let start = |tap| Compressor::start(&data_dir, keys, tap);
                 match for_compressor.map(start).transpose() {
-                    Ok(compressor) => Ok(Self { node, api, follower, compressor, readiness, reload }),
+                    Ok(compressor) => Ok(Self { node, api, follower, compressor, notifiers, readiness, reload }),
                     Err(error) => Err(close(node, OpenError::Follower(error))),
                 }
             }
@@ -130,6 +143,7 @@ impl Running {
         if let Some(compressor) = self.compressor {
             compressor.stop();
         }
+        self.notifiers.into_iter().for_each(Notifier::stop);
         self.follower.stop();
         self.api.stop(API_PATIENCE);
         sound
@@ -167,9 +181,13 @@ fn ready() -> Readiness {
     readiness
 }
 
-fn figures_of(node: &Node) -> Box<dyn Fn() -> Figures + Send + Sync> {
+fn figures_of(node: &Node, hooks: Vec<(String, NotifierStatus)>) -> Box<dyn Fn() -> Figures + Send + Sync> {
     let watch = Arc::clone(&node.watch);
-    Box::new(move || figures(&watch))
+    Box::new(move || {
+        let mut figures = figures(&watch);
+        hooks.iter().for_each(|(name, status)| add_hook(&mut figures, name, status));
+        figures
+    })
 }
 
 /// Something of the node's figures, looked at when somebody asks.
@@ -199,6 +217,7 @@ fn figures(watch: &Watch) -> Figures {
         .gauge("trunkline_sip_transactions", "Open SIP transactions.", switch.transactions as f64)
         .gauge("trunkline_sip_bindings", "Contacts that are bound.", switch.bindings as f64)
         .gauge("trunkline_sip_subscriptions", "Subscriptions that stand.", switch.subscriptions as f64)
+        .gauge("trunkline_callbacks", "Requests to be called back that stand.", switch.callbacks as f64)
         .counter("trunkline_calls_offered", "Calls offered.", switch.calls_offered)
         .counter("trunkline_calls_ended", "Calls ended.", switch.calls_ended)
         .counter("trunkline_calls_bridged", "Calls in which two parties were joined.", switch.calls_bridged)
@@ -305,6 +324,17 @@ fn figures(watch: &Watch) -> Figures {
     }
     switch.trunks.iter().for_each(|trunk| add_trunk(&mut figures, trunk));
     figures
+}
+
+fn add_hook(figures: &mut Figures, name: &str, status: &NotifierStatus) {
+    use api::Kind::{Counter, Gauge};
+    let mut add = |metric: &'static str, help, kind, value: u64| {
+        let labels = vec![("webhook", name.to_owned())];
+        figures.add(api::Figure { name: metric, help, kind, labels, value: value as f64 });
+    };
+    add("trunkline_webhook_notices", "Notices that a webhook has taken.", Counter, status.told());
+    add("trunkline_webhook_failures", "How often a notice was not taken.", Counter, status.failures());
+    add("trunkline_webhook_waiting", "Notices that are not taken yet.", Gauge, status.waiting());
 }
 
 fn add_trunk(figures: &mut Figures, trunk: &TrunkStatus) {

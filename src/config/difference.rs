@@ -56,6 +56,7 @@ pub fn waiting(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("shutdown", old.shutdown_deadline_ms != new.shutdown_deadline_ms),
         ("guard", old.guard != new.guard),
         ("trunk", old.trunks != new.trunks),
+        ("webhook", old.webhooks != new.webhooks),
     ];
     pairs.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

@@ -16,5 +16,5 @@ pub use queues::acd_queues;
 pub use read::{load, load_partly};
 pub use settings::{
     AccountSettings, AgentSettings, DnsSettings, RecordingSettings, RouteSettings, RouteTo, RtpSettings, SecretSource,
-    Settings, SipSettings, TlsSettings, TraceSettings, TrunkSettings,
+    Settings, SipSettings, TlsSettings, TraceSettings, TrunkSettings, WebhookSettings,
 };

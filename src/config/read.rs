@@ -99,6 +99,7 @@ impl Reader<'_> {
             guard: self.guard(root),
             api_token,
             api_token_env,
+            webhooks: self.webhooks(root),
             agents: self.agents(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
@@ -383,6 +384,7 @@ mod network;
 mod recording;
 mod routes;
 mod trunks;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

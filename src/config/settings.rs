@@ -167,6 +167,19 @@ pub enum SecretSource {
     File(String),
 }
 
+/// `[webhook.NAME]`: another system that dialplans ask, and that is told what has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Its address.
+    pub url: String,
+    /// Signs what is posted there; nothing is signed where not set.
+    pub secret: Option<SecretSource>,
+    /// How long an answer to a notice may take, milliseconds.
+    pub timeout_ms: u64,
+    /// What is told there.
+    pub events: Vec<String>,
+}
+
 /// `[agent."NUMBER"]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentSettings {
@@ -279,6 +292,8 @@ pub struct Settings {
     pub api_token: Option<Secret>,
     /// The variable that holds the token.
     pub api_token_env: String,
+    /// Other systems by name.
+    pub webhooks: BTreeMap<String, WebhookSettings>,
     /// Trunks by name.
     pub trunks: BTreeMap<String, TrunkSettings>,
     /// Agents by number.

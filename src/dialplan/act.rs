@@ -1,5 +1,7 @@
 //! What a cursor takes in and what it gives back.
 
+use std::collections::BTreeMap;
+
 use super::action::{AgentChange, RecordChange};
 use super::hours::Because;
 use super::program::Prompt;
@@ -41,6 +43,13 @@ pub enum CursorInput {
     Stored {
         /// Whether it is.
         safe: bool,
+    },
+    /// What came of [`Act::Consult`].
+    Replied {
+        /// As in the question.
+        id: u32,
+        /// The values of the answer, or what was in the way.
+        reply: Result<BTreeMap<String, String>, String>,
     },
     /// The ACD let the caller go.
     QueueLeft {
@@ -107,6 +116,8 @@ pub enum Act {
     },
     /// The message is over: keep nothing more, then say [`CursorInput::Stored`].
     EndMessage,
+    /// Ask another system, then say [`CursorInput::Replied`].
+    Consult(Question),
     /// Note that somebody is to be called back, then say [`CursorInput::Stored`].
     RequestCallback(CallbackWish),
     /// Say something to a caller who waits, then say [`CursorInput::PlayFinished`].
@@ -143,6 +154,23 @@ pub enum Act {
         /// Why.
         cause: Cause,
     },
+}
+
+/// A question to another system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Comes back in the reply.
+    pub id: u32,
+    /// The same when the same thing is asked again.
+    pub about: u32,
+    /// Whom: a webhook of the settings.
+    pub hook: String,
+    /// The step that asks, with its flow.
+    pub step: String,
+    /// What is told, by its name.
+    pub fields: BTreeMap<String, String>,
+    /// How long an answer counts, milliseconds.
+    pub timeout_ms: u64,
 }
 
 /// Whom to call back, and how.
@@ -196,6 +224,13 @@ pub enum Decision {
         /// Which.
         hours: String,
     },
+    /// By another system.
+    Webhook {
+        /// Which.
+        hook: String,
+        /// What was in the way; `None` where it answered.
+        why: Option<String>,
+    },
     /// A number is not one that may be called back.
     NotCalledBack {
         /// The number.
@@ -221,6 +256,8 @@ impl std::fmt::Display for Decision {
             Self::Customer { name: None } => write!(f, "the directory does not know the caller"),
             Self::Unstaffed { queue } => write!(f, "nobody is signed in to {queue}"),
             Self::Closing { hours } => write!(f, "hours {hours} have ended"),
+            Self::Webhook { hook, why: None } => write!(f, "webhook {hook} has answered"),
+            Self::Webhook { hook, why: Some(why) } => write!(f, "webhook {hook} has not answered: {why}"),
             Self::NotCalledBack { number } => write!(f, "{number} is no number that may be called back"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),

@@ -115,6 +115,23 @@ pub enum Action {
         /// Where none is.
         unknown: StepRef,
     },
+    /// Asks another system.
+    Webhook {
+        /// Which, by its name in the settings.
+        hook: String,
+        /// What it is told, by name.
+        send: Vec<(String, Template)>,
+        /// Names of values in its answer, and the variables that take them.
+        into: Vec<(String, String)>,
+        /// How long an answer may take, milliseconds.
+        timeout_ms: u64,
+        /// How often it is asked again.
+        retries: u32,
+        /// Once it has answered.
+        next: StepRef,
+        /// Where it leads when it does not.
+        failed: StepRef,
+    },
     /// Goes through another flow and comes back.
     Call {
         /// Its first step.
@@ -266,7 +283,9 @@ impl Action {
                 next.iter().chain(unstaffed).chain(unrecorded).chain(keys).chain(after).copied().collect()
             }
             Self::Survey { next, no_input, .. } => vec![*next, *no_input],
-            Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
+            Self::Voicemail { next, failed, .. }
+            | Self::Callback { next, failed, .. }
+            | Self::Webhook { next, failed, .. } => vec![*next, *failed],
             Self::Hours { open, closed, .. } => vec![*open, *closed],
             Self::Echo | Self::Return | Self::Hangup { .. } => Vec::new(),
         }

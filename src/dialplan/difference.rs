@@ -110,8 +110,14 @@ mod tests {
 
     fn program(text: &str) -> Program {
         let prompts = BTreeSet::from(["en/a.wav".to_owned(), "en/b.wav".to_owned()]);
-        let surroundings =
-            Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
+        let surroundings = Surroundings {
+            prompts: &prompts,
+            agents: None,
+            trunks: None,
+            webhooks: None,
+            beside: &BTreeMap::new(),
+            year: None,
+        };
         let source = Source { file: "p".into(), text: format!("version = 1\n{text}") };
         load(&[source], surroundings).unwrap_or_else(|problems| panic!("{problems:#?}")).0
     }

@@ -188,7 +188,9 @@ fn edges(action: &Action) -> Vec<Edge> {
         Action::Survey { next, no_input, .. } if next != no_input => {
             vec![named("", next), named("none", no_input)]
         }
-        Action::Voicemail { next, failed, .. } | Action::Callback { next, failed, .. } => {
+        Action::Voicemail { next, failed, .. }
+        | Action::Callback { next, failed, .. }
+        | Action::Webhook { next, failed, .. } => {
             vec![named("", next), named("failed", failed)]
         }
         Action::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
@@ -219,6 +221,7 @@ fn told(action: &Action) -> String {
         Action::Queue { queue, .. } => format!("queue {queue}"),
         Action::Survey { question, .. } => format!("survey {question}"),
         Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
+        Action::Webhook { hook, .. } => format!("webhook {hook}"),
         Action::Callback { queue, .. } => format!("callback by {queue}"),
         Action::When { .. } => "when".to_owned(),
         Action::Set { .. } => "set".to_owned(),
@@ -261,8 +264,14 @@ mod tests {
                     menu = { do = \"menu\", prompt = \"a\", keys = { 1 = \"q\", 2 = \"q\", \"#\" = \"menu\" }, no_input = \"bye\" }\n\
                     q = { do = \"queue\", queue = \"q\", next = \"bye\" }\nbye = { do = \"hangup\", cause = \"a<b\" }\n";
         let prompts = BTreeSet::from(["en/a.wav".to_owned()]);
-        let surroundings =
-            Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
+        let surroundings = Surroundings {
+            prompts: &prompts,
+            agents: None,
+            trunks: None,
+            webhooks: None,
+            beside: &BTreeMap::new(),
+            year: None,
+        };
         let (program, _) = load(&[Source { file: "p".into(), text: text.into() }], surroundings).expect("a plan");
         assert_eq!(mermaid(&program, "g"), None);
         assert_eq!(

@@ -21,6 +21,8 @@ pub struct Surroundings<'a> {
     pub agents: Option<&'a BTreeSet<String>>,
     /// The trunks that the settings name; `None` leaves them unchecked.
     pub trunks: Option<&'a BTreeSet<String>>,
+    /// The webhooks that the settings name; `None` leaves them unchecked.
+    pub webhooks: Option<&'a BTreeSet<String>>,
     /// Calendars (`.ics`) and directories (`.csv`) by their path under the folder of the dialplans.
     pub beside: &'a BTreeMap<String, String>,
     /// The present year, from which on clock changes are looked at; none are where absent.
@@ -189,6 +191,7 @@ fn read_flows(
                 variables: &program.variables,
                 customers: &program.customers,
                 trunks: surroundings.trunks,
+                webhooks: surroundings.webhooks,
             };
             let action = read_step(table, &names, report);
             // What could not be read is reported; the stand-in only keeps the count of the steps.

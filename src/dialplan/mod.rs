@@ -27,7 +27,7 @@ mod values;
 #[cfg(test)]
 mod schema_tests;
 
-pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, FloorView};
+pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, FloorView, Question};
 pub use action::{Action, AgentChange, RecordChange};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};

@@ -239,6 +239,7 @@ mod tests {
             prompts: &prompts,
             agents: Some(&agents),
             trunks: None,
+            webhooks: None,
             beside: &BTreeMap::new(),
             year: None,
         };

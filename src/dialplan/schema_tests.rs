@@ -13,8 +13,14 @@ const REFERENCE: &str = include_str!("../../docs/dialplan.md");
 /// The keys that the code asks of a table: it lists them where it meets one that it does not know.
 fn asked(text: &str, place: &str) -> BTreeSet<String> {
     let source = Source { file: "p".into(), text: text.to_owned() };
-    let surroundings =
-        Surroundings { prompts: &BTreeSet::new(), agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
+    let surroundings = Surroundings {
+        prompts: &BTreeSet::new(),
+        agents: None,
+        trunks: None,
+        webhooks: None,
+        beside: &BTreeMap::new(),
+        year: None,
+    };
     let problems = load(&[source], surroundings).expect_err("an unknown key");
     let hint = problems.iter().find(|problem| problem.message.contains("unknown key \"zzzzzzzz\""));
     let hint = hint.and_then(|problem| problem.hint.clone()).unwrap_or_else(|| panic!("{place}: {problems:#?}"));

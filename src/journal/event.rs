@@ -277,7 +277,7 @@ pub enum Event {
         sent_jitter_ms: Option<f32>,
     },
     /// The caller has left a message; its sound is the call's recording.
-    MessageLeft { call: CallId, mailbox: String },
+    MessageLeft { call: CallId, mailbox: String, caller: Personal },
     /// The caller has asked to be called back at `number`, by the agents of a queue in which the wait counts from `entered_ms` (wall
     /// ms). `shown` is the number that the customer is to see.
     CallbackRequested {

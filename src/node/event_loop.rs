@@ -8,10 +8,13 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use super::bell::Bell;
 use super::tracer::Tracer;
 use crate::engine::{self, Engine, PromptStore};
+use crate::hooks::{Answer, Asker, Question};
 use crate::net::{self, Net, NetEvent};
 use crate::store::Feed;
 use crate::store::journal::{JournalHandle, Progress, Report};
-use crate::switch::{self, Command, CommandError, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch};
+use crate::switch::{
+    self, Command, CommandError, Consultation, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch,
+};
 use crate::time::Now;
 
 /// Inputs of one kind that a turn takes before the others have theirs.
@@ -88,6 +91,8 @@ pub(super) struct Parts {
     pub(super) orders: Receiver<Control>,
     pub(super) commands: CommandPort,
     pub(super) tracer: Option<Tracer>,
+    pub(super) asker: Asker,
+    pub(super) answers: Receiver<Answer>,
 }
 
 pub(super) struct EventLoop {
@@ -148,15 +153,15 @@ impl EventLoop {
     fn wait(&mut self) {
         let now = engine::now();
         let due = self.parts.switch.poll_timeout(now).map(|at| Duration::from_nanos(at.saturating_sub(now.mono_ns)));
-        let Parts { reports, progress, events, commands, .. } = &self.parts;
+        let Parts { reports, progress, events, commands, answers, .. } = &self.parts;
         // What a turn's budget has left over was rung for already.
-        let left = reports.len() + progress.len() + events.len() + commands.requests.len();
+        let left = reports.len() + progress.len() + events.len() + commands.requests.len() + answers.len();
         let patience = if left > 0 { Duration::ZERO } else { due.unwrap_or(NAP).min(NAP) };
         let written = self.told.written.saturating_add(1) >= self.parts.journal.next_seq();
         commands.bell.wait(patience, if written { Duration::ZERO } else { AWAKE });
     }
 
-    /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 deadlines.
+    /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 answers of other systems, 7 deadlines.
     fn turn(&mut self) {
         while let Some(order) = next(&mut self.parts.orders) {
             match order {
@@ -186,6 +191,10 @@ impl EventLoop {
         for _ in 0..BUDGET {
             let Some((id, command)) = next(&mut self.parts.commands.requests) else { break };
             self.take(Input::Command { id, command });
+        }
+        for _ in 0..BUDGET {
+            let Some(Answer { call, id, reply }) = next(&mut self.parts.answers) else { break };
+            self.take(Input::Answered { call, id, reply });
         }
         let now = engine::now();
         if self.parts.switch.poll_timeout(now).is_some_and(|at| at <= now.mono_ns) {
@@ -244,6 +253,10 @@ impl EventLoop {
                 Output::Journal(entry) => self.pending.push(entry),
                 Output::Transmit(transmit) => self.parts.net.send(&transmit),
                 Output::Resolve(question) => self.parts.net.resolve(question),
+                Output::Ask(Consultation { call, id, hook, key, body, timeout_ms }) => {
+                    let timeout = Duration::from_millis(timeout_ms);
+                    self.parts.asker.ask(Question { call, id, hook, key, body, timeout });
+                }
                 Output::Traced { call, sip } => {
                     if let Some(tracer) = &self.parts.tracer {
                         // A label that is lost costs a look by number.

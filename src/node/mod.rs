@@ -11,7 +11,7 @@ mod tracer;
 pub use bell::Bell;
 use event_loop::Control;
 pub use event_loop::{CommandPort, Watch};
-pub use opening::{StartError, State, open, recording_keys};
+pub use opening::{StartError, State, hooks, open, recording_keys};
 pub use prompts::{PromptError, unplayable};
 pub use reload::{ReloadError, Reloaded, Reloader};
 

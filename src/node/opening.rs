@@ -11,8 +11,11 @@ use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{self, Library, PromptError};
 use super::reload::Reloader;
 use super::tracer::Tracer;
-use crate::config::{AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings};
+use crate::config::{
+    AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings, WebhookSettings,
+};
 use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, MusicId, PortRange, PromptId};
+use crate::hooks::{Asker, Hook, Key, Kind, Poster};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
@@ -159,10 +162,25 @@ pub fn open(
     let switch_settings = settings.switch(Arc::clone(&program), opening.clone());
     let switch = Switch::new(switch_settings, restart, random()?, engine::now());
     let switch = switch.map_err(|error| StartError::Settings(error.to_string()))?;
+    let (asker, answers) = Asker::start(hooks(settings)?, &Poster::new(), &bell.waker()).map_err(StartError::System)?;
     let watch = Arc::new(Watch::new(journal.progress().clone(), net.counters()));
     let (control, orders) = crossbeam_channel::bounded(16);
     let waker = bell.waker();
-    let parts = Parts { tracer, switch, engine, net, journal, feed, reports, progress, events, orders, commands };
+    let parts = Parts {
+        tracer,
+        switch,
+        engine,
+        net,
+        journal,
+        feed,
+        reports,
+        progress,
+        events,
+        orders,
+        commands,
+        asker,
+        answers,
+    };
     let event_loop = EventLoop::new(parts, Arc::clone(&watch));
     let thread = std::thread::Builder::new()
         .name("switch".into())
@@ -178,6 +196,22 @@ pub fn open(
     };
     let reloader = Arc::new(Mutex::new(reloader));
     Ok(Node { addresses, watch, tls, upgrades, reloader, control, waker, thread })
+}
+
+/// The other systems that are asked and told, with their secrets.
+///
+/// # Errors
+/// Where the file of a secret cannot be read.
+pub fn hooks(settings: &Settings) -> Result<Vec<Hook>, StartError> {
+    let keys = secrets("webhook", settings.webhooks.iter().map(|(name, hook)| (name, hook.secret.as_ref())))?;
+    let hook = |(name, hook): (&String, &WebhookSettings)| Hook {
+        name: name.clone(),
+        url: hook.url.clone(),
+        key: keys.get(name).map(|secret| Key::new(secret.expose())),
+        timeout: Duration::from_millis(hook.timeout_ms),
+        tells: Kind::ALL.into_iter().filter(|kind| hook.events.iter().any(|event| event == kind.name())).collect(),
+    };
+    Ok(settings.webhooks.iter().map(hook).collect())
 }
 
 /// The keys under which recordings are sealed, and by which older ones open; `None` where they are plain.

@@ -43,6 +43,8 @@ pub struct Figures {
     pub bindings: u64,
     /// Subscriptions to users' calls and messages.
     pub subscriptions: u64,
+    /// Requests to be called back that stand.
+    pub callbacks: u64,
     /// Calls offered since the start.
     pub calls_offered: u64,
     /// Calls ended since the start.
@@ -131,6 +133,7 @@ impl Switch {
             transactions: transactions as u64,
             bindings: self.endpoint.registrar().len() as u64,
             subscriptions: self.endpoint.subscriptions() as u64,
+            callbacks: self.callbacks.iter().count() as u64,
             calls_offered: self.counts.calls_offered,
             calls_ended: self.counts.calls_ended,
             calls_bridged: self.counts.calls_bridged,

@@ -1,11 +1,11 @@
 //! The dialplan's acts on a call, and what comes back to its cursor.
 
-use super::{Switch, Timer};
+use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question};
 use crate::id::{CallId, QueueId};
-use crate::journal::{Event, Orders};
+use crate::journal::{Event, Orders, Personal};
 use crate::media::{Playlist, PromptId, Source};
 use crate::time::Now;
 
@@ -182,6 +182,7 @@ impl Switch {
             }
             Act::BeginMessage | Act::KeepMessage { .. } | Act::EndMessage => self.act_on_message(call, act, now),
             Act::RequestCallback(wish) => self.request_callback(call, wish, now),
+            Act::Consult(question) => self.consult(call, question, now),
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
             Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
             Act::Record(change) => self.change_recording(call, change, now),
@@ -194,6 +195,26 @@ impl Switch {
                 self.tell(call, Input::Hangup { cause, as_designed });
             }
         }
+    }
+
+    /// Asks another system, with what is known of the call.
+    fn consult(&mut self, call: CallId, question: Question, now: Now) {
+        let Question { id, about, hook, step, fields, timeout_ms } = question;
+        let Some(cell) = self.calls.get(&call) else { return };
+        let fact = |told: fn(&Cursor) -> &str| cell.cursor.as_ref().map_or(String::new(), |plan| told(plan).to_owned());
+        let body = serde_json::json!({
+            "type": "dialplan",
+            "call_id": call.to_string(),
+            "step": step,
+            "caller": cell.number,
+            "called": cell.called,
+            "language": fact(Cursor::language),
+            "class": fact(Cursor::class),
+            "values": fields,
+        });
+        let key = format!("dialplan-{call}-{about}");
+        let ask = Consultation { call, id, hook, key, body: body.to_string(), timeout_ms };
+        self.outbox.push(Output::Ask(ask), now);
     }
 
     fn playlist(&self, prompts: &[Prompt], id: u32) -> Playlist {
@@ -213,7 +234,9 @@ impl Switch {
             Act::KeepMessage { mailbox } => {
                 self.tell(call, Input::Left { disposition: "voicemail" });
                 tracing::info!(%call, mailbox, "a caller leaves a message");
-                self.journal(Event::MessageLeft { call, mailbox }, now);
+                let number = self.calls.get(&call).map(|cell| cell.number.clone()).unwrap_or_default();
+                let caller = Personal::number(&number);
+                self.journal(Event::MessageLeft { call, mailbox, caller }, now);
             }
             // What follows waits for the recording's end.
             _ => self.end_recording(call, now),

@@ -1,5 +1,6 @@
 //! What goes into the switch and what comes out of it: the whole seam between the core and its shell.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Settings;
@@ -42,6 +43,15 @@ pub enum Input {
     Storage(StorageFigures),
     /// How far the disk has come.
     Journal(JournalProgress),
+    /// What came of [`Output::Ask`].
+    Answered {
+        /// Whose plan asked.
+        call: CallId,
+        /// As in the question.
+        id: u32,
+        /// The values of the answer, or what was in the way.
+        reply: Result<BTreeMap<String, String>, String>,
+    },
     /// Somebody with the right to do so wants something; answered by one [`Output::Reply`].
     Command {
         /// Comes back in the reply.
@@ -279,6 +289,23 @@ pub enum CommandError {
     Stalled,
 }
 
+/// A question to another system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consultation {
+    /// Whose plan asks.
+    pub call: CallId,
+    /// Comes back in the answer.
+    pub id: u32,
+    /// Whom: a webhook of the settings.
+    pub hook: String,
+    /// The same when the same thing is asked again.
+    pub key: String,
+    /// JSON.
+    pub body: String,
+    /// How long an answer counts, milliseconds.
+    pub timeout_ms: u64,
+}
+
 /// Something to be done outside, in this order.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(
@@ -292,6 +319,8 @@ pub enum Output {
     Transmit(Transmit),
     /// Ask DNS; answer with [`Input::Resolved`]. Where none comes, whoever waits is served after a deadline.
     Resolve(Question),
+    /// Ask another system; answer with [`Input::Answered`]. Where none comes, the plan goes on after its deadline.
+    Ask(Consultation),
     /// For a trace: this Call-ID belongs to the call.
     Traced {
         /// The call.

@@ -40,7 +40,7 @@ pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
 pub use crate::sip::trunk::Health;
 pub use figures::Figures;
-pub use io::{AgentWish, Command, CommandError, Input, JournalProgress, Output, Supervision};
+pub use io::{AgentWish, Command, CommandError, Consultation, Input, JournalProgress, Output, Supervision};
 pub use orders::{AnnouncementStatus, HoursStatus};
 pub use settings::{RecordingCodes, Restart, Route, RouteTo, Settings, TrunkMedia, WebSettings};
 
@@ -175,6 +175,9 @@ impl Switch {
             Input::Leased(lease) => self.stock.put(lease),
             Input::Storage(figures) => self.handle_storage(figures, now),
             Input::Journal(progress) => self.handle_progress(progress, now),
+            Input::Answered { call, id, reply } => {
+                self.advance(call, crate::dialplan::CursorInput::Replied { id, reply }, now);
+            }
             Input::Command { id, command } => self.handle_command(id, command, now),
             Input::Reload { settings, changes } => self.handle_reload(*settings, changes, now),
             Input::Drain { deadline_ms } => self.handle_drain(deadline_ms, now),

@@ -10,6 +10,8 @@ use crate::time::Now;
 
 impl Switch {
     pub(super) fn resume(&mut self, restart: Restart, now: Now) {
+        // First: that it is a start is for them to know.
+        (self.orders, self.callbacks) = (restart.orders, restart.callbacks);
         let (node, version) = (self.settings.node.clone(), self.settings.version.clone());
         self.journal(Event::Started { node, boot: restart.boot, version }, now);
         for event in restart.closing {
@@ -18,8 +20,6 @@ impl Switch {
         for (call, leg, dialog) in restart.dialogs {
             self.close_orphan(call, leg, dialog, now);
         }
-        self.orders = restart.orders;
-        self.callbacks = restart.callbacks;
         self.resume_callbacks(now);
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);

@@ -315,6 +315,8 @@ impl Floor {
             Output::Transmit(transmit) => self.transmit(transmit),
             // A DNS that answers nothing: the floor finds out by its deadlines.
             Output::Resolve(_) => {}
+            // Nor does any other system.
+            Output::Ask(_) => {}
             Output::Media(command) => self.media.handle(command, self.now),
             Output::Reply { .. } => self.replies += 1,
             Output::Drained => self.stopped(),

@@ -132,7 +132,14 @@ pub fn program() -> Arc<Program> {
     let source = Source { file: "tests/sim/plan.toml".to_owned(), text };
     let program = dialplan::load(
         &[source],
-        Surroundings { prompts: &files, agents: Some(&agents), trunks: None, beside: &BTreeMap::new(), year: None },
+        Surroundings {
+            prompts: &files,
+            agents: Some(&agents),
+            trunks: None,
+            webhooks: None,
+            beside: &BTreeMap::new(),
+            year: None,
+        },
     );
     Arc::new(program.unwrap_or_else(|problems| panic!("the plan is wrong: {problems:#?}")).0)
 }

@@ -81,7 +81,8 @@ fn two_twice_on_the_hotline_reaches_support_in_english() {
     assert!(tone::share(&agent.ear.hear(60)[4_800..], 440.0) > 0.9);
     agent.hang_up();
     caller.expect_bye();
-    let routed = daemon.run_command(&["route", "--to", "4000", "--from", "13800138000", "--keys", "2,2"]);
+    let route = ["route", "--to", "4000", "--from", "13800138000", "--keys", "2,2", "--served", "5s"];
+    let routed = daemon.run_command(&route);
     let steps: Vec<&str> = routed.lines().filter(|line| line.starts_with("hotline.")).collect();
     let records = daemon.stop();
     let record = &records[0];

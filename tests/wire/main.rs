@@ -65,6 +65,7 @@ mod trace;
 mod transfer;
 mod trunks;
 mod way;
+mod webhooks;
 mod webrtc;
 mod websocket;
 mod wideband;

@@ -9,8 +9,14 @@ fn problems(steps: &str) -> Vec<String> {
     let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nqueue.q.members = \"1001\"\n[flow.f.step]\n";
     let prompts = BTreeSet::from(["en/a.wav".to_owned(), "zh/a.wav".to_owned()]);
     let sources = [Source { file: "p".into(), text: format!("{head}{steps}") }];
-    let surroundings =
-        Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: Some(2026) };
+    let surroundings = Surroundings {
+        prompts: &prompts,
+        agents: None,
+        trunks: None,
+        webhooks: None,
+        beside: &BTreeMap::new(),
+        year: Some(2026),
+    };
     let told = load(&sources, surroundings).err().unwrap_or_default();
     let wrong = told.into_iter().filter(|problem| problem.severity == Severity::Error);
     wrong.map(|problem| format!("{}: {}", problem.line, problem.message)).collect()
@@ -110,7 +116,7 @@ proptest! {
         let lines = damaged.lines().count().max(1) + 1;
         let prompts = BTreeSet::new();
         let sources = [Source { file: "p".into(), text: damaged }];
-        let told = load(&sources, Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None }).expect_err("no prompt is there");
+        let told = load(&sources, Surroundings { prompts: &prompts, agents: None, trunks: None, webhooks: None, beside: &BTreeMap::new(), year: None }).expect_err("no prompt is there");
         prop_assert!(told.iter().all(|problem| (1..=lines).contains(&problem.line) && problem.column >= 1));
     }
 }

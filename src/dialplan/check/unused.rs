@@ -72,6 +72,10 @@ impl Used {
                 self.queues.insert(queue.to_string());
                 self.hours.extend(waiting.closing.iter().map(|(hours, _)| hours.clone()));
             }
+            Action::Webhook { send, into, .. } => {
+                send.iter().for_each(|(_, template)| self.template(template));
+                self.variables.extend(into.iter().map(|(_, variable)| variable.clone()));
+            }
             Action::Callback { number, queue, .. } => {
                 self.template(number);
                 self.queues.insert(queue.to_string());

@@ -151,7 +151,7 @@ impl Cursor {
     }
 
     /// What does not fit its variable leaves it as it was, and is told.
-    fn set(&mut self, name: &str, value: String) {
+    pub(super) fn set(&mut self, name: &str, value: String) {
         let holds = self.program.variables.get(name).is_some_and(|variable| variable.kind.holds(&value));
         if holds {
             self.assign(name, value);
@@ -241,6 +241,7 @@ impl Cursor {
             Action::Menu { .. } | Action::Language { .. } | Action::Gather { .. } | Action::Survey { .. } => {
                 self.begin_question(at, now, floor);
             }
+            Action::Webhook { .. } => self.begin_consultation(at, now),
             Action::Echo => {
                 self.acts.push_back(Act::Echo);
                 self.state = State::Echoing;

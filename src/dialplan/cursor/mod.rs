@@ -1,6 +1,7 @@
 //! Runs a program for one call: inputs and the time in, acts out.
 
 mod ask;
+mod consult;
 mod enter;
 mod message;
 mod queued;
@@ -71,6 +72,14 @@ enum State {
     },
     /// The caller speaks a message.
     Speaking(Message),
+    /// Another system is being asked.
+    Consulting {
+        id: u32,
+        about: u32,
+        deadline_ns: u64,
+        step: StepRef,
+        tries: u32,
+    },
     /// What the caller has left is being kept.
     Storing {
         deadline_ns: u64,
@@ -107,6 +116,8 @@ pub struct Cursor {
     frames: Vec<Frame>,
     keys: VecDeque<char>,
     plays: u32,
+    /// Questions to other systems so far, those asked again included.
+    questions: u32,
     failed_plays: u32,
     acts: VecDeque<Act>,
 }
@@ -136,6 +147,7 @@ impl Cursor {
             frames: Vec::new(),
             keys: VecDeque::new(),
             plays: 0,
+            questions: 0,
             failed_plays: 0,
             acts: VecDeque::new(),
         };
@@ -186,6 +198,7 @@ impl Cursor {
                     self.enter(after, now, floor);
                 }
             }
+            CursorInput::Replied { id, reply } => self.handle_reply(id, reply, now, floor),
             CursorInput::Stored { safe } => self.handle_stored(safe, now, floor),
             CursorInput::Unrecordable => self.handle_unrecordable(now, floor),
             CursorInput::HungUp => self.state = State::Ended,
@@ -209,6 +222,10 @@ impl Cursor {
             }
             State::Queued(_) => self.handle_queue_timeout(now, floor),
             State::Speaking(_) => self.handle_message_timeout(now),
+            State::Consulting { id, .. } => {
+                let id = *id;
+                self.handle_reply(id, Err("no answer in time".to_owned()), now, floor);
+            }
             State::Storing { failed, .. } => {
                 let failed = *failed;
                 self.enter(failed, now, floor);
@@ -223,7 +240,8 @@ impl Cursor {
             State::Listening { deadline_ns, .. }
             | State::Collecting { deadline_ns, .. }
             | State::Ringing { deadline_ns, .. }
-            | State::Storing { deadline_ns, .. } => Some(*deadline_ns),
+            | State::Storing { deadline_ns, .. }
+            | State::Consulting { deadline_ns, .. } => Some(*deadline_ns),
             State::Queued(queued) => queued.deadline_ns(),
             State::Speaking(message) => Some(message.deadline_ns),
             _ => None,
@@ -293,9 +311,11 @@ impl Cursor {
                 self.keep(key);
                 self.enter(next, now, floor);
             }
-            State::Playing { .. } | State::Answering { .. } | State::Ringing { .. } | State::Asking { .. } => {
-                self.keep(key);
-            }
+            State::Playing { .. }
+            | State::Answering { .. }
+            | State::Ringing { .. }
+            | State::Consulting { .. }
+            | State::Asking { .. } => self.keep(key),
             State::Queued(_) => self.handle_queue_key(key, now, floor),
             State::Speaking(_) => self.handle_message_key(key, now),
             State::Talking { .. } | State::Greeting { .. } | State::Storing { .. } | State::Echoing | State::Ended => {}

@@ -28,8 +28,14 @@ fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
             .map(move |n| format!("{l}/{n}.wav"))
     });
     let prompts: BTreeSet<String> = words.collect();
-    let surroundings =
-        Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
+    let surroundings = Surroundings {
+        prompts: &prompts,
+        agents: None,
+        trunks: None,
+        webhooks: None,
+        beside: &BTreeMap::new(),
+        year: None,
+    };
     let (program, _) = load(&sources, surroundings).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let facts = CallFacts { called: "1".into(), caller: caller.into(), trunk: None, class: String::new() };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
@@ -310,4 +316,46 @@ fn only_numbers_that_the_plan_allows_are_called_back() {
 fn feed_heard(cursor: &mut Cursor, id: u32, now: Now) -> Vec<String> {
     cursor.handle(heard(id), now, &Floor(1, true));
     acts(cursor)
+}
+
+const ASKING: &str = r#"
+variable.balance = { type = "number", initial = "0" }
+[flow.f.step]
+go = { do = "answer", next = "ask" }
+ask = { do = "webhook", hook = "crm", send = { who = "{caller}" }, into = { sum = "balance" }, timeout = "2s", retries = 1, next = "say", failed = "bye" }
+say = { do = "play", prompts = [{ number = "{balance}" }], next = "bye" }
+bye = { do = "hangup", cause = "bye" }
+"#;
+
+fn reply(cursor: &mut Cursor, id: u32, reply: Result<&str, &str>, now: Now) -> Vec<String> {
+    let fields = |sum: &str| BTreeMap::from([("sum".to_owned(), sum.to_owned())]);
+    let reply = reply.map(fields).map_err(str::to_owned);
+    cursor.handle(CursorInput::Replied { id, reply }, now, &Floor(1, true));
+    acts(cursor)
+}
+
+#[test]
+fn another_system_is_asked_again_and_not_waited_for_without_end() {
+    let (now, mut later) = (open(), open());
+    let start = || {
+        let mut cursor = start("f", &format!("flow.f.start = \"go\"\n{ASKING}"), "138", now);
+        acts(&mut cursor);
+        cursor.handle(CursorInput::Answered, now, &Floor(1, true));
+        let told = acts(&mut cursor);
+        assert!(told[1].contains("id: 1, about: 1, hook: \"crm\"") && told[1].contains("\"who\": \"138\""), "{told:?}");
+        cursor
+    };
+    assert_eq!(reply(&mut start(), 1, Ok("12"), now), ["say", "play 1 en/say_12"]);
+    assert_eq!(
+        reply(&mut start(), 1, Ok("much"), now),
+        ["say", "play 1 en/say_0"],
+        "what does not fit changes nothing"
+    );
+    // Asked again after a failure or silence, about the same; then it is over.
+    let mut cursor = start();
+    assert_eq!(pass(&mut cursor, 1_999, &mut later), Vec::<String>::new());
+    let again = pass(&mut cursor, 1, &mut later);
+    assert!(again[0].contains("id: 2, about: 1"), "{again:?}");
+    assert_eq!(reply(&mut cursor, 1, Ok("12"), later), Vec::<String>::new(), "too late");
+    assert_eq!(reply(&mut cursor, 2, Err("it answers 500"), later), ["bye", "hangup bye"]);
 }

@@ -83,8 +83,14 @@ fn begin_with(plan: &str, now: Now) -> Cursor {
     let names = ["which", "notice", "menu", "wrong", "silent"];
     let prompts: BTreeSet<_> = ["zh", "en"].iter().flat_map(|l| names.map(|n| format!("{l}/{n}.wav"))).collect();
     let source = Source { file: "p".into(), text: plan.into() };
-    let surroundings =
-        Surroundings { prompts: &prompts, agents: None, trunks: None, beside: &BTreeMap::new(), year: None };
+    let surroundings = Surroundings {
+        prompts: &prompts,
+        agents: None,
+        trunks: None,
+        webhooks: None,
+        beside: &BTreeMap::new(),
+        year: None,
+    };
     let (program, _) = load(&[source], surroundings).expect("a good plan");
     let facts = CallFacts { called: "1".into(), caller: "2".into(), trunk: None, class: String::new() };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")

@@ -79,6 +79,37 @@ pub(super) fn read_customer(table: &mut Table<'_>, names: &Names<'_>, report: &m
     Some(Action::Customer { number, known: known?, unknown: unknown? })
 }
 
+pub(super) fn read_webhook(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let hook = table.required("hook", report);
+    if let (Some(hook), Some(known)) = (&hook, names.webhooks)
+        && !known.contains(&hook.value)
+    {
+        let hint = suggest(&hook.value, known.iter().map(String::as_str))
+            .or_else(|| Some(format!("add [webhook.{}] url = \"https://…\" to the settings", hook.value)));
+        report.problem(hook.place, format!("the settings have no webhook \"{}\"", hook.value), hint);
+    }
+    let sent = table.string_map("send", report).into_iter();
+    let send = sent.map(|(name, text)| (name, Template::read(&text, names.variables, report))).collect();
+    let mut into = Vec::new();
+    for (field, variable) in table.string_map("into", report) {
+        if !names.variables.contains_key(&variable.value) {
+            let hint = suggest(&variable.value, names.variables.keys().map(String::as_str))
+                .or_else(|| Some(format!("declare it: [variable.{}] type = \"text\"", variable.value)));
+            report.problem(variable.place, format!("there is no variable \"{}\"", variable.value), hint);
+        }
+        into.push((field, variable.value));
+    }
+    let timeout_ms = table.duration("timeout", report).unwrap_or(3_000);
+    if !(100..=30_000).contains(&timeout_ms) {
+        report.problem(table.place_of("timeout"), "a caller may wait 100ms to 30s for an answer", None);
+    }
+    // The range fits.
+    let retries = table.integer("retries", 0..6, 1, report) as u32;
+    let next = step(table, "next", names, report);
+    let failed = step(table, "failed", names, report);
+    Some(Action::Webhook { hook: hook?.value, send, into, timeout_ms, retries, next: next?, failed: failed? })
+}
+
 pub(super) fn read_call(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let start = table.required("flow", report).and_then(|name| flow_start(&name, names, report));
     let with = read_values(table, "with", names, report);

@@ -21,7 +21,7 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 21] = [
+pub(super) const KINDS: [&str; 22] = [
     "answer",
     "ring",
     "play",
@@ -35,6 +35,7 @@ pub(super) const KINDS: [&str; 21] = [
     "when",
     "set",
     "customer",
+    "webhook",
     "call",
     "return",
     "echo",
@@ -69,6 +70,8 @@ pub(super) struct Names<'a> {
     pub(super) customers: &'a BTreeMap<String, Customer>,
     /// The trunks that the settings name; `None` leaves them unchecked.
     pub(super) trunks: Option<&'a BTreeSet<String>>,
+    /// The webhooks that the settings name; `None` leaves them unchecked.
+    pub(super) webhooks: Option<&'a BTreeSet<String>>,
 }
 
 impl Names<'_> {
@@ -97,6 +100,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),
+        "webhook" => branch::read_webhook(&mut table, names, report),
         "call" => branch::read_call(&mut table, names, report),
         "return" => Some(Action::Return),
         "echo" => Some(Action::Echo),
