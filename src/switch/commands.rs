@@ -75,6 +75,13 @@ impl Switch {
             self.draining = true;
             self.journal(Event::Stopped, now);
             self.timers.arm(now.in_ms(FAREWELL_MS), Timer::Unregistered);
+            // Nobody is there yet who could be cut off; the next start goes on with the requests.
+            let waiting: Vec<CallId> =
+                self.calls.iter().filter(|(_, cell)| cell.waits_to_call()).map(|(id, _)| *id).collect();
+            for call in waiting {
+                let cause = Cause::new(503, "shutdown");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
         }
         self.timers.arm(now.in_ms(deadline_ms), Timer::Drain);
     }

@@ -338,7 +338,7 @@ impl Switch {
         }
     }
 
-    /// The call's own legs are gone; it is forgotten once those of supervisors are, too.
+    /// The call's own legs are gone; it is forgotten once those that it has done with are, too.
     pub(super) fn finish(&mut self, call: CallId, now: Now) {
         if let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.leaving > 0 || !cell.supervisors.is_empty()) {
             cell.finished = true;

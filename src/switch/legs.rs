@@ -107,7 +107,18 @@ impl Switch {
         let input = if is_target { Input::TargetFailed { leg, cause } } else { Input::AgentFailed { leg, end, cause } };
         // First, so that the leg's end has this cause and not the bare one that it is gone.
         self.tell(call, input);
+        self.leave_behind(leg);
         self.release_media(leg, now);
+    }
+
+    /// The call has done with a leg whose ports or dialog are not back yet: it is not forgotten before they are.
+    fn leave_behind(&mut self, leg: LegId) {
+        if let Some(party) = self.legs.get_mut(&leg)
+            && !std::mem::replace(&mut party.left_behind, true)
+            && let Some(cell) = self.calls.get_mut(&party.call)
+        {
+            cell.leaving += 1;
+        }
     }
 
     pub(super) fn handle_hung_up(&mut self, leg: LegId, cause: Cause, now: Now) {
@@ -259,10 +270,21 @@ impl Switch {
         let done = self.legs.get(&leg).is_some_and(|party| party.dialog_gone && party.media.is_none());
         if done && let Some(party) = self.legs.remove(&leg) {
             self.free_phone(party.call, party.user, now);
-            match party.role {
-                Role::Supervisor => self.supervisor_gone(party.call, now),
-                Role::Caller | Role::Agent(_) | Role::Target => self.tell(party.call, Input::LegGone { leg }),
+            if party.role != Role::Supervisor {
+                self.tell(party.call, Input::LegGone { leg });
             }
+            if party.left_behind || party.role == Role::Supervisor {
+                self.leg_left(party.call, now);
+            }
+        }
+    }
+
+    /// A leg that its call has done with is gone; a call that waited for it alone is forgotten.
+    fn leg_left(&mut self, call: CallId, now: Now) {
+        let Some(cell) = self.calls.get_mut(&call) else { return };
+        cell.leaving = cell.leaving.saturating_sub(1);
+        if cell.finished {
+            self.finish(call, now);
         }
     }
 

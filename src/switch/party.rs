@@ -45,7 +45,7 @@ pub(super) struct PartyCall {
     pub(super) supervisors: Vec<Supervisor>,
     /// Somebody has been heard or has listened since what everybody hears was set last.
     pub(super) was_supervised: bool,
-    /// Legs of supervisors that are closing.
+    /// Legs that are closing, with which it has done: those of supervisors, and those that have failed.
     pub(super) leaving: u32,
     /// Its own legs are gone.
     pub(super) finished: bool,
@@ -82,6 +82,11 @@ impl PartyCall {
             early_media: false,
             secure: false,
         }
+    }
+
+    /// Whether it waits for an agent who will call a customer back.
+    pub(super) fn waits_to_call(&self) -> bool {
+        self.calls_back.is_some() && self.is_waiting()
     }
 
     /// Whether its caller waits for an agent, one whose phone rings included.
@@ -152,6 +157,8 @@ pub(super) struct Party {
     pub(super) unopened: Unopened,
     /// The dialog is closed on both sides, or never was.
     pub(super) dialog_gone: bool,
+    /// The call has done with the leg, and waits for its end.
+    pub(super) left_behind: bool,
 }
 
 impl Party {
@@ -171,6 +178,7 @@ impl Party {
             typed: Typed::default(),
             unopened: Unopened::default(),
             dialog_gone: false,
+            left_behind: false,
         }
     }
 

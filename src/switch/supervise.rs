@@ -173,15 +173,6 @@ impl Switch {
         self.attend(call, now);
     }
 
-    /// A supervisor's leg is closed.
-    pub(super) fn supervisor_gone(&mut self, call: CallId, now: Now) {
-        let Some(cell) = self.calls.get_mut(&call) else { return };
-        cell.leaving = cell.leaving.saturating_sub(1);
-        if cell.finished {
-            self.finish(call, now);
-        }
-    }
-
     /// Brings what everybody hears into line with who listens how; ends supervision with the conversation.
     pub(super) fn attend(&mut self, call: CallId, now: Now) {
         let Some(cell) = self.calls.get(&call) else { return };

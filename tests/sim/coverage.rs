@@ -31,6 +31,11 @@ impl Coverage {
                 JournalEvent::Stopped => reached.count("orderly stop".to_owned()),
                 JournalEvent::HoldBegan { .. } => reached.count("hold began".to_owned()),
                 JournalEvent::HoldEnded { .. } => reached.count("hold ended".to_owned()),
+                JournalEvent::MessageLeft { .. } => reached.count("message left".to_owned()),
+                JournalEvent::SurveyAnswered { .. } => reached.count("survey answered".to_owned()),
+                JournalEvent::CallbackRequested { .. } => reached.count("callback requested".to_owned()),
+                JournalEvent::CallbackPutOff { .. } => reached.count("callback put off".to_owned()),
+                JournalEvent::CallbackEnded { outcome, .. } => reached.count(format!("callback {outcome}")),
                 JournalEvent::PeerAnswered { .. } => reached.count("routed call answered".to_owned()),
                 _ => {}
             }
@@ -124,4 +129,16 @@ const EXPECTED: &[&str] = &[
     "hold ended",
     "routed call answered",
     "orderly stop",
+    "message left",
+    "call ended by caller: voicemail",
+    "call ended by switch: voicemail",
+    "call ended by switch: callback",
+    "call ended by switch: busy",
+    "call ended by switch: no_answer",
+    "survey answered",
+    "callback requested",
+    "callback put off",
+    "callback reached",
+    "callback given_up",
+    "callback cancelled",
 ];

@@ -132,6 +132,14 @@ impl Floor {
         floor
     }
 
+    /// Nobody is left who would call these customers back today.
+    pub fn cancel_callbacks(&mut self) {
+        let (folds, _) = self.disk.fold();
+        for call in folds.callbacks.iter().filter_map(|(_, callback)| callback.attempt) {
+            self.in_ms(1, Happening::Command(Command::HangUp { call }));
+        }
+    }
+
     pub fn add(&mut self, person: Person) -> usize {
         self.people.push(person);
         let number = self.people.len() - 1;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rand_chacha::ChaCha12Rng;
 use trunkline::id::{CallId, LegId};
 use trunkline::journal::RecordingState;
-use trunkline::media::{LegMedia, Manifest, Source};
+use trunkline::media::{LegMedia, Manifest, RecordingSpec, Source};
 use trunkline::rtp::stats::Snapshot;
 use trunkline::switch::{JournalEvent, LegCommand, MediaReport, PortLease};
 use trunkline::time::{MS, Now};
@@ -105,7 +105,11 @@ impl Media {
                 || Recording { call: spec.call, since_ns: now.mono_ns, started_ms: now.wall_ms, legs: BTreeSet::new() };
             self.recordings.entry(spec.id.clone()).or_insert_with(fresh).legs.insert(leg);
         }
-        self.legs.insert(leg, Leg { epoch, desired });
+        let over = desired.recording.is_none();
+        let known = self.legs.insert(leg, Leg { epoch, desired });
+        if let Some(spec) = known.and_then(|known| known.desired.recording).filter(|_| over) {
+            self.leave_recording(spec, leg, now);
+        }
     }
 
     fn release(&mut self, leg: LegId, lease: PortLease, now: Now) {
@@ -118,7 +122,14 @@ impl Media {
         let at = self.soon(now);
         let figures = Snapshot { expected: 100, received: 100, ..Snapshot::default() };
         self.due.push((at, MediaReport::Quality { leg, figures, mos: Some(4.2), rtcp_received: 1 }));
-        let Some(spec) = known.desired.recording else { return };
+        if let Some(spec) = known.desired.recording {
+            self.leave_recording(spec, leg, now);
+        }
+    }
+
+    /// After the last leg a recording is closed.
+    fn leave_recording(&mut self, spec: RecordingSpec, leg: LegId, now: Now) {
+        let at = self.soon(now);
         let Some(recording) = self.recordings.get_mut(&spec.id) else { return };
         recording.legs.remove(&leg);
         if recording.legs.is_empty()

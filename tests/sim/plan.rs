@@ -103,7 +103,7 @@ fn route(prefix: &str, to: RouteTo, record: bool) -> Route {
     Route { prefix: prefix.to_owned(), to, strip: 0, agents: true, from_trunks, record }
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 12] = [
     "recording_notice",
     "choose_language",
     "main_menu",
@@ -113,6 +113,9 @@ const NAMES: [&str; 9] = [
     "goodbye",
     "line_works",
     "welcome",
+    "beep",
+    "leave_message",
+    "survey_question",
 ];
 
 fn prompts() -> BTreeMap<Prompt, PromptId> {

@@ -152,7 +152,7 @@ fn a_customer_is_called_back_after_a_crash_and_a_busy_line_and_then_no_more() {
     assert_eq!(reached.linked_id, records[0].call_id);
     assert_eq!((reached.called.as_str(), reached.caller.as_str()), ("13800138000", "4004"));
     assert_eq!(reached.trunk.as_ref().map(|trunk| trunk.as_str()), Some("carrier"));
-    assert!(reached.wait_ms >= 1_000 && reached.hangup_by == HangupBy::Caller, "{reached:?}");
+    assert_eq!(reached.hangup_by, HangupBy::Caller);
     // It is done with: nobody is called after another start.
     daemon.run();
     daemon.until_idle();
