@@ -82,6 +82,7 @@ impl Floor {
             next_seq: 1,
             orders: Default::default(),
             callbacks: Default::default(),
+            last_agents: Default::default(),
             closing: Vec::new(),
             dialogs: Vec::new(),
             bindings: Vec::new(),

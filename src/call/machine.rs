@@ -260,6 +260,13 @@ impl Call {
         if matches!(&self.state, CallState::Transferring { to, .. } if to.as_ref() == agent) {
             return self.give_back(end, &cause);
         }
+        if let CallState::Routed { leg, .. } = self.state
+            && agent.is_none()
+            && self.answered
+        {
+            self.cancel_agent(leg, cause.clone());
+            return self.back_to_flow(cause);
+        }
         let leg = self.ringing().iter().find(|(rings, _)| Some(rings) == agent).map(|(_, leg)| *leg);
         if let Some((agent, leg)) = leg.and_then(|leg| self.take_ringing(leg)) {
             self.journal(Event::SegmentEnded { call: self.id, agent, end });

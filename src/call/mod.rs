@@ -266,6 +266,11 @@ pub enum Output {
         /// How.
         end: SegmentEnd,
     },
+    /// Nobody whom the plan has called for its caller has answered: the plan goes on.
+    NotReached {
+        /// What the last one said.
+        cause: Cause,
+    },
     /// The agent has hung up and the call is over, but the plan goes on with its caller; nothing more is recorded.
     PlanGoesOn,
     /// The plan that went on after the conversation is over.

@@ -6,7 +6,7 @@ use crate::journal::{Cause, Event, HangupBy, Personal, SegmentEnd};
 
 impl Call {
     pub(super) fn handle_route(&mut self, leg: LegId, record: bool) {
-        if self.state == CallState::Offered {
+        if matches!(self.state, CallState::Offered | CallState::InFlow) {
             self.state = CallState::Routed { leg, record };
             self.agents.push(Leg::inviting(leg));
             self.push(Output::DialTarget { leg });
@@ -14,13 +14,13 @@ impl Call {
     }
 
     pub(super) fn handle_target_ringing(&mut self, ringing: LegId) {
-        if matches!(self.state, CallState::Routed { leg, .. } if leg == ringing) {
+        if matches!(self.state, CallState::Routed { leg, .. } if leg == ringing) && !self.answered {
             self.push(Output::RingCaller);
         }
     }
 
     pub(super) fn handle_target_heard(&mut self, heard: LegId) {
-        if matches!(self.state, CallState::Routed { leg, .. } if leg == heard) {
+        if matches!(self.state, CallState::Routed { leg, .. } if leg == heard) && !self.answered {
             self.push(Output::BridgeEarly { leg: heard });
         }
     }
@@ -41,16 +41,24 @@ impl Call {
         }
         match self.state {
             CallState::Routed { leg, record } if leg == answered => {
-                self.caller.state = LegState::Up;
-                self.answered = true;
-                self.journal(Event::CallAnswered { call: self.id });
-                self.push(Output::AnswerCaller);
+                if !self.answered {
+                    self.caller.state = LegState::Up;
+                    self.answered = true;
+                    self.journal(Event::CallAnswered { call: self.id });
+                    self.push(Output::AnswerCaller);
+                }
                 self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out, number });
                 self.transition_to_bridged(None, leg, record);
             }
             _ if self.is_taker(answered) => self.take_over(codec_in, codec_out, number),
             _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
         }
+    }
+
+    /// Nobody whom the plan has called for its caller has answered.
+    pub(super) fn back_to_flow(&mut self, cause: Cause) {
+        self.state = CallState::InFlow;
+        self.push(Output::NotReached { cause });
     }
 
     pub(super) fn handle_target_failed(&mut self, failed: LegId, cause: Cause) {
@@ -66,6 +74,9 @@ impl Call {
             self.give_back(SegmentEnd::Unreachable, &cause);
         }
         if matches!(self.state, CallState::Routed { leg, .. } if leg == failed) {
+            if self.answered {
+                return self.back_to_flow(cause);
+            }
             let disposition = disposition_of(&cause);
             self.end(HangupBy::Switch, cause, Some(disposition));
         }

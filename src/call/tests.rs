@@ -245,6 +245,21 @@ fn the_plan_goes_on_with_the_caller_once_the_agent_has_hung_up() {
 }
 
 #[test]
+fn a_plan_that_calls_for_its_caller_goes_on_where_nobody_answers() {
+    let mut call = Call::new(CallId::new(1, 1), CALLER);
+    call.handle(Input::Answer);
+    call.handle(Input::Route { leg: LegId(2), record: false });
+    drain(&mut call);
+    let cause = Cause::new(19, "no_answer");
+    call.handle(Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
+    let outputs = drain(&mut call);
+    assert_eq!(outputs, [Output::CancelLeg { leg: LegId(2), cause: cause.clone() }, Output::NotReached { cause }]);
+    assert_eq!(*call.state(), CallState::InFlow);
+    call.handle(Input::TargetFailed { leg: LegId(2), cause: Cause::new(487, "cancelled") });
+    assert!(!drain(&mut call).iter().any(|output| matches!(output, Output::NotReached { .. })), "told once");
+}
+
+#[test]
 fn a_customer_is_called_once_an_agent_is_there() {
     let begin = || {
         let mut call = Call::calling_back(CallId::new(1, 1), CALLER, true);

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView, Prompt};
-use crate::id::{QueueId, TrunkId};
-use crate::journal::LeaveReason;
+use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, DialPlace, FloorView, Prompt};
+use crate::id::{AgentId, QueueId, TrunkId};
+use crate::journal::{Cause, LeaveReason};
 use crate::time::{MS, Now};
 
 /// Steps after which a call that only goes round is shown no further.
@@ -41,6 +41,9 @@ pub(super) struct Route {
     /// The caller's class
     #[arg(long, value_name = "CLASS", default_value = "")]
     class: String,
+    /// The agent whom the caller has spoken with last
+    #[arg(long, value_name = "AGENT", default_value = "")]
+    last_agent: String,
     /// When the call comes in, RFC 3339; now where absent
     #[arg(long, value_name = "INSTANT")]
     at: Option<Timestamp>,
@@ -182,6 +185,7 @@ impl Route {
             caller: self.from.clone(),
             trunk: trunk.clone(),
             class: self.class.clone(),
+            last_agent: self.last_agent.clone(),
         };
         let pretended = Pretended { queues: self.queue.iter().cloned().collect(), closed: self.closed.clone() };
         if let Some(destination) = floor.program.numbers().destination(&self.to, trunk.as_ref())
@@ -261,6 +265,13 @@ impl Walk<'_> {
                 (None, Some(ms)) => self.waits = Some(self.now.in_ms(ms)),
                 (None, None) => return false,
             },
+            Act::Dial { .. } => match (self.served, self.give_up) {
+                (Some(_), _) | (None, None) => return false,
+                (None, Some(ms)) => {
+                    self.skip(self.now.in_ms(ms), "nobody answers for");
+                    self.tell(CursorInput::NotReached { cause: Cause::new(19, "no_answer") });
+                }
+            },
             Act::Consult(question) => {
                 let reply = match self.replies.pop_front() {
                     Some(fields) => Ok(fields),
@@ -330,8 +341,19 @@ fn told(act: &Act, catalogue: &Catalogue) -> String {
         Act::PlayMusic => "  music".to_owned(),
         Act::StopPlay => "  stop".to_owned(),
         Act::ChooseLanguage(language) => format!("  language {language}"),
-        Act::Enqueue { queue, priority, record, .. } => {
-            format!("  queue {queue}, priority {priority}, {}", if *record { "recorded" } else { "not recorded" })
+        Act::Enqueue { queue, priority, record, prefer, .. } => {
+            let recorded = if *record { "recorded" } else { "not recorded" };
+            let alone = |(agent, ms): &(AgentId, u64)| format!(", {agent} alone for {ms} ms");
+            let alone = prefer.as_ref().map_or(String::new(), alone);
+            format!("  queue {queue}, priority {priority}, {recorded}{alone}")
+        }
+        Act::Dial { places, ring_ms, .. } => {
+            let place = |place: &DialPlace| match place {
+                DialPlace::User(user) => user.to_string(),
+                DialPlace::Number { number, trunk } => format!("{number} over {trunk}"),
+            };
+            let places: Vec<_> = places.iter().map(place).collect();
+            format!("  dial {}, {ring_ms} ms each", places.join(", "))
         }
         Act::Survey { question, score } => format!("  answer to {question}: {score}"),
         Act::BeginMessage => "  record a message".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::action::{AgentChange, RecordChange};
 use super::hours::Because;
 use super::program::Prompt;
-use crate::id::{QueueId, TrunkId};
+use crate::id::{AgentId, QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
 
 /// What is known of a call when it comes in.
@@ -19,6 +19,8 @@ pub struct CallFacts {
     pub trunk: Option<TrunkId>,
     /// The caller's class, where it is known already; empty otherwise.
     pub class: String,
+    /// The agent whom the caller has spoken with last; empty where nobody is known.
+    pub last_agent: String,
 }
 
 /// What happened to the call.
@@ -39,6 +41,11 @@ pub enum CursorInput {
     Connected,
     /// The agent has hung up, and the caller is there yet.
     AgentLeft,
+    /// Nobody of [`Act::Dial`] has answered.
+    NotReached {
+        /// What the last one said.
+        cause: Cause,
+    },
     /// What the caller has left is kept, and would survive a power cut; or is not.
     Stored {
         /// Whether it is.
@@ -99,6 +106,8 @@ pub enum Act {
         record: bool,
         /// Whether the plan wants the caller back once the agent has hung up: say [`CursorInput::AgentLeft`] then.
         after: bool,
+        /// Whom the caller is to have, and for how long that agent alone is waited for, milliseconds.
+        prefer: Option<(AgentId, u64)>,
     },
     /// Note what the caller said about the service.
     Survey {
@@ -147,12 +156,35 @@ pub enum Act {
     },
     /// Something about the call's recording.
     Record(RecordChange),
+    /// Call these for the caller, one after the other; say [`CursorInput::NotReached`] where nobody answers.
+    Dial {
+        /// Whom, in order; never empty.
+        places: Vec<DialPlace>,
+        /// How long each may ring, milliseconds.
+        ring_ms: u64,
+        /// Whether to record; as with [`Act::Enqueue`].
+        record: bool,
+    },
     /// Send the caller's audio back.
     Echo,
     /// End the call.
     Hangup {
         /// Why.
         cause: Cause,
+    },
+}
+
+/// Somebody to be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialPlace {
+    /// The phone of one of our users.
+    User(AgentId),
+    /// A number outside.
+    Number {
+        /// The number.
+        number: String,
+        /// By which trunk.
+        trunk: TrunkId,
     },
 }
 
@@ -231,8 +263,13 @@ pub enum Decision {
         /// What was in the way; `None` where it answered.
         why: Option<String>,
     },
-    /// A number is not one that may be called back.
-    NotCalledBack {
+    /// Nobody has answered a call of the plan's.
+    NotReached {
+        /// What the last one said.
+        cause: Cause,
+    },
+    /// A number is not one that may be called.
+    NotAllowed {
         /// The number.
         number: String,
     },
@@ -258,7 +295,8 @@ impl std::fmt::Display for Decision {
             Self::Closing { hours } => write!(f, "hours {hours} have ended"),
             Self::Webhook { hook, why: None } => write!(f, "webhook {hook} has answered"),
             Self::Webhook { hook, why: Some(why) } => write!(f, "webhook {hook} has not answered: {why}"),
-            Self::NotCalledBack { number } => write!(f, "{number} is no number that may be called back"),
+            Self::NotReached { cause } => write!(f, "nobody has answered: {} {}", cause.code, cause.text),
+            Self::NotAllowed { number } => write!(f, "{number} is no number that may be called"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::pattern::Pattern;
 use super::program::StepRef;
-use super::talk::{Ask, Entry, Item, Waiting};
+use super::talk::{Ask, Entry, Item, Prefer, Waiting};
 use super::values::Template;
 use crate::id::{QueueId, TrunkId};
 use crate::journal::Cause;
@@ -34,6 +34,17 @@ pub enum RecordChange {
     Agreed,
     /// The caller has not: nothing is recorded of this call from here on.
     Refused,
+}
+
+/// A number outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// The number.
+    pub number: Template,
+    /// By which trunk.
+    pub trunk: TrunkId,
+    /// Numbers that may be called.
+    pub allow: Vec<Pattern>,
 }
 
 /// What a step does.
@@ -172,6 +183,8 @@ pub enum Action {
         waiting: Waiting,
         /// Where the caller goes once the agent has hung up; hung up as well where absent.
         after: Option<StepRef>,
+        /// Whom the caller is to have.
+        prefer: Prefer,
     },
     /// Asks about the service, to be answered by one key.
     Survey {
@@ -221,6 +234,19 @@ pub enum Action {
         next: StepRef,
         /// Where it leads when the number is none to be called, or the request cannot be kept.
         failed: StepRef,
+    },
+    /// Calls somebody for the caller, who hears music meanwhile.
+    Dial {
+        /// Our users, in this order.
+        users: Vec<Template>,
+        /// A number outside, after them.
+        outside: Option<Outside>,
+        /// How long each may ring, milliseconds.
+        ring_ms: u64,
+        /// Whether the conversation is recorded.
+        record: bool,
+        /// Where it leads when nobody has answered.
+        next: StepRef,
     },
     /// Sends the caller's own voice back until the caller hangs up.
     Echo,
@@ -283,6 +309,7 @@ impl Action {
                 next.iter().chain(unstaffed).chain(unrecorded).chain(keys).chain(after).copied().collect()
             }
             Self::Survey { next, no_input, .. } => vec![*next, *no_input],
+            Self::Dial { next, .. } => vec![*next],
             Self::Voicemail { next, failed, .. }
             | Self::Callback { next, failed, .. }
             | Self::Webhook { next, failed, .. } => vec![*next, *failed],
@@ -334,6 +361,8 @@ impl Action {
                 // Neither waits where nothing can be kept.
                 | Self::Voicemail { .. }
                 | Self::Callback { .. }
+                // Nor does a call to somebody who is busy.
+                | Self::Dial { .. }
         )
     }
 }

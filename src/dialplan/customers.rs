@@ -7,7 +7,7 @@ use super::report::{Report, suggest};
 use super::table::{At, Table};
 
 /// Columns of a directory's file; `number` is needed, the others may be absent or empty.
-const COLUMNS: [&str; 4] = ["number", "name", "class", "tags"];
+const COLUMNS: [&str; 5] = ["number", "name", "class", "tags", "agent"];
 
 /// Whether a file is a directory of customers, by its name.
 pub(super) fn is_directory(name: &str) -> bool {
@@ -18,8 +18,9 @@ pub(super) fn read_customer(mut table: Table<'_>, report: &mut Report) -> Custom
     let name = table.string("name", report).map_or(String::new(), |name| name.value);
     let class = table.string("class", report).map_or(String::new(), |class| class.value);
     let tags = table.strings("tags", report).into_iter().map(|tag| tag.value).collect();
+    let agent = table.string("agent", report).map_or(String::new(), |agent| agent.value);
     table.finish(report);
-    Customer { name, class, tags }
+    Customer { name, class, tags, agent }
 }
 
 /// Reads the files that `directory = […]` names into `customers`.
@@ -51,7 +52,7 @@ fn read_file(text: &str, customers: &mut BTreeMap<String, Customer>) -> Result<(
     }
     let at = |name: &str| head.iter().position(|column| column == name);
     let number = at("number").ok_or("there is no column \"number\" in the first line")?;
-    let [name, class, tags] = ["name", "class", "tags"].map(at);
+    let [name, class, tags, agent] = ["name", "class", "tags", "agent"].map(at);
     for row in reader.records() {
         let row = row.map_err(|error| error.to_string())?;
         let cell = |column: Option<usize>| column.and_then(|column| row.get(column)).unwrap_or_default();
@@ -61,7 +62,8 @@ fn read_file(text: &str, customers: &mut BTreeMap<String, Customer>) -> Result<(
             return Err(format!("line {line}: a customer without a number"));
         }
         let tags: BTreeSet<String> = cell(tags).split_whitespace().map(str::to_owned).collect();
-        let customer = Customer { name: cell(name).to_owned(), class: cell(class).to_owned(), tags };
+        let [name, class, agent] = [name, class, agent].map(|column| cell(column).to_owned());
+        let customer = Customer { name, class, tags, agent };
         if customers.insert(number.to_owned(), customer).is_some() {
             return Err(format!("line {line}: the number {number} is there twice"));
         }
@@ -81,7 +83,7 @@ mod tests {
         assert_eq!(customers["138"].tags, BTreeSet::from(["near".to_owned(), "internal".to_owned()]));
         let wrong = |text: &str| read_file(text, &mut BTreeMap::new()).expect_err("wrong");
         assert_eq!(wrong("number\n1\n1\n"), "line 3: the number 1 is there twice");
-        assert_eq!(wrong("number,nmae\n"), "unknown column \"nmae\"; known: number, name, class, tags");
+        assert_eq!(wrong("number,nmae\n"), "unknown column \"nmae\"; known: number, name, class, tags, agent");
         assert_eq!(wrong("name\nLi\n"), "there is no column \"number\" in the first line");
     }
 }

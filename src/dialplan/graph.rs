@@ -185,6 +185,7 @@ fn edges(action: &Action) -> Vec<Edge> {
         Action::Hours { open, closed, .. } => vec![named("open", open), named("closed", closed)],
         Action::Customer { known, unknown, .. } => vec![named("known", known), named("unknown", unknown)],
         Action::Call { start, next, .. } => vec![named("calls", start), named("then", next)],
+        Action::Dial { next, .. } => vec![named("not reached", next)],
         Action::Survey { next, no_input, .. } if next != no_input => {
             vec![named("", next), named("none", no_input)]
         }
@@ -221,6 +222,7 @@ fn told(action: &Action) -> String {
         Action::Queue { queue, .. } => format!("queue {queue}"),
         Action::Survey { question, .. } => format!("survey {question}"),
         Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
+        Action::Dial { .. } => "dial".to_owned(),
         Action::Webhook { hook, .. } => format!("webhook {hook}"),
         Action::Callback { queue, .. } => format!("callback by {queue}"),
         Action::When { .. } => "when".to_owned(),

@@ -27,8 +27,8 @@ mod values;
 #[cfg(test)]
 mod schema_tests;
 
-pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, FloorView, Question};
-pub use action::{Action, AgentChange, RecordChange};
+pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, DialPlace, FloorView, Question};
+pub use action::{Action, AgentChange, Outside, RecordChange};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
@@ -42,5 +42,5 @@ pub use program::{Customer, Flow, Overflow, Program, Prompt, Queue, Step, StepRe
 pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};
-pub use talk::{Ask, Entry, Item, Message, Waiting};
+pub use talk::{Ask, Entry, Item, Message, Prefer, Waiting};
 pub use values::{Kind, Variable};

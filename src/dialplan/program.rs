@@ -38,6 +38,8 @@ pub struct Customer {
     pub class: String,
     /// Words that are true of the customer.
     pub tags: BTreeSet<String>,
+    /// The agent whose customer it is; empty where it is nobody's.
+    pub agent: String,
 }
 
 /// A named step.

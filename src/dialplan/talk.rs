@@ -75,6 +75,15 @@ pub struct Waiting {
     pub closing: Option<(String, StepRef)>,
 }
 
+/// Whom a caller is to have, if possible.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Prefer {
+    /// Agents' names; the first that is not empty counts.
+    pub agents: Vec<Template>,
+    /// How long that agent alone is waited for, milliseconds; 0 where only one who is free will do.
+    pub for_ms: u64,
+}
+
 /// Something said to those who wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {

@@ -262,6 +262,7 @@ fn restart(state: &State) -> Restart {
         bindings: folds.bindings.bindings().map(binding).collect(),
         orders: folds.orders.clone(),
         callbacks: folds.callbacks.clone(),
+        last_agents: folds.last_agents.clone(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Callbacks, Entry, Event, Orders};
+use crate::journal::{Callbacks, Entry, Event, LastAgents, Orders};
 use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
@@ -21,6 +21,9 @@ pub struct Folds {
     /// Who is to be called back.
     #[serde(default)]
     pub callbacks: Callbacks,
+    /// Whom customers have spoken with last.
+    #[serde(default)]
+    pub last_agents: LastAgents,
     /// What is going on; a live view goes on from a copy of it.
     pub live: LiveFold,
     /// The last entry folded; 0 before the first.
@@ -53,6 +56,7 @@ impl Folds {
         self.bindings.handle_entry(entry);
         self.orders.handle_event(&entry.event);
         self.callbacks.handle_event(&entry.event);
+        self.last_agents.handle_event(&entry.event);
         self.live.handle_entry(entry);
     }
 }

@@ -11,6 +11,9 @@ use crate::journal::{Callback, Cause, Direction, Event, Personal};
 use crate::media::Source;
 use crate::time::Now;
 
+/// How long a customer's phone may ring while an agent waits, ms.
+const RING_MS: u64 = 45_000;
+
 impl Switch {
     /// Writes a wish down; the plan goes on once that is safe.
     pub(super) fn request_callback(&mut self, call: CallId, wish: CallbackWish, now: Now) {
@@ -70,7 +73,8 @@ impl Switch {
         let call = Call::calling_back(id, leg, record);
         let mut cell = PartyCall::new(call, leg, number.clone(), shown, self.settings.default_music);
         (cell.linked, cell.calls_back) = (request, Some(request));
-        cell.onward = Some(Onward { called: number, left: [Place::Trunk(trunk)].into() });
+        let ring_ms = Some(RING_MS);
+        cell.onward = Some(Onward { called: number, left: [Place::Trunk(trunk)].into(), ring_ms, record });
         self.calls.insert(id, cell);
         let (prefer, stays) = (None, true);
         let entered =

@@ -71,6 +71,7 @@ impl Switch {
                 };
                 self.acd.handle(acd::Input::AgentFailed { agent, call, why }, now);
             }
+            CallOutput::NotReached { cause } => self.dial_on(call, cause, now),
             CallOutput::PlanGoesOn => {
                 self.end_recording(call, now);
                 self.advance(call, CursorInput::AgentLeft, now);
@@ -154,7 +155,8 @@ impl Switch {
 
     /// Calls the first place of those left that takes the call.
     fn dial_target(&mut self, call: CallId, leg: LegId, now: Now) -> Result<(), Cause> {
-        self.timers.arm(now.in_ms(RING_OUT_MS), Timer::RingOut(leg));
+        let ring_ms = self.calls.get(&call).and_then(|cell| cell.onward.as_ref()).and_then(|onward| onward.ring_ms);
+        self.timers.arm(now.in_ms(ring_ms.unwrap_or(RING_OUT_MS)), Timer::RingOut(leg));
         self.dial_next_place(call, leg, Cause::new(500, "no_target"), now)
     }
 
@@ -240,6 +242,9 @@ impl Switch {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
+            Some(CallState::Routed { leg, .. }) if *leg == rings && self.is_answered(call) => {
+                self.tell(call, Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
+            }
             Some(CallState::Routed { leg, .. }) if *leg == rings => {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
@@ -249,6 +254,10 @@ impl Switch {
             }
             _ => {}
         }
+    }
+
+    fn is_answered(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|cell| cell.call.is_answered())
     }
 
     /// Ports and an offer for a party that is about to be called; a leg that calls its next place keeps its ports.

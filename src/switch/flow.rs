@@ -1,11 +1,12 @@
 //! The dialplan's acts on a call, and what comes back to its cursor.
 
+use super::party::{Onward, Place};
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, DialPlace, FloorView, Prompt, Question};
 use crate::id::{CallId, QueueId};
-use crate::journal::{Event, Orders, Personal};
+use crate::journal::{Cause, Event, Orders, Personal};
 use crate::media::{Playlist, PromptId, Source};
 use crate::time::Now;
 
@@ -84,6 +85,11 @@ impl Switch {
     /// The plan for a number, begun; `None` where no flow serves it.
     pub(super) fn begin_plan(&self, call: CallId, facts: CallFacts, now: Now) -> Option<Cursor> {
         Cursor::start(self.settings.program.clone(), facts, now, &self.floor(call, now))
+    }
+
+    /// Whom a caller has spoken with last; empty where nobody is known.
+    pub(super) fn last_agent(&self, caller: &str) -> String {
+        self.last_agents.of(caller).map_or(String::new(), ToString::to_string)
     }
 
     fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
@@ -168,13 +174,20 @@ impl Switch {
             Act::ChooseLanguage(language) => {
                 self.journal(Event::LanguageChosen { call, language }, now);
             }
-            Act::Enqueue { queue, priority, record, after } => {
+            Act::Enqueue { queue, priority, record, after, prefer } => {
                 if record {
                     // The plan asks for a recording only where the notice was heard to its end.
                     self.tell(call, Input::NoticePlayed);
                 }
                 self.tell(call, Input::Enqueued { record, after });
-                self.enqueue(call, queue, priority, now);
+                let prefer = prefer.map(|(agent, wait_ms)| acd::Preference { agent, wait_ms });
+                self.enqueue(call, queue, priority, prefer, now);
+            }
+            Act::Dial { places, ring_ms, record } => {
+                if record {
+                    self.tell(call, Input::NoticePlayed);
+                }
+                self.dial_for(call, places, ring_ms, record, now);
             }
             Act::Survey { question, score } => {
                 tracing::info!(%call, question, score, "a caller has answered a question about the service");
@@ -222,6 +235,39 @@ impl Switch {
         Playlist { prompts: prompts.iter().map(prompt).collect(), id }
     }
 
+    /// Calls somebody for the caller; those who do not answer make room for the next one by the plan's own steps.
+    fn dial_for(&mut self, call: CallId, places: Vec<DialPlace>, ring_ms: u64, record: bool, now: Now) {
+        let Some(cell) = self.calls.get_mut(&call) else { return };
+        let number = |place: &DialPlace| match place {
+            DialPlace::User(user) => user.as_str().to_owned(),
+            DialPlace::Number { number, .. } => number.clone(),
+        };
+        let called = places.last().map(number).unwrap_or_default();
+        let place = |place: DialPlace| match place {
+            DialPlace::User(user) => Place::User(user),
+            DialPlace::Number { trunk, .. } => Place::Trunk(trunk),
+        };
+        let left = places.into_iter().map(place).collect();
+        cell.onward = Some(Onward { called, left, ring_ms: Some(ring_ms), record });
+        let (caller, music) = (cell.caller, cell.music);
+        self.play(caller, Source::Music(music), now);
+        let leg = self.endpoint.next_leg();
+        self.tell(call, Input::Route { leg, record });
+    }
+
+    /// Who was called for the caller has not answered: the next one is called, or the plan goes on.
+    pub(super) fn dial_on(&mut self, call: CallId, cause: Cause, now: Now) {
+        let onward = self.calls.get(&call).and_then(|cell| cell.onward.as_ref());
+        match onward.filter(|onward| !onward.left.is_empty()).map(|onward| onward.record) {
+            Some(record) => {
+                tracing::info!(%call, code = cause.code, why = cause.text, "nobody answers there; the next one is called");
+                let leg = self.endpoint.next_leg();
+                self.tell(call, Input::Route { leg, record });
+            }
+            None => self.advance(call, CursorInput::NotReached { cause }, now),
+        }
+    }
+
     /// A step of taking a message.
     fn act_on_message(&mut self, call: CallId, act: Act, now: Now) {
         match act {
@@ -243,7 +289,7 @@ impl Switch {
         }
     }
 
-    fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, now: Now) {
+    fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, prefer: Option<acd::Preference>, now: Now) {
         let settings = &self.settings;
         let named = settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_ref());
         let music = named.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music);
@@ -253,7 +299,7 @@ impl Switch {
         cell.queued_ms.get_or_insert(entered_wall_ms);
         let caller = cell.caller;
         self.play(caller, Source::Music(music), now);
-        let (prefer, stays) = (None, false);
+        let stays = false;
         self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays }, now);
     }
 

@@ -197,7 +197,8 @@ impl Switch {
 
     fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
         let Some(cell) = self.calls.get(&id) else { return };
-        let facts = CallFacts { called: cell.called.clone(), caller: cell.number.clone(), trunk, class: String::new() };
+        let (called, caller) = (cell.called.clone(), cell.number.clone());
+        let facts = CallFacts { called, last_agent: self.last_agent(&caller), caller, trunk, class: String::new() };
         match self.begin_plan(id, facts, now) {
             Some(cursor) => {
                 let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());
@@ -224,7 +225,7 @@ enum Leads {
 
 /// To the phone of one of our users.
 pub(super) fn onward_to(user: AgentId) -> Onward {
-    Onward { called: user.as_str().to_owned(), left: [Place::User(user)].into() }
+    Onward { called: user.as_str().to_owned(), left: [Place::User(user)].into(), ring_ms: None, record: false }
 }
 
 /// Where a route leads for a number.
@@ -234,5 +235,5 @@ pub(super) fn onward_by(route: &Route, number: &str) -> Onward {
         RouteTo::Target(target) => [Place::Target(target.clone())].into(),
         RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
     };
-    Onward { called, left }
+    Onward { called, left, ring_ms: None, record: false }
 }

@@ -51,7 +51,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::acd::{self, Acd, BadSettings};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Callbacks, Cause, Cue, Event, Orders};
+use crate::journal::{Callbacks, Cause, Cue, Event, LastAgents, Orders};
 use crate::sip::endpoint::{self, Confirmation, Endpoint};
 use crate::time::{MS, Now, Timers};
 use media::Stock;
@@ -115,6 +115,8 @@ pub struct Switch {
     orders: Orders,
     /// Who is to be called back.
     callbacks: Callbacks,
+    /// Whom customers have spoken with last.
+    last_agents: LastAgents,
     rng: ChaCha12Rng,
     draining: bool,
     drained: bool,
@@ -150,6 +152,7 @@ impl Switch {
             received: now,
             orders: Orders::default(),
             callbacks: Callbacks::default(),
+            last_agents: LastAgents::default(),
             rng,
             draining: false,
             drained: false,
@@ -270,6 +273,7 @@ impl Switch {
     fn journal(&mut self, event: Event, now: Now) -> u64 {
         self.orders.handle_event(&event);
         self.callbacks.handle_event(&event);
+        self.last_agents.handle_event(&event);
         let place = event.call().zip(Cue::of(&event));
         let seq = self.outbox.journal(event, now);
         if let Some((call, (cue, at_ms))) = place {

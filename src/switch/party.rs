@@ -109,6 +109,10 @@ pub(super) struct Onward {
     /// The number that is called there.
     pub(super) called: String,
     pub(super) left: VecDeque<Place>,
+    /// How long each may ring, milliseconds; as long as is usual where absent.
+    pub(super) ring_ms: Option<u64>,
+    /// Whether the conversation with whoever answers is recorded, where a plan calls.
+    pub(super) record: bool,
 }
 
 /// A place to send a routed call to.

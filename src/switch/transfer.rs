@@ -93,7 +93,8 @@ impl Switch {
         let code = target.starts_with('*');
         let trunk = self.legs.get(&cell.caller).and_then(|party| party.trunk.clone());
         let class = cell.cursor.as_ref().map_or(String::new(), |cursor| cursor.class().to_owned());
-        let facts = CallFacts { called: target.to_owned(), caller: cell.number.clone(), trunk, class };
+        let (called, caller) = (target.to_owned(), cell.number.clone());
+        let facts = CallFacts { called, last_agent: self.last_agent(&caller), caller, trunk, class };
         let plan = || self.begin_plan(*call, facts, now);
         if let Some(cursor) = if code { None } else { plan() } {
             return Ok(Onto::Flow(Box::new(cursor)));

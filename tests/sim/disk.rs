@@ -112,6 +112,7 @@ impl Disk {
                 .collect(),
             orders: folds.orders.clone(),
             callbacks: folds.callbacks.clone(),
+            last_agents: folds.last_agents.clone(),
             agents,
         }
     }

@@ -75,6 +75,7 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Survey { .. }
             | Action::Voicemail { .. }
             | Action::Callback { .. }
+            | Action::Dial { .. }
             | Action::Echo
             | Action::Agent { .. }
             | Action::Record { .. }
@@ -87,7 +88,10 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
         let hint = Some("put it before the step with do = \"answer\"".to_owned());
         report.problem(place, format!("step \"{name}\" would ring after the call is answered"), hint);
     }
-    let begins = matches!(action, Action::Queue { .. } | Action::Voicemail { .. } | Action::Callback { .. });
+    let begins = matches!(
+        action,
+        Action::Queue { .. } | Action::Voicemail { .. } | Action::Callback { .. } | Action::Dial { .. }
+    );
     if begins && known.afterwards {
         let hint = Some("let \"after\" lead to steps that only play, ask and hang up".to_owned());
         let message = format!("step \"{name}\" can be reached after the agent has hung up, when the call is over");
@@ -98,7 +102,10 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
         let hint = Some("lead to it by \"after\" of a queue step".to_owned());
         report.warning(place, format!("step \"{name}\" asks about a service that nobody has given yet"), hint);
     }
-    let records = matches!(action, Action::Queue { record: true, .. } | Action::Callback { record: true, .. });
+    let records = matches!(
+        action,
+        Action::Queue { record: true, .. } | Action::Callback { record: true, .. } | Action::Dial { record: true, .. }
+    );
     if records && !known.noticed {
         let hint = Some("put a play step with notice = true on every path before it, or ask by a menu".to_owned());
         report.problem(place, format!("step \"{name}\" would record callers who were not told so"), hint);

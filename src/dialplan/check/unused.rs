@@ -68,13 +68,18 @@ impl Used {
                 }
             }
             Action::Customer { number, .. } => self.template(number),
-            Action::Queue { queue, waiting, .. } => {
+            Action::Queue { queue, waiting, prefer, .. } => {
+                prefer.agents.iter().for_each(|template| self.template(template));
                 self.queues.insert(queue.to_string());
                 self.hours.extend(waiting.closing.iter().map(|(hours, _)| hours.clone()));
             }
             Action::Webhook { send, into, .. } => {
                 send.iter().for_each(|(_, template)| self.template(template));
                 self.variables.extend(into.iter().map(|(_, variable)| variable.clone()));
+            }
+            Action::Dial { users, outside, .. } => {
+                let number = outside.as_ref().map(|outside| &outside.number);
+                users.iter().chain(number).for_each(|template| self.template(template));
             }
             Action::Callback { number, queue, .. } => {
                 self.template(number);

@@ -10,7 +10,7 @@ use super::super::program::{Program, Prompt, StepRef};
 use super::super::values::Template;
 use super::queued::Queued;
 use super::{Cursor, Frame, State, unrecordable};
-use crate::id::QueueId;
+use crate::id::{AgentId, QueueId};
 use crate::journal::Cause;
 use crate::time::Now;
 
@@ -58,6 +58,10 @@ impl Cursor {
                     self.decide(Decision::NoMessage);
                     Some(*failed)
                 }
+                Action::Dial { .. } => match self.dial(at) {
+                    Some(next) => Some(next),
+                    None => return,
+                },
                 Action::Callback { .. } => match self.request_callback(at, now) {
                     Some(next) => Some(next),
                     None => return,
@@ -134,6 +138,7 @@ impl Cursor {
                     return Some(*unknown);
                 };
                 self.customer.clone_from(&customer.name);
+                self.own_agent.clone_from(&customer.agent);
                 self.set_class(&customer.class);
                 self.tags.extend(customer.tags.iter().cloned());
                 self.decide(Decision::Customer { name: Some(customer.name.clone()) });
@@ -231,10 +236,13 @@ impl Cursor {
                 let id = self.play(prompts, false);
                 self.state = State::Greeting { id, step: at };
             }
-            Action::Queue { queue, priority, record, next, unrecorded, waiting, after, .. } => {
+            Action::Queue { queue, priority, record, next, unrecorded, waiting, after, prefer, .. } => {
                 let (priority, record) = (*priority, *record && self.noticed && !self.refused);
                 let (queue, after) = (queue.clone(), after.is_some());
-                self.acts.push_back(Act::Enqueue { queue, priority, record, after });
+                // The first of them who is named: the customer's own agent, then the last one, or in whatever order the plan has.
+                let named = prefer.agents.iter().map(|template| self.fill(template)).find(|agent| !agent.is_empty());
+                let prefer = named.map(|agent| (AgentId::from(agent.as_str()), prefer.for_ms));
+                self.acts.push_back(Act::Enqueue { queue, priority, record, after, prefer });
                 let closes = waiting.closing.as_ref().and_then(|(hours, _)| closes_in_ms(program, hours, now));
                 self.state = State::Queued(Queued::new(at, *next, *unrecorded, waiting, closes, now));
             }
@@ -256,6 +264,7 @@ impl Cursor {
             | Action::Customer { .. }
             | Action::Call { .. }
             | Action::Callback { .. }
+            | Action::Dial { .. }
             | Action::Return
             | Action::Goto { .. } => {}
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::act::{Act, CallbackWish, Decision, FloorView};
 use super::super::action::Action;
+use super::super::pattern::Pattern;
 use super::super::program::StepRef;
 use super::{Cursor, State};
 use crate::time::{MS, Now};
@@ -12,7 +13,7 @@ use crate::time::{MS, Now};
 const SHORTEST_MS: u64 = 1_000;
 /// How long the disk may take to keep what was left, ms.
 const STORE_MS: u64 = 5_000;
-/// The longest number that is called back, digits (E.164, and a prefix or two).
+/// The longest number that is called, digits (E.164, and a prefix or two).
 const LONGEST_NUMBER: usize = 20;
 
 /// A message that is being spoken.
@@ -87,10 +88,8 @@ impl Cursor {
         };
         let filled = self.fill(number);
         let number = if filled.is_empty() { self.facts.caller.clone() } else { filled };
-        let digits = number.strip_prefix('+').unwrap_or(&number);
-        let is_number = (1..=LONGEST_NUMBER).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if !is_number || !allow.iter().any(|pattern| pattern.fits(&number)) {
-            self.decide(Decision::NotCalledBack { number });
+        if !may_be_called(&number, allow) {
+            self.decide(Decision::NotAllowed { number });
             return Some(*failed);
         }
         self.acts.push_back(Act::RequestCallback(CallbackWish {
@@ -105,4 +104,11 @@ impl Cursor {
         self.state = State::Storing { deadline_ns: now.in_ms(STORE_MS), next: *next, failed: *failed };
         None
     }
+}
+
+/// Whether a text is a number, and one that the plan lets us call.
+pub(super) fn may_be_called(number: &str, allow: &[Pattern]) -> bool {
+    let digits = number.strip_prefix('+').unwrap_or(number);
+    let is_number = (1..=LONGEST_NUMBER).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    is_number && allow.iter().any(|pattern| pattern.fits(number))
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod consult;
+mod dial;
 mod enter;
 mod message;
 mod queued;
@@ -10,7 +11,7 @@ mod say;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::act::{Act, CallFacts, CursorInput, FloorView};
+use super::act::{Act, CallFacts, CursorInput, Decision, FloorView};
 use super::action::RecordChange;
 use super::program::{Program, StepRef};
 use crate::journal::{Cause, LeaveReason};
@@ -65,6 +66,10 @@ enum State {
     Talking {
         after: Option<StepRef>,
     },
+    /// Somebody is being called for the caller, or speaks with the caller.
+    Dialling {
+        next: StepRef,
+    },
     /// What comes before a message is said.
     Greeting {
         id: u32,
@@ -111,6 +116,8 @@ pub struct Cursor {
     refused: bool,
     class: String,
     customer: String,
+    /// The agent whose customer it is.
+    own_agent: String,
     tags: BTreeSet<String>,
     variables: BTreeMap<String, String>,
     frames: Vec<Frame>,
@@ -143,6 +150,7 @@ impl Cursor {
             noticed: false,
             refused: false,
             customer: String::new(),
+            own_agent: String::new(),
             tags: BTreeSet::new(),
             frames: Vec::new(),
             keys: VecDeque::new(),
@@ -196,6 +204,12 @@ impl Cursor {
             CursorInput::AgentLeft => {
                 if let State::Talking { after: Some(after) } = self.state {
                     self.enter(after, now, floor);
+                }
+            }
+            CursorInput::NotReached { cause } => {
+                if let State::Dialling { next } = self.state {
+                    self.decide(Decision::NotReached { cause });
+                    self.enter(next, now, floor);
                 }
             }
             CursorInput::Replied { id, reply } => self.handle_reply(id, reply, now, floor),
@@ -318,7 +332,12 @@ impl Cursor {
             | State::Asking { .. } => self.keep(key),
             State::Queued(_) => self.handle_queue_key(key, now, floor),
             State::Speaking(_) => self.handle_message_key(key, now),
-            State::Talking { .. } | State::Greeting { .. } | State::Storing { .. } | State::Echoing | State::Ended => {}
+            State::Talking { .. }
+            | State::Dialling { .. }
+            | State::Greeting { .. }
+            | State::Storing { .. }
+            | State::Echoing
+            | State::Ended => {}
         }
     }
 

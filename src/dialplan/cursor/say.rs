@@ -21,6 +21,8 @@ impl Cursor {
             "language" => self.language.clone(),
             "class" => self.class.clone(),
             "customer" => self.customer.clone(),
+            "last_agent" => self.facts.last_agent.clone(),
+            "own_agent" => self.own_agent.clone(),
             // The checker knows every name.
             other => self.variables.get(other).cloned().unwrap_or_default(),
         }

@@ -37,7 +37,13 @@ fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
         year: None,
     };
     let (program, _) = load(&sources, surroundings).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let facts = CallFacts { called: "1".into(), caller: caller.into(), trunk: None, class: String::new() };
+    let facts = CallFacts {
+        called: "1".into(),
+        caller: caller.into(),
+        trunk: None,
+        class: String::new(),
+        last_agent: "1003".into(),
+    };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
 }
 
@@ -236,7 +242,7 @@ const LEAVING: &str = r#"
 [flow.f.step]
 go = { do = "answer", next = "ask" }
 ask = { do = "menu", prompt = "a", keys = { 1 = "wait", 2 = "message", 3 = "back" }, no_input = "bye" }
-wait = { do = "queue", queue = "q", keys = { 9 = "bye" }, after = "survey" }
+wait = { do = "queue", queue = "q", keys = { 9 = "bye" }, after = "survey", prefer = ["{own_agent}", "{last_agent}"] }
 survey = { do = "survey", prompt = "b", scale = 10, timeout = "3s", retries = 0, next = "thanks", no_input = "bye" }
 thanks = { do = "play", prompts = ["c"], next = "bye" }
 message = { do = "voicemail", prompts = ["a"], mailbox = "m", longest = "10s", next = "thanks", failed = "bye" }
@@ -248,7 +254,12 @@ bye = { do = "hangup", cause = "bye" }
 fn the_question_comes_after_the_conversation_and_keys_before_it_are_no_answer() {
     let now = open();
     let mut cursor = begin(LEAVING, "2", now);
-    press(&mut cursor, "1", now);
+    cursor.handle(CursorInput::Digit('1'), now, &Floor(1, true));
+    let prefer = std::iter::from_fn(|| cursor.poll_act()).find_map(|act| match act {
+        Act::Enqueue { prefer, .. } => prefer,
+        _ => None,
+    });
+    assert_eq!(prefer, Some(("1003".into(), 20_000)), "the first who is named");
     cursor.handle(CursorInput::Connected, now, &Floor(1, true));
     assert_eq!(
         press(&mut cursor, "9", now),

@@ -92,7 +92,13 @@ fn begin_with(plan: &str, now: Now) -> Cursor {
         year: None,
     };
     let (program, _) = load(&[source], surroundings).expect("a good plan");
-    let facts = CallFacts { called: "1".into(), caller: "2".into(), trunk: None, class: String::new() };
+    let facts = CallFacts {
+        called: "1".into(),
+        caller: "2".into(),
+        trunk: None,
+        class: String::new(),
+        last_agent: "1003".into(),
+    };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
 }
 

@@ -21,7 +21,7 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 22] = [
+pub(super) const KINDS: [&str; 23] = [
     "answer",
     "ring",
     "play",
@@ -32,6 +32,7 @@ pub(super) const KINDS: [&str; 22] = [
     "survey",
     "voicemail",
     "callback",
+    "dial",
     "when",
     "set",
     "customer",
@@ -97,6 +98,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "survey" => leave::read_survey(&mut table, names, report),
         "voicemail" => leave::read_voicemail(&mut table, names, report),
         "callback" => leave::read_callback(&mut table, names, report),
+        "dial" => leave::read_dial(&mut table, names, report),
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),

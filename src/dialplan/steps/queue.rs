@@ -3,7 +3,8 @@
 use super::super::action::Action;
 use super::super::report::Report;
 use super::super::table::Table;
-use super::super::talk::{Message, Waiting};
+use super::super::talk::{Message, Prefer, Waiting};
+use super::super::values::Template;
 use super::ask::{read_keys, steps_of};
 use super::branch::check_hours;
 use super::leave::known_queue;
@@ -24,13 +25,24 @@ pub(super) fn read_queue(table: &mut Table<'_>, names: &Names<'_>, report: &mut 
     let unrecorded = optional(table, "unrecorded", names, report);
     let waiting = read_waiting(table, names, report);
     let after = optional(table, "after", names, report);
+    let prefer = read_prefer(table, names, report);
     let must_record =
         queue.as_ref().and_then(|queue| names.queues.get(&queue.value)).is_some_and(|queue| queue.must_record);
     if must_record && !record {
         let hint = Some("write record = true, or take recording = \"required\" from the queue".to_owned());
         report.problem(table.place_of("queue"), "this queue takes nobody who is not recorded", hint);
     }
-    Some(Action::Queue { queue: id?, priority, record, next, unstaffed, unrecorded, waiting, after })
+    Some(Action::Queue { queue: id?, priority, record, next, unstaffed, unrecorded, waiting, after, prefer })
+}
+
+fn read_prefer(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Prefer {
+    let agents = table.strings("prefer", report);
+    let agents = agents.into_iter().map(|text| Template::read(&text, names.variables, report)).collect();
+    if table.has("prefer_for") && !table.has("prefer") {
+        let hint = Some("prefer = [\"{own_agent}\", \"{last_agent}\"]".to_owned());
+        report.problem(table.place_of("prefer_for"), "\"prefer_for\" without \"prefer\"", hint);
+    }
+    Prefer { agents, for_ms: table.duration("prefer_for", report).unwrap_or(20_000) }
 }
 
 fn read_waiting(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Waiting {
