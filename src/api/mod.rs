@@ -4,6 +4,7 @@
 
 mod access;
 mod bans;
+mod callbacks;
 mod commands;
 mod events;
 mod figures;

@@ -59,6 +59,7 @@ impl From<CommandError> for Problem {
         match error {
             CommandError::UnknownAgent(_)
             | CommandError::UnknownCall(_)
+            | CommandError::UnknownCallback(_)
             | CommandError::UnknownBan(_)
             | CommandError::Unwritten { .. }
             | CommandError::NotAnnounced(_)

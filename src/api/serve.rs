@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
 use super::{
-    ApiSettings, Handles, Shared, access, bans, events, floor, health, live, orders, page, recording, records,
-    supervise, trunks, websocket,
+    ApiSettings, Handles, Shared, access, bans, callbacks, events, floor, health, live, orders, page, recording,
+    records, supervise, trunks, websocket,
 };
 use crate::store::Records;
 
@@ -164,6 +164,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/hours", get(orders::hours))
         .route("/api/v1/hours/{name}/closure", put(orders::close).delete(orders::reopen))
         .route("/api/v1/flows/{name}/announcement", put(orders::announce).delete(orders::take_away))
+        .route("/api/v1/callbacks", get(callbacks::callbacks))
+        .route("/api/v1/callbacks/{call_id}", delete(callbacks::cancel))
         .route("/api/v1/bans", get(bans::bans))
         .route("/api/v1/bans/{address}", delete(bans::lift))
         .route("/api/v1/events", get(events::events))

@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 mod ban;
+mod callback;
 mod check;
 mod client;
 mod demo;
@@ -66,6 +67,7 @@ enum Command {
     Quality(quality::Quality),
     Recording(recording::Recording),
     Ban(ban::Ban),
+    Callback(callback::Callback),
     Trunk(trunk::Trunk),
     Trace(trace::Trace),
 }
@@ -87,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Quality(quality) => quality.run(),
         Command::Recording(recording) => recording.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Callback(callback) => callback.run(),
         Command::Trunk(trunk) => trunk.run(),
         Command::Trace(trace) => trace.run(),
     };

@@ -2,7 +2,7 @@
 //! each request at a time, and again later where the customer is not reached.
 
 use super::party::{Onward, PartyCall, Place, Role};
-use super::{Switch, Timer, Waiting};
+use super::{CommandError, Switch, Timer};
 use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::CallbackWish;
@@ -41,7 +41,7 @@ impl Switch {
             };
             self.journal(requested, now);
         }
-        self.wait_for_sync(Waiting::Plan { call }, now);
+        self.store_for(call, now);
     }
 
     /// Requests of the last run, and those that were put off, wait on.
@@ -98,6 +98,24 @@ impl Switch {
         if self.callbacks.get(request).is_some() {
             self.journal(Event::CallbackEnded { call: request, attempt: call, outcome: "reached".to_owned() }, now);
         }
+    }
+
+    /// An operator takes a request back.
+    pub(super) fn cancel_callback(&mut self, request: CallId, now: Now) -> Result<(), CommandError> {
+        let callback = self.callbacks.get(request).ok_or(CommandError::UnknownCallback(request))?;
+        tracing::info!(call = %request, "a callback is cancelled by an operator");
+        match callback.attempt.filter(|attempt| self.calls.contains_key(attempt)) {
+            // Its end takes the request with it.
+            Some(attempt) => {
+                let cause = Cause::new(31, "hung_up_by_operator");
+                self.tell(attempt, Input::Hangup { cause, as_designed: false });
+            }
+            None => {
+                let outcome = "cancelled".to_owned();
+                self.journal(Event::CallbackEnded { call: request, attempt: request, outcome }, now);
+            }
+        }
+        Ok(())
     }
 
     /// A call that was to reach a customer is over; where it has not, there is another one later, or no more.

@@ -151,6 +151,11 @@ pub enum Command {
         /// Which flow.
         flow: String,
     },
+    /// Call a customer back no more, who is not in conversation yet.
+    CancelCallback {
+        /// The call in which it was asked for.
+        call: CallId,
+    },
     /// End a call.
     HangUp {
         /// Which.
@@ -223,6 +228,9 @@ pub enum CommandError {
     /// 404.
     #[error("there is no call {0} in progress")]
     UnknownCall(CallId),
+    /// 404.
+    #[error("nobody is to be called back for call {0}")]
+    UnknownCallback(CallId),
     /// 404.
     #[error("{0} is not banned")]
     UnknownBan(IpAddr),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::party::{Media, PartyCall, Role, Unopened};
 use super::secrecy::wanted;
-use super::{Output, Switch, Timer, Waiting};
+use super::{Output, Switch, Timer};
 use crate::call::CallState;
 use crate::dialplan::{Cursor, CursorInput};
 use crate::id::{CallId, LegId};
@@ -246,7 +246,7 @@ impl Switch {
                     Some(cell) if stores(cell) && failed => {
                         self.advance(call, CursorInput::Stored { safe: false }, now);
                     }
-                    Some(cell) if stores(cell) => self.wait_for_sync(Waiting::Plan { call }, now),
+                    Some(cell) if stores(cell) => self.store_for(call, now),
                     _ => {}
                 }
             }

@@ -80,13 +80,7 @@ enum Timer {
 /// Something that waits until the journal is synced.
 enum Waiting {
     Register(Box<Confirmation>),
-    Reply {
-        id: u64,
-    },
-    /// A plan that goes on once what its caller has left is kept.
-    Plan {
-        call: CallId,
-    },
+    Reply { id: u64 },
 }
 
 /// The whole floor as one state machine.
@@ -106,6 +100,9 @@ pub struct Switch {
     outbox: Outbox,
     /// By the entry that they wait for.
     waiting: VecDeque<(u64, Waiting)>,
+    /// Plans that go on once what their callers have left is synced, by the entry that they wait for. A caller is more patient than a
+    /// phone that registers: a stalled disk refuses nothing here, the plan has a deadline of its own.
+    storing: VecDeque<(u64, CallId)>,
     timers: Timers<Timer>,
     /// How the disk of the recordings fares.
     storage: StorageFigures,
@@ -147,6 +144,7 @@ impl Switch {
             touched: VecDeque::new(),
             lines: watch::Lines::default(),
             waiting: VecDeque::new(),
+            storing: VecDeque::new(),
             timers: Timers::default(),
             storage: StorageFigures::default(),
             received: now,

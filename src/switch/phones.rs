@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{JournalProgress, Output, Switch, Waiting, as_agent};
 use crate::acd;
 use crate::dialplan::CursorInput;
-use crate::id::AgentId;
+use crate::id::{AgentId, CallId};
 use crate::journal::Event;
 use crate::sip::endpoint::{Confirmation, user_of};
 use crate::sip::registrar::{Binding, BindingChange};
@@ -64,10 +64,23 @@ impl Switch {
         self.release_confirmations(self.outbox.progress(), now);
     }
 
+    /// A call's plan goes on once everything so far is synced.
+    pub(super) fn store_for(&mut self, call: CallId, now: Now) {
+        self.storing.push_back((self.outbox.last_seq(), call));
+        self.release_stored(self.outbox.progress(), now);
+    }
+
+    fn release_stored(&mut self, progress: JournalProgress, now: Now) {
+        while let Some((_, call)) = self.storing.pop_front_if(|(seq, _)| *seq <= progress.synced) {
+            self.advance(call, CursorInput::Stored { safe: true }, now);
+        }
+    }
+
     pub(super) fn handle_progress(&mut self, progress: JournalProgress, now: Now) {
         self.outbox.handle_progress(progress);
         self.endpoint.set_refusing(self.draining || progress.full);
         self.release_confirmations(progress, now);
+        self.release_stored(progress, now);
     }
 
     /// Confirmations leave once synced; when the disk is stalled they are refused rather than late.
@@ -79,7 +92,6 @@ impl Switch {
             match waiting {
                 Waiting::Register(confirmation) if safe => self.endpoint.confirm(*confirmation, now),
                 Waiting::Register(confirmation) => self.endpoint.refuse_confirmation(&confirmation, now),
-                Waiting::Plan { call } => self.advance(call, CursorInput::Stored { safe }, now),
                 Waiting::Reply { id } => {
                     let result = if safe { Ok(seq) } else { Err(super::CommandError::Stalled) };
                     self.outbox.push(Output::Reply { id, result }, now);

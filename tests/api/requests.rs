@@ -153,6 +153,8 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::SetAgent { agent, .. } => Err(CommandError::UnknownAgent(agent.clone())),
         Command::HangUp { call } if *call == crate::floor::call(1) => Ok(1),
         Command::HangUp { call } => Err(CommandError::UnknownCall(*call)),
+        Command::CancelCallback { call } if *call == crate::floor::call(1) => Ok(1),
+        Command::CancelCallback { call } => Err(CommandError::UnknownCallback(*call)),
         Command::LiftBan { address } if address.to_string() == "192.0.2.7" => Ok(1),
         Command::LiftBan { address } => Err(CommandError::UnknownBan(*address)),
         Command::PauseRecording { call, .. } | Command::ResumeRecording { call } => {
@@ -188,6 +190,12 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     ask(address, "POST", &format!("{supervisor}/take_over"), &[TOKEN], "").problem(404);
     let bans = ask(address, "GET", "/api/v1/bans", &[TOKEN], "").json();
     assert_eq!(bans["items"][0]["address"], "192.0.2.7");
+    let none = ask(address, "GET", "/api/v1/callbacks", &[TOKEN], "").json();
+    assert_eq!(none["items"], json!([]));
+    let cancel = |number: &str| ask(address, "DELETE", &format!("/api/v1/callbacks/{number}"), &[TOKEN], "");
+    assert_eq!(cancel(&call(1).to_string()).status, 204);
+    cancel(&call(2).to_string()).problem(404);
+    cancel("nobody").problem(404);
     let lift = |address_text: &str| ask(address, "DELETE", &format!("/api/v1/bans/{address_text}"), &[TOKEN], "");
     assert_eq!(lift("192.0.2.7").status, 204);
     lift("192.0.2.8").problem(404);

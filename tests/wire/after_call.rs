@@ -178,3 +178,29 @@ fn a_number_that_is_dear_is_not_called_back() {
     assert!(!daemon.journal_has("callback_requested"));
     assert_eq!(daemon.stop()[0].disposition, Disposition::Abandoned);
 }
+
+#[test]
+fn an_operator_sees_who_is_to_be_called_back_and_takes_it_back() {
+    let host = own_address();
+    let customer = Phone::new("13800138000", own_address(), (host, 5060).into(), CALLER_HZ);
+    let mut daemon = floor(host, &customer);
+    ask(&daemon);
+    // Who asks twice is called once.
+    ask(&daemon);
+    let listed = daemon.json_until("/api/v1/callbacks", |list| list["items"][0]["attempt"].is_string());
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    let call = listed["items"][0]["call_id"].as_str().expect("a call").to_owned();
+    let told = daemon.run_command(&["callback", "list"]);
+    assert!(told.contains("13800138000") && told.contains("0 of 3 calls in vain, in the line"), "{told}");
+    let cancel = || daemon.try_command(&["callback", "cancel", &call]);
+    // A machine whose disk is busy does it and does not confirm it.
+    let none = || daemon.json("/api/v1/callbacks")["items"].as_array().is_some_and(Vec::is_empty);
+    cancel();
+    wait(none, || "it is not cancelled".to_owned());
+    assert_eq!(cancel().status.code(), Some(1), "once");
+    daemon.until_idle();
+    assert!(daemon.run_command(&["callback", "list"]).contains("nobody is to be called back"));
+    let records = daemon.stop();
+    let told: Vec<_> = records.iter().map(|record| record.disposition).collect();
+    assert_eq!(told, [Disposition::Callback, Disposition::Callback, Disposition::Failed], "{records:#?}");
+}

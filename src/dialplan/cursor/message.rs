@@ -12,7 +12,7 @@ use crate::time::{MS, Now};
 /// What is shorter is no message: the caller has changed their mind, ms.
 const SHORTEST_MS: u64 = 1_000;
 /// How long the disk may take to keep what was left, ms.
-const STORE_MS: u64 = 5_000;
+const STORE_MS: u64 = 10_000;
 /// The longest number that is called, digits (E.164, and a prefix or two).
 const LONGEST_NUMBER: usize = 20;
 

@@ -318,7 +318,7 @@ fn only_numbers_that_the_plan_allows_are_called_back() {
     let (mut cursor, mut later) = (begin(LEAVING, "138", now), now);
     press(&mut cursor, "3", now);
     assert_eq!(
-        pass(&mut cursor, 5_000, &mut later),
+        pass(&mut cursor, 10_000, &mut later),
         ["bye", "hangup bye"],
         "a disk that keeps nothing is told to nobody as done"
     );

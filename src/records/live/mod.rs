@@ -7,7 +7,7 @@ mod views;
 
 pub use call::{LiveCall, LiveRecording, LiveState};
 pub use public::public;
-pub use views::{AgentLine, CallLine, QueueLine};
+pub use views::{AgentLine, CallLine, CallbackLine, QueueLine};
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::counts::Counts;
 use super::{AgentsFold, Wall};
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{Entry, Event, LeaveReason};
+use crate::journal::{Callbacks, Entry, Event, LeaveReason};
 
 /// Calls in progress, agents' states, and what each queue served and lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct LiveFold {
     calls: BTreeMap<CallId, LiveCall>,
     agents: AgentsFold,
     counts: BTreeMap<QueueId, Counts>,
+    #[serde(default)]
+    callbacks: Callbacks,
 }
 
 impl LiveFold {
@@ -71,9 +73,15 @@ impl LiveFold {
         }
     }
 
+    /// Who is to be called back, the oldest request first.
+    pub fn callbacks(&self) -> Vec<CallbackLine> {
+        self.callbacks.iter().map(|(call, callback)| CallbackLine::of(call, callback)).collect()
+    }
+
     /// Folds one entry.
     pub fn handle_entry(&mut self, entry: &Entry) {
         self.agents.handle_entry(entry);
+        self.callbacks.handle_event(&entry.event);
         let at = Wall(entry.wall_ms);
         match &entry.event {
             event @ Event::CallOffered { call, .. } => {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::call::{LiveCall, LiveRecording, LiveState};
-use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Decision};
+use crate::id::{AgentId, CallId, QueueId, TrunkId};
+use crate::journal::{AgentState, Callback, Decision};
 use crate::records::Wall;
 
 /// A call in progress.
@@ -152,4 +152,43 @@ pub struct QueueLine {
     pub served_today: u64,
     /// Callers who left while waiting today.
     pub abandoned_today: u64,
+}
+
+/// Somebody who is to be called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallbackLine {
+    /// The call in which it was asked for.
+    pub call_id: CallId,
+    /// The number.
+    pub number: String,
+    /// Whose agents call.
+    pub queue: QueueId,
+    /// By which trunk.
+    pub trunk: TrunkId,
+    /// From when the wait counts.
+    pub since: Wall,
+    /// How often the customer was called in vain.
+    pub tries: u32,
+    /// How often at most.
+    pub most: u32,
+    /// When the customer's turn comes again, after a call in vain.
+    pub due: Option<Wall>,
+    /// The call that is under way for it, or waits for an agent.
+    pub attempt: Option<CallId>,
+}
+
+impl CallbackLine {
+    pub(super) fn of(call_id: CallId, callback: &Callback) -> Self {
+        Self {
+            call_id,
+            number: callback.number.clone(),
+            queue: callback.queue.clone(),
+            trunk: callback.trunk.clone(),
+            since: Wall(callback.entered_ms),
+            tries: callback.tries,
+            most: callback.most,
+            due: (callback.due_ms > 0 && callback.attempt.is_none()).then_some(Wall(callback.due_ms)),
+            attempt: callback.attempt,
+        }
+    }
 }

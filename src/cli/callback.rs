@@ -1,0 +1,96 @@
+//! `trunkline callback list` and `trunkline callback cancel`: customers whom the running floor is to call back.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+
+use super::Exit;
+use super::client::Client;
+
+/// Customers who are to be called back
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  trunkline callback list --config config/demo.toml\n  \
+    trunkline callback cancel 01J9ZQ0000000000000000000 --config config/demo.toml\n\n\
+    Both ask the running floor by HTTP, with the token that the settings name.\n\
+    Exit codes: 0 done, 1 nobody is to be called back for that call or problems in the files, 2 usage, 3 the floor does not answer")]
+pub(super) struct Callback {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Who, by whom, since when
+    List {
+        /// The settings file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call a customer back no more
+    Cancel {
+        /// The call in which it was asked for
+        call: String,
+        /// The settings file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    items: Vec<Line>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Line {
+    call_id: String,
+    number: String,
+    queue: String,
+    trunk: String,
+    since: String,
+    tries: u32,
+    most: u32,
+    due: Option<String>,
+    attempt: Option<String>,
+}
+
+impl Callback {
+    pub(super) fn run(&self) -> Exit {
+        match &self.act {
+            Act::List { config, json } => list(config, *json),
+            Act::Cancel { call, config } => cancel(config, call),
+        }
+        .unwrap_or_else(|exit| exit)
+    }
+}
+
+fn list(config: &Path, json: bool) -> Result<Exit, Exit> {
+    let Listing { items } = Client::of(config)?.get("/api/v1/callbacks")?;
+    if items.is_empty() && !json {
+        println!("nobody is to be called back");
+    }
+    for line in items {
+        if json {
+            println!("{}", serde_json::json!(line));
+            continue;
+        }
+        let next = match (&line.attempt, &line.due) {
+            (Some(_), _) => "in the line".to_owned(),
+            (None, Some(due)) => format!("again at {due}"),
+            (None, None) => "when the caller has hung up".to_owned(),
+        };
+        let Line { call_id, number, queue, since, tries, most, .. } = line;
+        println!("{call_id}  {number:<20} queue {queue}, since {since}, {tries} of {most} calls in vain, {next}");
+    }
+    Ok(Exit::Fine)
+}
+
+fn cancel(config: &Path, call: &str) -> Result<Exit, Exit> {
+    Client::of(config)?.delete(&format!("/api/v1/callbacks/{call}"))?;
+    println!("nobody is called back for {call}");
+    Ok(Exit::Fine)
+}
