@@ -33,6 +33,8 @@ pub mod quality;
 
 pub mod insight;
 
+pub mod trial;
+
 pub mod config;
 
 pub mod net;

@@ -25,6 +25,7 @@ const HOUSE: &[(&str, bool, &[&str])] = &[
     ("media", true, &["rtp", "codec", "recording"]),
     ("insight", true, &["journal", "records", "acd"]),
     ("switch", true, &["sip", "sdp", "call", "acd", "dialplan", "media", "journal"]),
+    ("trial", true, &["dialplan", "acd", "call", "switch", "records", "journal"]),
     ("config", true, &["sip", "acd", "dialplan", "media", "recording", "switch"]),
     ("net", false, &["sip"]),
     ("engine", false, &["media", "rtp"]),

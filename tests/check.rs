@@ -27,7 +27,9 @@ fn floor() -> tempfile::TempDir {
         fs::copy(home.join(file), folder.path().join(file)).expect("the file is shipped");
     }
     let texts = fs::read_to_string(home.join(catalogue)).expect("the catalogue is shipped");
-    for name in texts.lines().filter_map(|line| line.strip_prefix("[prompt.")?.strip_suffix(']')) {
+    let named = texts.lines().filter_map(|line| line.strip_prefix("[prompt.")?.strip_suffix(']'));
+    // The tone before a message has no text.
+    for name in named.chain(["beep"]) {
         for language in ["zh", "en"] {
             let file = folder.path().join(format!("dialplans/prompts/{language}/{name}.wav"));
             fs::write(file, silence()).expect("a file");
@@ -80,8 +82,8 @@ fn every_problem_of_a_plan_is_told_at_once() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     for expected in [
-        "demo.toml:41:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
-        "demo.toml:50:8: there is no step \"wellcome\" in this flow",
+        "demo.toml:44:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
+        "demo.toml:53:8: there is no step \"wellcome\" in this flow",
         "there is no queue \"sails\"",
         "there is no step that does \"ehco\"",
         "config/demo.toml:7:1: unknown key \"lgo\"",
@@ -321,4 +323,28 @@ fn a_flow_is_drawn() {
     assert!(svg.starts_with("<svg ") && svg.contains(">queue sales<") && svg.ends_with("</svg>\n"), "{svg}");
     assert!(String::from_utf8_lossy(&graph(&["hotline"]).stdout).starts_with("flowchart TD\n"));
     assert_eq!(graph(&["hotlnie"]).status.code(), Some(1));
+}
+
+#[test]
+fn tests_beside_a_folder_of_dialplans_are_no_dialplans_and_are_checked() {
+    let folder = floor();
+    edit(folder.path(), "config/demo.toml", "\"dialplans/demo.toml\"", "\"dialplans\"");
+    fs::remove_file(folder.path().join("dialplans/bench.toml")).expect("removed");
+    fs::create_dir(folder.path().join("dialplans/tests")).expect("a folder");
+    let case = "version = 1\n[case.c]\nnumber = \"4003\"\nat = \"2026-11-27T10:00:00Z\"\nexpect.queue = \"none\"\n";
+    let file = folder.path().join("dialplans/tests/case.toml");
+    fs::write(&file, case).expect("written");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains(", 1 tests)"),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::write(&file, case.replace("none", "sails")).expect("written");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("dialplans/tests/case.toml:5:16: there is no queue \"sails\""), "{told}");
+    assert!(told.contains("did you mean \"sales\"?"), "{told}");
 }

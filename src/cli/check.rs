@@ -1,14 +1,15 @@
-//! `trunkline check`: every error of settings, dialplans, prompts and certificates at once.
+//! `trunkline check`: every error of settings, dialplans and their tests, prompts and certificates at once.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::Exit;
-use super::floor::{self, FloorError};
+use super::floor::{self, Floor, FloorError};
+use super::trials;
 use crate::dialplan::{Problem, Severity};
 
-/// Check settings, dialplans, prompts and certificates; every error as file:line:column
+/// Check settings, dialplans and their tests, prompts and certificates; every error as file:line:column
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  trunkline check --config config/demo.toml\n\n\
     Exit codes: 0 fine, 1 problems found, 2 usage, 3 a file cannot be read")]
@@ -23,10 +24,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> Exit {
-        let loaded = floor::load(&self.config)
-            .and_then(|floor| floor::check_files(&floor.settings, &floor.program).map(|()| floor));
-        match loaded {
-            Ok(floor) => {
+        match self.load() {
+            Ok((floor, tests)) => {
                 if self.json {
                     println!("{}", serde_json::json!({ "problems": floor.warnings }));
                 } else {
@@ -35,7 +34,8 @@ impl Check {
                     let queues = floor.program.queues().len();
                     let (agents, trunks) = (floor.settings.agents.len(), floor.settings.trunks.len());
                     let file = self.config.display();
-                    println!("{file}: fine ({numbers} numbers, {queues} queues, {agents} agents, {trunks} trunks)");
+                    let counts = format!("{numbers} numbers, {queues} queues, {agents} agents, {trunks} trunks");
+                    println!("{file}: fine ({counts}, {tests} tests)");
                 }
                 Exit::Fine
             }
@@ -45,6 +45,15 @@ impl Check {
             }
             Err(error) => report(&error),
         }
+    }
+
+    /// Everything that the settings lead to, and how many tests of dialplans are beside.
+    fn load(&self) -> Result<(Floor, usize), FloorError> {
+        let floor = floor::load(&self.config)?;
+        floor::check_files(&floor.settings, &floor.program)?;
+        let trials = trials::read(&floor, &trials::stage(&floor)?, &[])?;
+        let tests = trials.suites.iter().map(|suite| suite.cases.len()).sum();
+        Ok((floor, tests))
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Floor {
     /// What is allowed and seldom meant.
     pub(super) warnings: Vec<Problem>,
     pub(super) catalogue: Catalogue,
+    /// The files of the plan, by their real paths.
+    pub(super) plans: BTreeSet<PathBuf>,
 }
 
 /// Why there is no floor.
@@ -71,7 +73,7 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
         if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
     match (program, catalogue) {
         (Ok((program, warnings)), Ok(catalogue)) if problems.is_empty() => {
-            Ok(Floor { settings, program, warnings, catalogue })
+            Ok(Floor { settings, program, warnings, catalogue, plans: plans.seen })
         }
         (program, catalogue) => {
             problems.extend(program.err().into_iter().chain(catalogue.err()).flatten());
@@ -140,17 +142,20 @@ impl Plans {
 pub(super) fn check_files(settings: &Settings, program: &Program) -> Result<(), FloorError> {
     let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
     let unplayable = node::unplayable(Path::new(&settings.prompts), &music).into_iter();
-    let unplayable = unplayable.map(|error| Problem {
-        file: error.path.display().to_string(),
-        line: 0,
-        column: 0,
-        severity: Severity::Error,
-        message: format!("cannot be played: {}", error.what),
-        hint: Some("replace it by a WAV file with one channel, 16 bit, 8 or 16 kHz".to_owned()),
-        excerpt: String::new(),
-    });
-    let problems: Vec<Problem> = unplayable.chain(tls_problems(settings)).collect();
+    let problems: Vec<Problem> = unplayable.map(unplayable_file).chain(tls_problems(settings)).collect();
     if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
+}
+
+/// What a person is told of a file that cannot be played.
+pub(super) fn unplayable_file(error: node::PromptError) -> Problem {
+    let hint = "replace it by a WAV file with one channel, 16 bit, 8 or 16 kHz".to_owned();
+    of_file(&error.path, format!("cannot be played: {}", error.what), Some(hint))
+}
+
+/// A problem of a file as a whole.
+pub(super) fn of_file(path: &Path, message: String, hint: Option<String>) -> Problem {
+    let (file, excerpt) = (path.display().to_string(), String::new());
+    Problem { file, line: 0, column: 0, severity: Severity::Error, message, hint, excerpt }
 }
 
 fn tls_problems(settings: &Settings) -> Vec<Problem> {
@@ -170,7 +175,7 @@ fn count(problems: usize) -> String {
     if problems == 1 { "one problem".to_owned() } else { format!("{problems} problems") }
 }
 
-fn read(path: &Path) -> Result<Source, FloorError> {
+pub(super) fn read(path: &Path) -> Result<Source, FloorError> {
     let text = fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
     Ok(Source { file: path.display().to_string(), text })
 }
@@ -180,7 +185,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> FloorError {
 }
 
 /// A file, or the `*.toml` of a folder in lexical order.
-fn plan_files(path: &Path) -> Result<Vec<PathBuf>, FloorError> {
+pub(super) fn plan_files(path: &Path) -> Result<Vec<PathBuf>, FloorError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

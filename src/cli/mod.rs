@@ -17,7 +17,9 @@ mod route;
 mod running;
 mod serve;
 mod simulate;
+mod test;
 mod trace;
+mod trials;
 mod trunk;
 
 use std::process::ExitCode;
@@ -57,6 +59,7 @@ enum Command {
     Check(check::Check),
     Demo(demo::Demo),
     Route(route::Route),
+    Test(test::Test),
     Graph(graph::Graph),
     Reload(reload::Reload),
     Hours(hours::Hours),
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Demo(demo) => demo.run(),
         Command::Route(route) => route.run(),
+        Command::Test(test) => test.run(),
         Command::Graph(graph) => graph.run(),
         Command::Reload(reload) => reload.run(),
         Command::Hours(hours) => hours.run(),

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, DialPlace, FloorView, Prompt};
-use crate::id::{AgentId, QueueId, TrunkId};
+use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView};
+use crate::id::{QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
 use crate::time::{MS, Now};
 
@@ -238,7 +238,8 @@ impl Walk<'_> {
     fn go(&mut self) {
         for _ in 0..MOST_ACTS {
             if let Some(act) = self.cursor.poll_act() {
-                println!("{}", told(&act, self.catalogue));
+                let indent = if matches!(act, Act::EnterStep { .. }) { "" } else { "  " };
+                act.told(self.catalogue).iter().for_each(|line| println!("{indent}{line}"));
                 if !self.answer(&act) {
                     return;
                 }
@@ -321,58 +322,5 @@ impl Walk<'_> {
         let wait_ms = to_ns.saturating_sub(self.now.mono_ns) / MS;
         println!("  {what} {wait_ms} ms");
         self.now = self.now.plus_ms(wait_ms);
-    }
-}
-
-fn told(act: &Act, catalogue: &Catalogue) -> String {
-    let said = |prompts: &[Prompt], what: &str| {
-        let line = |prompt: &Prompt| {
-            let text = catalogue.text(&prompt.language, &prompt.name).unwrap_or("(no text in the catalogue)");
-            format!("  {what} {}: {text}", prompt.path())
-        };
-        prompts.iter().map(line).collect::<Vec<_>>().join("\n")
-    };
-    match act {
-        Act::EnterStep { flow, step } => format!("{flow}.{step}"),
-        Act::Answer => "  answer".to_owned(),
-        Act::Ring => "  ring".to_owned(),
-        Act::Play { prompts, .. } => said(prompts, "play"),
-        Act::PlayToWaiting { prompts, .. } => said(prompts, "say while waiting"),
-        Act::PlayMusic => "  music".to_owned(),
-        Act::StopPlay => "  stop".to_owned(),
-        Act::ChooseLanguage(language) => format!("  language {language}"),
-        Act::Enqueue { queue, priority, record, prefer, .. } => {
-            let recorded = if *record { "recorded" } else { "not recorded" };
-            let alone = |(agent, ms): &(AgentId, u64)| format!(", {agent} alone for {ms} ms");
-            let alone = prefer.as_ref().map_or(String::new(), alone);
-            format!("  queue {queue}, priority {priority}, {recorded}{alone}")
-        }
-        Act::Dial { places, ring_ms, .. } => {
-            let place = |place: &DialPlace| match place {
-                DialPlace::User(user) => user.to_string(),
-                DialPlace::Number { number, trunk } => format!("{number} over {trunk}"),
-            };
-            let places: Vec<_> = places.iter().map(place).collect();
-            format!("  dial {}, {ring_ms} ms each", places.join(", "))
-        }
-        Act::Survey { question, score } => format!("  answer to {question}: {score}"),
-        Act::BeginMessage => "  record a message".to_owned(),
-        Act::KeepMessage { mailbox } => format!("  the message counts, for {mailbox}"),
-        Act::EndMessage => "  end of the message".to_owned(),
-        Act::Consult(question) => {
-            let fields: Vec<_> = question.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            format!("  ask webhook {} {}", question.hook, fields.join(", ")).trim_end().to_owned()
-        }
-        Act::RequestCallback(wish) => {
-            format!("  call {} back by queue {} over {}", wish.number, wish.queue, wish.trunk)
-        }
-        Act::LeaveQueue => "  leave the queue".to_owned(),
-        Act::Classify { class } => format!("  class {class}"),
-        Act::Decided(decision) => format!("  because {decision}"),
-        Act::ChangeAgent(change) => format!("  agent becomes {change:?}"),
-        Act::Unrecordable { queue } => format!("  not put through to {queue}: it must be recorded, and is not"),
-        Act::Record(change) => format!("  recording: {change:?}"),
-        Act::Echo => "  echo".to_owned(),
-        Act::Hangup { cause } => format!("  hang up: {} {}", cause.code, cause.text),
     }
 }

@@ -22,6 +22,7 @@ mod speech;
 mod steps;
 pub mod table;
 mod talk;
+mod told;
 mod values;
 
 #[cfg(test)]

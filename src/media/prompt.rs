@@ -129,6 +129,11 @@ impl PromptStore {
         self.prompts.values().chain(self.music.values()).for_each(Piece::encode);
     }
 
+    /// How long a prompt takes, milliseconds: whole frames.
+    pub fn prompt_ms(&self, id: PromptId) -> Option<u64> {
+        self.prompt(id).map(|piece| (piece.len() / FRAME_BYTES) as u64 * FRAME_MS)
+    }
+
     pub(super) fn prompt(&self, id: PromptId) -> Option<&Piece> {
         self.prompts.get(&id)
     }

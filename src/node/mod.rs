@@ -12,7 +12,7 @@ pub use bell::Bell;
 use event_loop::Control;
 pub use event_loop::{CommandPort, Watch};
 pub use opening::{StartError, State, hooks, open, recording_keys};
-pub use prompts::{PromptError, unplayable};
+pub use prompts::{PromptError, prompt_lengths, unplayable};
 pub use reload::{ReloadError, Reloaded, Reloader};
 
 use std::sync::{Arc, Mutex};

@@ -94,6 +94,21 @@ pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
     tried.filter_map(Result::err).collect()
 }
 
+/// How long each prompt of the folder takes when it is played, milliseconds, by language and name.
+///
+/// # Errors
+/// Where a file cannot be read or played.
+pub fn prompt_lengths(folder: &Path) -> Result<BTreeMap<(String, String), u64>, PromptError> {
+    let mut store = PromptStore::default();
+    let mut lengths = BTreeMap::new();
+    for (language, name, path) in prompt_files(folder)? {
+        let (bytes, _) = read(&path)?;
+        store.add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))?;
+        lengths.extend(store.prompt_ms(PromptId(0)).map(|ms| ((language, name), ms)));
+    }
+    Ok(lengths)
+}
+
 /// Language, name and path of every prompt; none where there is no folder.
 fn prompt_files(folder: &Path) -> Result<Vec<(String, String, PathBuf)>, PromptError> {
     let mut files = Vec::new();

@@ -14,12 +14,18 @@ use crate::time::Now;
 const NO_PROMPT: PromptId = PromptId(u32::MAX);
 
 /// What the plan of one call sees of the floor.
-struct Floor<'a> {
-    call: CallId,
-    acd: &'a Acd,
-    orders: &'a Orders,
-    can_record: bool,
-    wall_ms: i64,
+#[derive(Clone, Copy, Debug)]
+pub struct Floor<'a> {
+    /// The call.
+    pub call: CallId,
+    /// Agents and queues.
+    pub acd: &'a Acd,
+    /// What ops have ordered.
+    pub orders: &'a Orders,
+    /// Whether recordings can be written.
+    pub can_record: bool,
+    /// The present instant, ms since 1970 UTC.
+    pub wall_ms: i64,
 }
 
 impl FloorView for Floor<'_> {

@@ -40,6 +40,7 @@ pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
 pub use crate::sip::trunk::Health;
 pub use figures::Figures;
+pub use flow::Floor;
 pub use io::{AgentWish, Command, CommandError, Consultation, Input, JournalProgress, Output, Supervision};
 pub use orders::{AnnouncementStatus, HoursStatus};
 pub use settings::{RecordingCodes, Restart, Route, RouteTo, Settings, TrunkMedia, WebSettings};

@@ -65,6 +65,7 @@ mod tone;
 mod torture;
 mod trace;
 mod transfer;
+mod tried;
 mod trunks;
 mod way;
 mod webhooks;

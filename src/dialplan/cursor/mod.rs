@@ -178,6 +178,11 @@ impl Cursor {
         &self.class
     }
 
+    /// What a variable of the plan holds; `None` where there is none of this name.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
     /// What was known when the call came in.
     pub fn facts(&self) -> &CallFacts {
         &self.facts
@@ -274,6 +279,11 @@ impl Cursor {
     /// Whether it waits to hear that something is kept.
     pub fn is_storing(&self) -> bool {
         matches!(self.state, State::Storing { .. })
+    }
+
+    /// Whether a question was put to its end, and silence runs until [`Cursor::poll_timeout`].
+    pub fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening { .. })
     }
 
     /// The next thing to do. Call until `None`.

@@ -1,0 +1,63 @@
+//! Acts in words, for people who try a plan.
+
+use super::act::{Act, DialPlace};
+use super::catalogue::Catalogue;
+use super::program::Prompt;
+use crate::id::AgentId;
+
+impl Act {
+    /// What is done, in lines: one for each prompt, with its text out of the catalogue.
+    pub fn told(&self, catalogue: &Catalogue) -> Vec<String> {
+        let said = |prompts: &[Prompt], what: &str| {
+            let line = |prompt: &Prompt| {
+                let text = catalogue.text(&prompt.language, &prompt.name).unwrap_or("(no text in the catalogue)");
+                format!("{what} {}: {text}", prompt.path())
+            };
+            prompts.iter().map(line).collect()
+        };
+        let line = match self {
+            Self::Play { prompts, .. } => return said(prompts, "play"),
+            Self::PlayToWaiting { prompts, .. } => return said(prompts, "say while waiting"),
+            Self::EnterStep { flow, step } => format!("{flow}.{step}"),
+            Self::Answer => "answer".to_owned(),
+            Self::Ring => "ring".to_owned(),
+            Self::PlayMusic => "music".to_owned(),
+            Self::StopPlay => "stop".to_owned(),
+            Self::ChooseLanguage(language) => format!("language {language}"),
+            Self::Enqueue { queue, priority, record, prefer, .. } => {
+                let recorded = if *record { "recorded" } else { "not recorded" };
+                let alone = |(agent, ms): &(AgentId, u64)| format!(", {agent} alone for {ms} ms");
+                let alone = prefer.as_ref().map_or(String::new(), alone);
+                format!("queue {queue}, priority {priority}, {recorded}{alone}")
+            }
+            Self::Dial { places, ring_ms, .. } => {
+                let place = |place: &DialPlace| match place {
+                    DialPlace::User(user) => user.to_string(),
+                    DialPlace::Number { number, trunk } => format!("{number} over {trunk}"),
+                };
+                let places: Vec<_> = places.iter().map(place).collect();
+                format!("dial {}, {ring_ms} ms each", places.join(", "))
+            }
+            Self::Consult(question) => {
+                let fields: Vec<_> = question.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                format!("ask webhook {} {}", question.hook, fields.join(", ")).trim_end().to_owned()
+            }
+            Self::Survey { question, score } => format!("answer to {question}: {score}"),
+            Self::BeginMessage => "record a message".to_owned(),
+            Self::KeepMessage { mailbox } => format!("the message counts, for {mailbox}"),
+            Self::EndMessage => "end of the message".to_owned(),
+            Self::RequestCallback(wish) => {
+                format!("call {} back by queue {} over {}", wish.number, wish.queue, wish.trunk)
+            }
+            Self::LeaveQueue => "leave the queue".to_owned(),
+            Self::Classify { class } => format!("class {class}"),
+            Self::Decided(decision) => format!("because {decision}"),
+            Self::ChangeAgent(change) => format!("agent becomes {change:?}"),
+            Self::Unrecordable { queue } => format!("not put through to {queue}: it must be recorded, and is not"),
+            Self::Record(change) => format!("recording: {change:?}"),
+            Self::Echo => "echo".to_owned(),
+            Self::Hangup { cause } => format!("hang up: {} {}", cause.code, cause.text),
+        };
+        vec![line]
+    }
+}
