@@ -28,8 +28,7 @@ fn floor() -> tempfile::TempDir {
     }
     let texts = fs::read_to_string(home.join(catalogue)).expect("the catalogue is shipped");
     let named = texts.lines().filter_map(|line| line.strip_prefix("[prompt.")?.strip_suffix(']'));
-    // The tone before a message has no text.
-    for name in named.chain(["beep"]) {
+    for name in named {
         for language in ["zh", "en"] {
             let file = folder.path().join(format!("dialplans/prompts/{language}/{name}.wav"));
             fs::write(file, silence()).expect("a file");

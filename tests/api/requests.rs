@@ -52,7 +52,7 @@ fn the_contract_names_every_path_and_the_page_runs_nothing_foreign() {
     let floor = Floor::start(dir.path());
     let contract = ask(floor.address(), "GET", "/api/v1/openapi.json", &[], "").json();
     let paths = contract["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 25);
+    assert_eq!(paths.len(), 27);
     for path in paths.keys().filter(|path| !path.contains('{') && !path.ends_with("events")) {
         assert_ne!(floor.get(path).status, 404, "{path}");
     }
@@ -212,6 +212,6 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     ask(address, "DELETE", "/api/v1/flows/hotline/announcement", &[TOKEN], "").problem(404);
     assert_eq!(ask(address, "POST", "/api/v1/reload", &[TOKEN], "").json()["changes"], json!([]));
     ask(address, "POST", "/api/v1/reload?dry=1", &[TOKEN], "").problem(400);
-    assert_eq!(asked.try_iter().count(), 16);
+    assert_eq!(asked.try_iter().count(), 18);
     floor.stop();
 }
