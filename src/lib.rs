@@ -13,6 +13,8 @@ pub mod sdp;
 
 pub mod dialplan;
 
+pub mod import;
+
 pub mod acd;
 
 pub mod call;

@@ -17,6 +17,7 @@ const HOUSE: &[(&str, bool, &[&str])] = &[
     ("acd", true, &["journal"]),
     ("call", true, &["journal"]),
     ("dialplan", true, &["journal"]),
+    ("import", true, &["dialplan", "journal"]),
     ("records", true, &["journal"]),
     ("quality", true, &["journal", "records"]),
     ("cases", true, &["journal"]),

@@ -23,6 +23,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${as_root[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
+# What Asterisk's dialplans look like, for tests/import.rs.
+"$(dirname "$0")/asterisk_config.sh"
 # The browser's phone: built again only where something of it has changed.
 phone=tests/browser/node_modules/.phone/phone.js
 cd "$(dirname "$0")/.."

@@ -193,7 +193,7 @@ pub(super) fn plan_files(path: &Path) -> Result<Vec<PathBuf>, FloorError> {
 }
 
 /// Every WAV file of the folder and of the languages in it, as `<language>/<name>.wav`.
-fn prompt_files(folder: &Path) -> Result<BTreeSet<String>, FloorError> {
+pub(super) fn prompt_files(folder: &Path) -> Result<BTreeSet<String>, FloorError> {
     let mut found = BTreeSet::new();
     if !folder.is_dir() {
         return Ok(found);

@@ -8,6 +8,7 @@ mod demo;
 mod floor;
 mod graph;
 mod hours;
+mod import;
 mod quality;
 mod recording;
 mod records;
@@ -63,6 +64,7 @@ enum Command {
     Graph(graph::Graph),
     Reload(reload::Reload),
     Hours(hours::Hours),
+    Import(import::Import),
     Announce(hours::Announce),
     Serve(serve::Serve),
     Report(report::Report),
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Graph(graph) => graph.run(),
         Command::Reload(reload) => reload.run(),
         Command::Hours(hours) => hours.run(),
+        Command::Import(import) => import.run(),
         Command::Announce(announce) => announce.run(),
         Command::Serve(serve) => serve.run(),
         Command::Report(report) => report.run(),

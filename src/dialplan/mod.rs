@@ -44,4 +44,5 @@ pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};
 pub use talk::{Ask, Entry, Item, Message, Prefer, Waiting};
+pub(crate) use values::FACTS;
 pub use values::{Kind, Variable};

@@ -7,7 +7,7 @@ use super::report::{Place, Report, suggest};
 use super::table::{At, Table};
 
 /// What a call knows by itself; read like variables, never set.
-pub(super) const FACTS: [&str; 8] =
+pub(crate) const FACTS: [&str; 8] =
     ["caller", "called", "trunk", "language", "class", "customer", "last_agent", "own_agent"];
 
 /// The longest text that a variable holds, characters.
