@@ -1,4 +1,4 @@
-//! Prompts as files: WAV, PCM 16 bit, mono, 8 or 16 kHz.
+//! Prompts as files: WAV, PCM 16 bit, mono, 8 to 48 kHz.
 
 use std::io::Cursor;
 
@@ -14,12 +14,12 @@ pub enum WavError {
     #[error("the WAV file has {0} octets, more than {MAX_OCTETS}: cut it to ten minutes")]
     TooLong(usize),
     /// Not readable as WAV.
-    #[error("cannot read a WAV file: {0}; save it as PCM 16 bit, mono, 8 or 16 kHz")]
+    #[error("cannot read a WAV file: {0}; save it as PCM 16 bit, mono, 8 to 48 kHz")]
     Unreadable(String),
     /// Readable, but of a form that is not played.
     #[error(
         "the WAV file has {channels} channel(s), {rate} Hz, {bits} bit{float}; \
-         save it as PCM 16 bit, mono, 8000 or 16000 Hz",
+         save it as PCM 16 bit, mono, 8000 to 48000 Hz",
         float = if *.float { " float" } else { "" }
     )]
     Form {
@@ -51,6 +51,7 @@ pub fn parse(file: &[u8]) -> Result<Vec<i16>, WavError> {
     match spec.sample_rate {
         8_000 => Ok(samples),
         16_000 => Ok(resample::halve(&samples)),
+        rate @ 8_001..=48_000 => Ok(resample::to_8k(&samples, rate)),
         _ => Err(form),
     }
 }

@@ -99,6 +99,7 @@ impl Reader<'_> {
             guard: self.guard(root),
             api_token,
             api_token_env,
+            speech: self.speech(root),
             webhooks: self.webhooks(root),
             agents: self.agents(root),
             routes: self.routes(root, &sip.udp, &trunks),
@@ -383,6 +384,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 mod network;
 mod recording;
 mod routes;
+mod speech;
 mod trunks;
 mod webhooks;
 

@@ -167,6 +167,23 @@ pub enum SecretSource {
     File(String),
 }
 
+/// `[speech]`: what speaks the texts of dialplans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpeechSettings {
+    /// A program and its arguments, in which `{voice}`, `{file}` and `{text}` are put in; it writes a WAV file.
+    pub command: Vec<String>,
+    /// The voice of each language; the language's own name where it has none.
+    pub voices: BTreeMap<String, String>,
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        let command = ["espeak-ng", "-v", "{voice}", "-s", "150", "-w", "{file}", "--", "{text}"];
+        let voices = BTreeMap::from([("zh".to_owned(), "cmn".to_owned())]);
+        Self { command: command.map(str::to_owned).to_vec(), voices }
+    }
+}
+
 /// `[webhook.NAME]`: another system that dialplans ask, and that is told what has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookSettings {
@@ -292,6 +309,8 @@ pub struct Settings {
     pub api_token: Option<Secret>,
     /// The variable that holds the token.
     pub api_token_env: String,
+    /// What speaks the texts of dialplans.
+    pub speech: SpeechSettings,
     /// Other systems by name.
     pub webhooks: BTreeMap<String, WebhookSettings>,
     /// Trunks by name.

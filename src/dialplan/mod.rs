@@ -43,6 +43,7 @@ pub use program::{Customer, Flow, Overflow, Program, Prompt, Queue, Step, StepRe
 pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};
+pub use speech::said;
 pub use talk::{Ask, Entry, Item, Message, Prefer, Waiting};
 pub(crate) use values::FACTS;
 pub use values::{Kind, Variable};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::action::Action;
 use super::hours::Hours;
 use super::numbers::Numbers;
+use super::talk::Item;
 use super::values::Variable;
 use crate::id::QueueId;
 use crate::journal::Strategy;
@@ -155,6 +156,16 @@ impl Program {
     /// The variables by name.
     pub fn variables(&self) -> &BTreeMap<String, Variable> {
         &self.variables
+    }
+
+    /// The texts that a machine has to speak, as (language, text).
+    pub fn texts(&self) -> BTreeSet<(&str, &str)> {
+        let items = self.steps.iter().flat_map(|step| step.action.items());
+        let texts = items.filter_map(|item| match item {
+            Item::Text(texts) => Some(texts),
+            _ => None,
+        });
+        texts.flatten().map(|(language, text)| (language.as_str(), text.as_str())).collect()
     }
 
     /// Every step, those of a flow beside one another.

@@ -3,6 +3,14 @@
 //! The words are prompts of the catalogue like any other (`say_20`, `say_wan`, …), so a studio can record them.
 
 use jiff::civil::DateTime;
+use sha2::{Digest, Sha256};
+
+/// The name of the prompt that holds a spoken text: the same text has the same one, whatever file it stands in.
+pub fn said(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    let short: String = hash.iter().take(12).map(|octet| format!("{octet:02x}")).collect();
+    format!("said_{short}")
+}
 
 /// The languages whose numbers can be said.
 pub(super) const LANGUAGES: [&str; 2] = ["en", "zh"];

@@ -12,6 +12,8 @@ use super::values::Template;
 pub enum Item {
     /// A prompt of the catalogue.
     Prompt(String),
+    /// A text that a machine speaks, in each of these languages.
+    Text(BTreeMap<String, String>),
     /// A whole number: "one hundred and five".
     Number(Template),
     /// Keys, one by one.

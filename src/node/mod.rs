@@ -6,6 +6,7 @@ mod files;
 mod opening;
 mod prompts;
 mod reload;
+mod speech;
 mod tracer;
 
 pub use bell::Bell;

@@ -101,8 +101,7 @@ pub fn open(
     if keys.is_some() {
         super::files::forbid_dumps();
     }
-    let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
-    let library = Library::new().loaded(Path::new(&settings.prompts), &music)?;
+    let library = Library::new().of(settings, &program)?;
     let ports = PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() };
     let bell = Arc::clone(&commands.bell);
     let engine_settings = EngineSettings {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::config::{Program, Settings, said};
 use crate::engine::{MusicId, PromptId, PromptStore};
 
 /// The piece that is played where no other is named.
@@ -13,7 +14,7 @@ pub(super) const OWN_MUSIC: MusicId = MusicId(0);
 
 /// A file that is there and cannot be played.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot load {}: {what}; replace it by a WAV file with one channel, 16 bit, 8 or 16 kHz", path.display())]
+#[error("cannot load {}: {what}; replace it by a WAV file with one channel, 16 bit, 8 to 48 kHz", path.display())]
 pub struct PromptError {
     /// The file.
     pub path: PathBuf,
@@ -41,11 +42,32 @@ impl Library {
         Self { store, prompts, music, known_prompts: BTreeMap::new(), known_music: BTreeMap::new() }
     }
 
-    /// The same with `<language>/<name>.wav` of every language folder as they are now, and the music that queues name.
+    /// The same with everything that these settings and this plan need, as it is now: the prompts, what queues play, and the texts that
+    /// a machine speaks.
     ///
     /// # Errors
-    /// Where a file cannot be read or played.
-    pub(super) fn loaded(&self, folder: &Path, music: &BTreeSet<&str>) -> Result<Self, PromptError> {
+    /// Where a file cannot be read or played, or a text cannot be spoken.
+    pub(super) fn of(&self, settings: &Settings, program: &Program) -> Result<Self, PromptError> {
+        let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
+        let texts = program.texts();
+        let spoken = Path::new(&settings.data_dir).join("spoken");
+        super::speech::speak(&spoken, &settings.speech, &texts)?;
+        let named = |(language, text): &(&str, &str)| {
+            let name = said(text);
+            let path = spoken.join(language).join(format!("{name}.wav"));
+            ((*language).to_owned(), name, path)
+        };
+        self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect())
+    }
+
+    /// The same with `<language>/<name>.wav` of every language folder as they are now, and more besides, and the music that queues
+    /// name.
+    fn loaded(
+        &self,
+        folder: &Path,
+        music: &BTreeSet<&str>,
+        more: Vec<(String, String, PathBuf)>,
+    ) -> Result<Self, PromptError> {
         let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
         for name in music {
             let path = folder.join(format!("{name}.wav"));
@@ -62,7 +84,7 @@ impl Library {
             };
             library.music.insert((*name).to_owned(), id);
         }
-        for (language, name, path) in prompt_files(folder)? {
+        for (language, name, path) in prompt_files(folder)?.into_iter().chain(more) {
             let (bytes, hash) = read(&path)?;
             let next = PromptId(library.known_prompts.len() as u32);
             let id = match library.known_prompts.get(&hash) {

@@ -70,8 +70,7 @@ impl Reloader {
     pub fn reload(&mut self, settings: Settings, program: Program) -> Result<Reloaded, ReloadError> {
         let program = Arc::new(program);
         let mut told = self.look(&settings, &program);
-        let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
-        let library = self.library.loaded(Path::new(&settings.prompts), &music)?;
+        let library = self.library.of(&settings, &program)?;
         if library.prompts != self.library.prompts || library.music != self.library.music {
             told.changes.push("prompts or music changed".to_owned());
         }

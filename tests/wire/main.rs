@@ -53,6 +53,7 @@ mod security;
 mod silence;
 mod sipp;
 mod sipp_hotline;
+mod speech;
 mod srtp;
 mod start;
 mod stop;

@@ -132,7 +132,12 @@ fn prompts_of(action: &Action, known: &Facts, place: Place, report: &mut Report)
             _ => None,
         });
         prompts.extend(named);
-        if items.iter().all(|item| matches!(item, Item::Prompt(_))) {
+        let silent = items.iter().any(|item| matches!(item, Item::Text(texts) if !texts.contains_key(language)));
+        if silent {
+            let hint = Some(format!("add {language} = \"…\" to each say"));
+            report.problem(place, format!("a text is not there in \"{language}\", which a call may speak here"), hint);
+        }
+        if items.iter().all(|item| matches!(item, Item::Prompt(_) | Item::Text(_))) {
             continue;
         }
         if !speech::LANGUAGES.contains(&language.as_str()) {

@@ -71,6 +71,23 @@ fn nobody_waits_again_once_the_call_is_over() {
 }
 
 #[test]
+fn a_text_is_there_in_every_language_that_a_call_may_speak() {
+    let steps = |says: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"ask\" }}\n\
+             ask = {{ do = \"language\", prompt = \"a\", keys = {{ 1 = \"en\", 2 = \"zh\" }}, default = \"en\", next = \"say\" }}\n\
+             say = {{ do = \"play\", prompts = [{{ say = {{ {says} }} }}], next = \"end\" }}\nend = {{ do = \"hangup\" }}\n"
+        )
+    };
+    assert_eq!(problems(&steps("en = \"closed\", zh = \"休息\"")), Vec::<String>::new());
+    let told = problems(&steps("en = \"closed\""));
+    assert_eq!(told, ["8: a text is not there in \"zh\", which a call may speak here"]);
+    let told = problems(&steps("en = \"you owe {sum}\", zh = \"\""));
+    assert!(told.contains(&"8: a text that is spoken is spoken beforehand and holds no variables".to_owned()), "{told:?}");
+    assert!(told.contains(&"8: there is nothing to say".to_owned()), "{told:?}");
+}
+
+#[test]
 fn loops_may_wait_but_not_spin() {
     let waiting = "go = { do = \"answer\", next = \"p\" }\np = { do = \"play\", prompts = \"a\", next = \"p\" }";
     assert_eq!(problems(waiting), Vec::<String>::new());

@@ -102,7 +102,7 @@ impl Used {
                 | Item::Time(text) => {
                     self.template(text);
                 }
-                Item::Prompt(_) | Item::Position | Item::ExpectedWait => {}
+                Item::Prompt(_) | Item::Text(_) | Item::Position | Item::ExpectedWait => {}
             }
         }
     }

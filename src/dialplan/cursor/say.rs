@@ -43,6 +43,8 @@ impl Cursor {
         let spoken = |what: Option<Spoken>| what.map_or(Vec::new(), |what| speech::prompts(what, language));
         let names = match item {
             Item::Prompt(name) => vec![name.clone()],
+            // The checker knows that it is there in every language in which a call may come here.
+            Item::Text(texts) => texts.get(language).map(|text| vec![speech::said(text)]).unwrap_or_default(),
             Item::Number(text) => spoken(self.fill(text).trim().parse().ok().map(Spoken::Number)),
             Item::Digits(text) => speech::digits(&self.fill(text)),
             Item::Money(text, currency) => {

@@ -9,7 +9,7 @@ use super::super::values::Template;
 use super::{Names, step};
 
 /// The keys of a table that stands for something said.
-const SAID: [&str; 7] = ["number", "digits", "money", "date", "time", "position", "expected_wait"];
+const SAID: [&str; 8] = ["say", "number", "digits", "money", "date", "time", "position", "expected_wait"];
 
 pub(super) fn read_play(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let prompts = read_items(table, "prompts", names, report);
@@ -82,6 +82,7 @@ fn read_said(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> O
         return None;
     };
     match one {
+        "say" => read_text(table, report),
         "number" => template(table, "number", report).map(Item::Number),
         "digits" => template(table, "digits", report).map(Item::Digits),
         "date" => template(table, "date", report).map(Item::Date),
@@ -99,4 +100,18 @@ fn read_said(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> O
         "position" => table.boolean("position", true, report).then_some(Item::Position),
         _ => table.boolean("expected_wait", true, report).then_some(Item::ExpectedWait),
     }
+}
+
+/// `{ say = { en = "…", zh = "…" } }`
+fn read_text(table: &mut Table<'_>, report: &mut Report) -> Option<Item> {
+    let texts = table.string_map("say", report);
+    for text in texts.values() {
+        if text.value.trim().is_empty() {
+            report.problem(text.place, "there is nothing to say", None);
+        } else if text.value.contains(['{', '}']) {
+            let hint = Some("break it up: [{ say = … }, { number = \"{amount}\" }, { say = … }]".to_owned());
+            report.problem(text.place, "a text that is spoken is spoken beforehand and holds no variables", hint);
+        }
+    }
+    (!texts.is_empty()).then(|| Item::Text(texts.into_iter().map(|(language, text)| (language, text.value)).collect()))
 }
