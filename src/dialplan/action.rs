@@ -186,6 +186,19 @@ pub enum Action {
         /// Whom the caller is to have.
         prefer: Prefer,
     },
+    /// Asks whether the call may be recorded. Silence is no.
+    Consent {
+        /// The question.
+        ask: Ask,
+        /// The key for yes.
+        yes: char,
+        /// The key for no.
+        no: char,
+        /// After a yes.
+        next: StepRef,
+        /// After a no.
+        refused: StepRef,
+    },
     /// Asks about the service, to be answered by one key.
     Survey {
         /// The question.
@@ -309,6 +322,7 @@ impl Action {
                 next.iter().chain(unstaffed).chain(unrecorded).chain(keys).chain(after).copied().collect()
             }
             Self::Survey { next, no_input, .. } => vec![*next, *no_input],
+            Self::Consent { next, refused, .. } => vec![*next, *refused],
             Self::Dial { next, .. } => vec![*next],
             Self::Voicemail { next, failed, .. }
             | Self::Callback { next, failed, .. }
@@ -324,7 +338,8 @@ impl Action {
             Self::Menu { ask, .. }
             | Self::Language { ask, .. }
             | Self::Gather { ask, .. }
-            | Self::Survey { ask, .. } => Some(ask),
+            | Self::Survey { ask, .. }
+            | Self::Consent { ask, .. } => Some(ask),
             _ => None,
         }
     }

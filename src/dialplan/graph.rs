@@ -186,6 +186,7 @@ fn edges(action: &Action) -> Vec<Edge> {
         Action::Customer { known, unknown, .. } => vec![named("known", known), named("unknown", unknown)],
         Action::Call { start, next, .. } => vec![named("calls", start), named("then", next)],
         Action::Dial { next, .. } => vec![named("not reached", next)],
+        Action::Consent { next, refused, .. } => vec![named("yes", next), named("no", refused)],
         Action::Survey { next, no_input, .. } if next != no_input => {
             vec![named("", next), named("none", no_input)]
         }
@@ -220,6 +221,7 @@ fn told(action: &Action) -> String {
         Action::Gather { entry, .. } => format!("gather {}", entry.into),
         Action::Language { .. } => "language".to_owned(),
         Action::Queue { queue, .. } => format!("queue {queue}"),
+        Action::Consent { .. } => "consent".to_owned(),
         Action::Survey { question, .. } => format!("survey {question}"),
         Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
         Action::Dial { .. } => "dial".to_owned(),

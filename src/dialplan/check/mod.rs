@@ -73,6 +73,7 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Language { .. }
             | Action::Queue { .. }
             | Action::Survey { .. }
+            | Action::Consent { .. }
             | Action::Voicemail { .. }
             | Action::Callback { .. }
             | Action::Dial { .. }

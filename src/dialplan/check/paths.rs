@@ -217,7 +217,7 @@ fn target(action: &Action) -> Option<StepRef> {
 fn after(action: &Action, mut facts: Facts) -> Facts {
     match action {
         Action::Answer { .. } => (facts.answered, facts.maybe_answered) = (true, true),
-        Action::Play { notice: true, .. } => facts.noticed = true,
+        Action::Play { notice: true, .. } | Action::Consent { .. } => facts.noticed = true,
         Action::Record { change: RecordChange::Agreed | RecordChange::Refused, .. } => facts.noticed = true,
         Action::Language { keys, default, .. } => {
             facts.languages = keys.values().chain([default]).cloned().collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::act::{Act, FloorView};
-use super::super::action::Action;
+use super::super::action::{Action, RecordChange};
 use super::super::program::{Prompt, StepRef};
 use super::super::talk::{Ask, Entry, Item};
 use super::{Cursor, State};
@@ -37,6 +37,11 @@ impl Cursor {
                     Some(next) => self.enter(next, now, floor),
                     None => self.ask_again(question, attempt, true, now, floor),
                 },
+            },
+            Action::Consent { yes, no, next, refused, .. } => match key {
+                key if key == *yes => self.answer_consent(RecordChange::Agreed, *next, now, floor),
+                key if key == *no => self.answer_consent(RecordChange::Refused, *refused, now, floor),
+                _ => self.ask_again(question, attempt, true, now, floor),
             },
             Action::Survey { question: name, scale, next, .. } => match score(key, *scale) {
                 Some(score) => {
@@ -108,12 +113,19 @@ impl Cursor {
                 self.enter(if wrong { *wrong_input } else { *no_input }, now, floor);
             }
             Action::Survey { no_input, .. } => self.enter(*no_input, now, floor),
+            Action::Consent { refused, .. } => self.answer_consent(RecordChange::Refused, *refused, now, floor),
             Action::Language { default, next, .. } => {
                 self.choose(default);
                 self.enter(*next, now, floor);
             }
             _ => {}
         }
+    }
+
+    fn answer_consent(&mut self, said: RecordChange, next: StepRef, now: Now, floor: &dyn FloorView) {
+        self.take_consent(said);
+        self.acts.push_back(Act::Record(said));
+        self.enter(next, now, floor);
     }
 
     pub(super) fn ask_of(&self, question: StepRef) -> Option<&Ask> {

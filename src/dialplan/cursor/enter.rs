@@ -246,7 +246,11 @@ impl Cursor {
                 let closes = waiting.closing.as_ref().and_then(|(hours, _)| closes_in_ms(program, hours, now));
                 self.state = State::Queued(Queued::new(at, *next, *unrecorded, waiting, closes, now));
             }
-            Action::Menu { .. } | Action::Language { .. } | Action::Gather { .. } | Action::Survey { .. } => {
+            Action::Menu { .. }
+            | Action::Language { .. }
+            | Action::Gather { .. }
+            | Action::Consent { .. }
+            | Action::Survey { .. } => {
                 self.begin_question(at, now, floor);
             }
             Action::Webhook { .. } => self.begin_consultation(at, now),

@@ -370,3 +370,20 @@ fn another_system_is_asked_again_and_not_waited_for_without_end() {
     assert_eq!(reply(&mut cursor, 1, Ok("12"), later), Vec::<String>::new(), "too late");
     assert_eq!(reply(&mut cursor, 2, Err("it answers 500"), later), ["bye", "hangup bye"]);
 }
+
+#[test]
+fn silence_is_no_consent() {
+    let text = "[flow.f.step]\ngo = { do = \"answer\", next = \"ask\" }\n\
+                ask = { do = \"consent\", prompt = \"a\", timeout = \"2s\", retries = 0, next = \"q\" }\n\
+                q = { do = \"queue\", queue = \"q\", record = true }\n";
+    let recorded = |told: &[String]| told.iter().any(|act| act == "enqueue record=true");
+    let now = open();
+    let told = press(&mut begin(text, "2", now), "1", now);
+    assert!(recorded(&told) && told.contains(&"Record(Agreed)".to_owned()), "{told:?}");
+    let told = press(&mut begin(text, "2", now), "2", now);
+    assert!(!recorded(&told) && told.contains(&"Record(Refused)".to_owned()), "{told:?}");
+    let (mut cursor, mut later) = (begin(text, "2", now), now);
+    feed_heard(&mut cursor, 1, now);
+    let told = pass(&mut cursor, 2_000, &mut later);
+    assert!(!recorded(&told) && told.contains(&"Record(Refused)".to_owned()), "{told:?}");
+}

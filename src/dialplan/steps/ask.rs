@@ -121,3 +121,23 @@ pub(super) fn read_language(table: &mut Table<'_>, names: &Names<'_>, report: &m
     let next = step(table, "next", names, report);
     Some(Action::Language { ask, keys, default: default?.value, next: next? })
 }
+
+pub(super) fn read_consent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let ask = read_ask(table, names, report);
+    let (yes, no) = (read_key(table, "yes", '1', report), read_key(table, "no", '2', report));
+    if yes == no {
+        report.problem(table.place_of("no"), "yes and no need different keys", None);
+    }
+    let next = step(table, "next", names, report);
+    let refused = optional(table, "refused", names, report);
+    let next = next?;
+    Some(Action::Consent { ask, yes, no, next, refused: refused.unwrap_or(next) })
+}
+
+fn read_key(table: &mut Table<'_>, name: &'static str, usual: char, report: &mut Report) -> char {
+    let Some(text) = table.string(name, report) else { return usual };
+    as_key(&text.value).unwrap_or_else(|| {
+        report.problem(text.place, format!("\"{}\" is no key: use 0-9, *, # or A-D", text.value), None);
+        usual
+    })
+}

@@ -21,7 +21,7 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 23] = [
+pub(super) const KINDS: [&str; 24] = [
     "answer",
     "ring",
     "play",
@@ -29,6 +29,7 @@ pub(super) const KINDS: [&str; 23] = [
     "gather",
     "language",
     "queue",
+    "consent",
     "survey",
     "voicemail",
     "callback",
@@ -95,6 +96,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "gather" => ask::read_gather(&mut table, names, report),
         "language" => ask::read_language(&mut table, names, report),
         "queue" => queue::read_queue(&mut table, names, report),
+        "consent" => ask::read_consent(&mut table, names, report),
         "survey" => leave::read_survey(&mut table, names, report),
         "voicemail" => leave::read_voicemail(&mut table, names, report),
         "callback" => leave::read_callback(&mut table, names, report),
