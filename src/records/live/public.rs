@@ -14,8 +14,11 @@ pub fn public(entry: &Entry) -> Option<Value> {
     }
     let mut told = serde_json::to_value(&entry.event).ok()?;
     let fields = told.as_object_mut()?;
-    if let Event::CallOffered { caller, .. } = &entry.event {
-        fields.insert("caller".to_owned(), json!(caller.value));
+    // Whose data it is, is nothing for readers.
+    for name in ["caller", "number"] {
+        if let Some(value) = fields.get(name).and_then(|personal| personal.get("value")).cloned() {
+            fields.insert(name.to_owned(), value);
+        }
     }
     fields.insert("seq".to_owned(), json!(entry.seq));
     fields.insert("at".to_owned(), json!(Wall(entry.wall_ms)));
