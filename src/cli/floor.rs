@@ -72,7 +72,8 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let catalogue =
         if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
     match (program, catalogue) {
-        (Ok((program, warnings)), Ok(catalogue)) if problems.is_empty() => {
+        (Ok((program, warnings)), Ok(mut catalogue)) if problems.is_empty() => {
+            catalogue.add_texts(&program);
             Ok(Floor { settings, program, warnings, catalogue, plans: plans.seen })
         }
         (program, catalogue) => {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::program::Program;
 use super::report::{Problem, Report, Source};
+use super::speech::said;
 use super::table::{Table, parse};
 
 /// Texts by prompt name and language.
@@ -25,6 +27,13 @@ impl Catalogue {
         root.finish(&mut report);
         let problems = report.into_problems();
         if problems.is_empty() { Ok(Self { texts }) } else { Err(problems) }
+    }
+
+    /// Adds the texts that a machine speaks.
+    pub fn add_texts(&mut self, program: &Program) {
+        for (language, text) in program.texts() {
+            self.texts.entry(said(text)).or_default().insert(language.to_owned(), text.to_owned());
+        }
     }
 
     /// What a prompt says in a language.

@@ -1,7 +1,5 @@
 //! Reads the floor's files again while it runs: everything is made aside and swapped at once.
 
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;

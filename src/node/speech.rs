@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -40,13 +40,14 @@ pub(super) fn speak(
     Ok(())
 }
 
-fn run(settings: &SpeechSettings, language: &str, text: &str, file: &PathBuf) -> Result<(), String> {
+fn run(settings: &SpeechSettings, language: &str, text: &str, file: &Path) -> Result<(), String> {
     let voice = settings.voices.get(language).map_or(language, String::as_str);
     let file = file.display().to_string();
     let put_in = |word: &String| word.replace("{voice}", voice).replace("{file}", &file).replace("{text}", text);
     let mut words = settings.command.iter().map(put_in);
     let program = words.next().unwrap_or_default();
-    let child = Command::new(&program).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let child =
+        Command::new(&program).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let child = child.map_err(|error| format!("{program}: {error}; install it or set speech.command"))?;
     let status = wait(child)?;
     if status.success() { Ok(()) } else { Err(format!("{program} ends with {status}")) }

@@ -9,7 +9,8 @@ impl Reader<'_> {
         let usual = SpeechSettings::default();
         let Some(mut table) = root.table("speech", &mut self.report) else { return usual };
         let command = table.strings("command", &mut self.report);
-        if table.has("command") && !["{file}", "{text}"].iter().all(|part| command.iter().any(|word| word.value.contains(part)))
+        if table.has("command")
+            && !["{file}", "{text}"].iter().all(|part| command.iter().any(|word| word.value.contains(part)))
         {
             let hint = Some(usual.command.join(" "));
             self.report.problem(table.place_of("command"), "the command has to hold {file} and {text}", hint);

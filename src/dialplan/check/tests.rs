@@ -83,7 +83,10 @@ fn a_text_is_there_in_every_language_that_a_call_may_speak() {
     let told = problems(&steps("en = \"closed\""));
     assert_eq!(told, ["8: a text is not there in \"zh\", which a call may speak here"]);
     let told = problems(&steps("en = \"you owe {sum}\", zh = \"\""));
-    assert!(told.contains(&"8: a text that is spoken is spoken beforehand and holds no variables".to_owned()), "{told:?}");
+    assert!(
+        told.contains(&"8: a text that is spoken is spoken beforehand and holds no variables".to_owned()),
+        "{told:?}"
+    );
     assert!(told.contains(&"8: there is nothing to say".to_owned()), "{told:?}");
 }
 
