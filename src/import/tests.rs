@@ -189,6 +189,15 @@ fn nothing_disappears() {
 }
 
 #[test]
+fn a_variable_that_is_read_is_declared_wherever_it_is_set() {
+    let text =
+        "[in]\nexten => 1,1,SayDigits(${order})\n[lost]\nexten => s,1,Set(order=5)\nexten => s,2,Goto(lost,s,1)\n";
+    let imported = extensions(text);
+    checked(&imported);
+    assert!(imported.plan.contains("[variable.order]"), "{}", imported.plan);
+}
+
+#[test]
 fn what_is_no_xml_is_told_with_its_line() {
     let imported = freeswitch(&[source("a.xml", "<include>\n  <context name=\"public\">\n</include>")], &wishes());
     let told = left(&imported);

@@ -15,7 +15,7 @@ const LONGEST: usize = 1_000;
 
 impl Walk<'_> {
     /// A text with variables, as ours; `None` where it asks for something that a plan does not know.
-    pub(super) fn text(&self, here: &Here, text: &str) -> Option<String> {
+    pub(super) fn text(&mut self, here: &Here, text: &str) -> Option<String> {
         let mut ours = String::new();
         let mut rest = text.trim().trim_matches('"');
         while let Some((before, after)) = rest.split_once("${") {
@@ -28,7 +28,7 @@ impl Walk<'_> {
         (!whole.contains("$[") && whole.chars().count() <= LONGEST).then_some(whole)
     }
 
-    fn value(&self, here: &Here, name: &str) -> Option<String> {
+    fn value(&mut self, here: &Here, name: &str) -> Option<String> {
         let global = name.strip_prefix("GLOBAL(").and_then(|name| name.strip_suffix(')')).unwrap_or(name);
         if let Some(value) = self.contexts.globals.get(&global.to_uppercase()) {
             return (!value.contains('$')).then(|| escaped(value));
@@ -40,7 +40,10 @@ impl Walk<'_> {
             "CHANNEL(language)" => Some("{language}".to_owned()),
             _ => {
                 let ours = variable(name).filter(|ours| self.variables.contains(ours))?;
-                Some(format!("{{{ours}}}"))
+                let read = format!("{{{ours}}}");
+                // Whether or not any call comes by where it is set.
+                self.plan.variables.insert(ours);
+                Some(read)
             }
         }
     }
@@ -194,9 +197,7 @@ impl Walk<'_> {
         let (Some(ours), Some(value)) = (variable(name), self.text(here, value)) else {
             return self.skip(here, "a plan sets variables, classes, tags and the language; this is left out");
         };
-        let mut used = vec![ours.clone()];
-        used.extend(self.variables.iter().filter(|name| value.contains(&format!("{{{name}}}"))).cloned());
-        self.plan.variables.extend(used);
+        self.plan.variables.insert(ours.clone());
         Do::Set { variables: BTreeMap::from([(ours, value)]), language: None, next }
     }
 }
