@@ -58,6 +58,9 @@ fn what_fails_is_a_difference_an_exit_code_and_a_junit_failure() {
     let lines: Vec<serde_json::Value> =
         told(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
     assert_eq!((lines.len(), &lines[0]["passed"], &lines[0]["name"]), (1, &true.into(), &"right".into()));
+    let none = trunkline(&["test", "--config", "config/demo.toml", &path, "--filter", "nowhere"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(told(&none.stderr).contains("none of 2 has \"nowhere\" in its name"), "{}", told(&none.stderr));
     assert_eq!(lines[0]["record"]["disposition"], "self_service");
     assert_eq!(lines[0]["steps"][1]["name"], "short_prompt.line_works");
 }

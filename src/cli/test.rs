@@ -99,7 +99,10 @@ impl Test {
             files.push((&suite.file, runs));
         }
         if done == 0 {
-            eprintln!("no test to run: put files into the folder \"tests\" beside a dialplan, or name some");
+            match all {
+                0 => eprintln!("no test to run: put files into the folder \"tests\" beside a dialplan, or name some"),
+                _ => eprintln!("no test to run: none of {all} has \"{}\" in its name", self.filter),
+            }
             return Ok(Exit::No);
         }
         let failed = files.iter().flat_map(|(_, runs)| runs).filter(|run| !run.failures.is_empty()).count();

@@ -14,6 +14,14 @@ version = 1
 flow = "shop"
 [number."401"]
 flow = "friend"
+[number."402"]
+flow = "round"
+[flow.round]
+start = "answer"
+language = "zh"
+[flow.round.step]
+answer = { do = "answer", next = "again" }
+again = { do = "play", prompts = ["closed"], next = "again" }
 [flow.friend]
 start = "answer"
 language = "zh"
@@ -182,6 +190,18 @@ fn whom_the_plan_dials_rings_and_then_the_next_one() {
     assert_eq!(failures, []);
     let line = waited.steps.iter().find(|step| step.name == "friend.line").expect("the plan goes on");
     assert_eq!(line.why, ["nobody has answered: 480 no_contact"]);
+}
+
+#[test]
+fn a_call_that_goes_round_in_no_time_is_given_up_and_fails() {
+    let mut floor = floor();
+    floor.prompts.values_mut().for_each(|ms| *ms = 0);
+    let text = "[case.c]\nnumber = \"402\"\nat = \"2026-11-27T10:00:00Z\"\nexpect.language = \"zh\"";
+    let suite = suite(&floor, text).expect("sound");
+    let course = play(&floor, &suite.cases[0].given, [0; 32]).expect("sound settings");
+    let failures = judge(&suite.cases[0], &course, &floor.program, &floor.catalogue);
+    assert_eq!((&course.record, failures.len(), failures[0].key), (&None, 1, "outcome"));
+    assert!(course.told().last().is_some_and(|line| line.contains("given up")));
 }
 
 /// Every key of `expect` with what does not come, on a call that an agent answers.
