@@ -32,7 +32,8 @@ test: deps lint
 # Seconds for each fuzz target.
 FUZZ_SECONDS ?= 60
 
-# What strangers send: messages, URIs, SDP, digests, streams, SRTP, ICE's checks; `make test` does the same for five seconds each.
+# What strangers send (messages, URIs, SDP, digests, streams, SRTP, ICE's checks), and what people write (dialplans, ours and those of other
+# switches); `make test` does the same for five seconds each.
 fuzz: deps
 	fuzz/run.sh $(FUZZ_SECONDS)
 

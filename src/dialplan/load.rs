@@ -218,7 +218,7 @@ pub(super) fn find_step(
 ) -> Option<StepRef> {
     let found = names.get(name).copied();
     if found.is_none() {
-        let hint = suggest(name, names.keys().map(String::as_str));
+        let hint = report.wants_hints().then(|| suggest(name, names.keys().map(String::as_str))).flatten();
         report.problem(place, format!("there is no step \"{name}\" in this flow"), hint);
     }
     found

@@ -92,7 +92,9 @@ impl Numbers {
 #[derive(Default)]
 pub(super) struct Draft {
     numbers: Numbers,
-    places: Vec<(Pattern, Place)>,
+    /// The numbers that mean one, and those that mean several.
+    exact: Vec<Pattern>,
+    open: Vec<Pattern>,
 }
 
 impl Draft {
@@ -122,23 +124,18 @@ impl Draft {
         table.finish(report);
         let (Some(pattern), Some(flow)) = (pattern, flow) else { return };
         let entry = Entry { flow, by_trunk, language };
-        let clash = self.places.iter().find(|(other, _)| {
-            other.text() == pattern.text()
-                || (other.narrowness(&pattern) == Ordering::Equal
-                    && other.overlaps(&pattern)
-                    && other.exact() != Some(text))
-        });
-        if let Some((other, _)) = clash {
-            let message = if other.text() == text {
+        if let Some(other) = self.clash(&pattern) {
+            let message = if other == text {
                 format!("number \"{text}\" is there twice")
             } else {
-                format!("\"{text}\" and \"{}\" mean some number alike, and neither is narrower", other.text())
+                format!("\"{text}\" and \"{other}\" mean some number alike, and neither is narrower")
             };
             let hint = Some("make one of them narrower: the narrower one decides".to_owned());
             report.problem(place, message, hint);
             return;
         }
-        self.places.push((pattern.clone(), place));
+        let read = if pattern.exact().is_some() { &mut self.exact } else { &mut self.open };
+        read.push(pattern.clone());
         if pattern.exact().is_some() {
             self.numbers.exact.insert(text.to_owned(), entry);
         } else {
@@ -146,6 +143,19 @@ impl Draft {
                 self.numbers.patterns.partition_point(|(other, _)| other.narrowness(&pattern) != Ordering::Greater);
             self.numbers.patterns.insert(at, (pattern, entry));
         }
+    }
+
+    /// The pattern, as written, that means some number alike without being narrower. Exact numbers are many and clash only where they are
+    /// the same, so they are looked up, and compared with patterns alone.
+    fn clash(&self, pattern: &Pattern) -> Option<&str> {
+        let is_exact = pattern.exact().is_some();
+        let twice =
+            self.numbers.exact.get_key_value(pattern.text()).filter(|_| is_exact).map(|(text, _)| text.as_str());
+        let exact = self.exact.iter().filter(|_| !is_exact);
+        let alike = |other: &&Pattern| {
+            other.text() == pattern.text() || (other.narrowness(pattern) == Ordering::Equal && other.overlaps(pattern))
+        };
+        twice.or_else(|| self.open.iter().chain(exact).find(alike).map(Pattern::text))
     }
 
     pub(super) fn read_rewrite(&mut self, mut table: Table<'_>, report: &mut Report) {
@@ -190,7 +200,7 @@ pub(super) fn flow_of(
 fn known_flow(name: &str, place: Place, flows: &BTreeMap<String, Flow>, report: &mut Report) -> bool {
     let known = flows.contains_key(name);
     if !known {
-        let hint = suggest(name, flows.keys().map(String::as_str));
+        let hint = report.wants_hints().then(|| suggest(name, flows.keys().map(String::as_str))).flatten();
         report.problem(place, format!("there is no flow \"{name}\""), hint);
     }
     known

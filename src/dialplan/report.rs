@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Offsets from here on name environment variables instead of bytes of a text.
 const VARIABLES: usize = 1 << 40;
 
+/// Problems after which names are not searched for the nearest any more: each search looks at every name.
+const MOST_HINTED: usize = 50;
+
 /// Whether something keeps the files from being loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,6 +66,8 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct Report {
     sources: Vec<Source>,
+    /// Where each line of each text begins: a text may have as many problems as lines.
+    lines: Vec<Vec<usize>>,
     variables: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -70,6 +75,8 @@ pub struct Report {
 impl Report {
     /// Adds a text; its number is what [`Place`] and `table` carry.
     pub fn add_source(&mut self, source: Source) -> usize {
+        let text = source.text.as_str();
+        self.lines.push([0].into_iter().chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect());
         self.sources.push(source);
         self.sources.len() - 1
     }
@@ -120,6 +127,11 @@ impl Report {
         self.problems
     }
 
+    /// Whether a nearest name is still worth the search: who has that many problems mends the first ones and comes back.
+    pub(super) fn wants_hints(&self) -> bool {
+        self.problems.len() < MOST_HINTED
+    }
+
     /// Whether nothing is wrong so far; warnings do not count.
     pub fn is_sound(&self) -> bool {
         self.problems.iter().all(|problem| problem.severity == Severity::Warning)
@@ -127,10 +139,13 @@ impl Report {
 
     fn in_text(&self, place: Place, message: String, hint: Option<String>) -> Problem {
         let (file, text) = self.sources.get(place.file).map_or(("", ""), |s| (s.file.as_str(), s.text.as_str()));
-        let before = text.get(..place.offset.min(text.len())).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
-        let excerpt = text.lines().nth(line - 1).unwrap_or_default();
+        let starts = self.lines.get(place.file).map_or(&[0][..], Vec::as_slice);
+        let offset = place.offset.min(text.len());
+        // The first line begins at 0, so there is one.
+        let line = starts.partition_point(|start| *start <= offset).max(1);
+        let start = starts.get(line - 1).copied().unwrap_or(0);
+        let column = text.get(start..offset).map_or(0, |before| before.chars().count()) + 1;
+        let excerpt = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         // A line with a password in it must not travel into logs of a build server.
         let secret = ["password", "token", "secret"].iter().any(|word| excerpt.contains(word));
         let excerpt = if secret { String::new() } else { excerpt.to_owned() };

@@ -70,6 +70,26 @@ fn nobody_waits_again_once_the_call_is_over() {
     assert_eq!(told[0], "7: step \"q\" can be reached after the agent has hung up, when the call is over");
 }
 
+/// As many mistakes as lines: each is looked at by itself, or this would take minutes.
+#[test]
+fn ten_thousand_mistakes_are_told_one_by_one() {
+    let mut steps = "go = { do = \"goto\", next = \"s0\" }\n".to_owned();
+    for index in 0..10_000 {
+        steps += &format!("s{index} = {{ do = \"goto\", next = \"gone{index}\" }}\n");
+    }
+    let told = problems(&steps);
+    assert_eq!((told.len(), told[9_999].as_str()), (10_000, "10006: there is no step \"gone9999\" in this flow"));
+}
+
+#[test]
+fn ten_thousand_numbers_are_not_compared_with_one_another() {
+    let mut steps = "go = { do = \"hangup\" }\n".to_owned();
+    for index in 0..10_000 {
+        steps += &format!("[number.4{index:05}]\nflow = \"f\"\n");
+    }
+    assert_eq!(problems(&steps), [""; 0]);
+}
+
 #[test]
 fn a_text_is_there_in_every_language_that_a_call_may_speak() {
     let steps = |says: &str| {

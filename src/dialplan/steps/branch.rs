@@ -149,7 +149,7 @@ fn flow_start(name: &At<String>, names: &Names<'_>, report: &mut Report) -> Opti
     if let Some(start) = names.flows.get(&name.value) {
         return *start;
     }
-    let hint = suggest(&name.value, names.flows.keys().map(String::as_str));
+    let hint = report.wants_hints().then(|| suggest(&name.value, names.flows.keys().map(String::as_str))).flatten();
     report.problem(name.place, format!("there is no flow \"{}\"", name.value), hint);
     None
 }
