@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::records::CallRecord;
+use crate::records::{CallRecord, QueueLog, QueueLogLine};
+use crate::store::journal::Entries;
 use crate::store::{RecordQuery, Records};
 
 /// How figures come out.
@@ -60,16 +61,48 @@ impl Period {
         TimeZone::get(&self.zone).map_err(wrong)
     }
 
+    /// The first instant, and the one behind the last (wall ms).
+    fn span(&self) -> Result<(i64, i64), Exit> {
+        if self.to < self.from {
+            return Err(usage("--to lies before --from"));
+        }
+        let after = self.to.tomorrow().map_err(|error| usage(&format!("--to {}: {error}", self.to)))?;
+        Ok((self.start_ms()?, self.midnight(after)?))
+    }
+
+    /// The lines of `queue_log` within the days, out of the journal: what came before is read as well, as it says who waited.
+    ///
+    /// # Errors
+    /// The exit, after its reason was told.
+    pub(super) fn queue_log(&self, mut tell: impl FnMut(&QueueLogLine)) -> Result<(), Exit> {
+        let (since, until) = self.span()?;
+        let settings = floor::load_settings(&self.config).map_err(|error| report(&error))?;
+        let data_dir = Path::new(&settings.data_dir);
+        let refused = |error| {
+            eprintln!(
+                "cannot read the journal in {}: {error}; if the daemon was writing just then, ask again",
+                data_dir.display()
+            );
+            Exit::Environment
+        };
+        let mut log = QueueLog::default();
+        for entry in Entries::between(data_dir, 1, u64::MAX).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            if entry.wall_ms >= until {
+                break;
+            }
+            let lines = log.handle_entry(&entry);
+            lines.iter().filter(|_| entry.wall_ms >= since).for_each(&mut tell);
+        }
+        Ok(())
+    }
+
     /// Every record that started within the days.
     ///
     /// # Errors
     /// The exit, after its reason was told.
     pub(super) fn records(&self) -> Result<Vec<CallRecord>, Exit> {
-        if self.to < self.from {
-            return Err(usage("--to lies before --from"));
-        }
-        let after = self.to.tomorrow().map_err(|error| usage(&format!("--to {}: {error}", self.to)))?;
-        let (since, until) = (self.start_ms()?, self.midnight(after)?);
+        let (since, until) = self.span()?;
         let floor = floor::load(&self.config).map_err(|error| report(&error))?;
         let query = RecordQuery { since: Some(since), until: Some(until), ..RecordQuery::default() };
         read(Path::new(&floor.settings.data_dir), query)

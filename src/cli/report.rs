@@ -1,4 +1,4 @@
-//! `trunkline report records`: the call records of some days.
+//! `trunkline report`: the call records of some days, and their `queue_log`.
 
 use clap::{Args, Subcommand};
 
@@ -16,6 +16,18 @@ pub(super) struct Report {
 #[derive(Debug, Subcommand)]
 enum What {
     Records(Listing),
+    QueueLog(Lines),
+}
+
+/// Print the queue_log of some days, as Asterisk writes it and QueueMetrics reads it
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  trunkline report queue-log --config config/demo.toml --from 2026-11-26 --to 2026-11-26 > queue_log\n\n\
+    Exit codes: 0 fine, 1 problems in the files, 2 usage, 3 no journal or a file cannot be read"
+)]
+struct Lines {
+    #[command(flatten)]
+    period: Period,
 }
 
 /// Print the call records of some days
@@ -35,8 +47,11 @@ struct Listing {
 
 impl Report {
     pub(super) fn run(&self) -> Exit {
-        let What::Records(listing) = &self.what;
-        match listing.period.records().and_then(|records| listing.print(&records)) {
+        let done = match &self.what {
+            What::Records(listing) => listing.period.records().and_then(|records| listing.print(&records)),
+            What::QueueLog(lines) => lines.period.queue_log(|line| println!("{line}")),
+        };
+        match done {
             Ok(()) => Exit::Fine,
             Err(exit) => exit,
         }

@@ -1,7 +1,7 @@
 //! Call records, folded from the journal.
 //!
 //! [`Folder`] turns entries into one [`CallRecord`] per call; [`AgentsFold`], [`BindingsFold`] and [`DialogsFold`] keep what a
-//! restart needs, [`live::LiveFold`] what is going on. All of them are plain data: serialised, they are the snapshot.
+//! restart needs, [`live::LiveFold`] what is going on, and [`QueueLog`] gives the lines of `queue_log`. All of them are plain data: serialised, they are the snapshot.
 
 mod agents;
 mod bindings;
@@ -13,6 +13,7 @@ pub mod live;
 mod open_call;
 #[cfg(test)]
 mod property;
+mod queue_log;
 mod record;
 mod wall;
 
@@ -23,5 +24,6 @@ pub use dialogs::DialogsFold;
 pub use folder::{Folder, OpenCallView};
 pub use heard::OpenRecording;
 pub use open_call::OpenCall;
+pub use queue_log::{QueueLog, QueueLogLine};
 pub use record::{CallRecord, Disposition, KeptOut, Quality, Recording, Segment, Survey, Transfer};
 pub use wall::Wall;

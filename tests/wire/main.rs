@@ -39,6 +39,7 @@ mod placed_on;
 mod prefer;
 mod quality;
 mod queue;
+mod queue_log;
 mod recording_consent;
 mod recording_disk;
 mod recording_opus;
