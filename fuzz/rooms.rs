@@ -3,6 +3,7 @@
 #[path = "../src/codec/mod.rs"]
 pub mod codec;
 #[path = "../src/dialplan/mod.rs"]
+#[allow(unused_imports, reason = "the settings use what no target does")]
 pub mod dialplan;
 #[path = "../src/id.rs"]
 pub mod id;
