@@ -123,9 +123,8 @@ pub fn assert_heard(recording: &[u8], caller: &Baresip, agent: &Baresip) {
     assert!(tone::share(&left[middle.clone()], 440.0) > 0.9, "the caller's tone is on the left");
     assert!(tone::share(&right[middle], 1_000.0) > 0.9, "the agent's tone is on the right");
     let (by_agent, by_caller) = (agent.heard(), caller.heard());
-    assert!(tone::share(&by_agent[by_agent.len() / 2..], 440.0) > 0.8, "the agent hears the caller");
-    let end = by_caller.len() - 8_000..by_caller.len() - 1_600;
-    assert!(tone::share(&by_caller[end], 1_000.0) > 0.8, "the caller hears the agent");
+    assert!(tone::is_clear(&by_agent, 440.0), "the agent hears the caller");
+    assert!(tone::is_clear(&by_caller, 1_000.0), "the caller hears the agent");
 }
 
 #[test]

@@ -45,6 +45,12 @@ fn goertzel(block: &[i16], hz: f64) -> f64 {
     2.0 * (re * re + im * im) / block.len() as f64
 }
 
+/// Whether a phone that is not ours has heard a tone for a second without anything else: where the machine is busy it plays packets that
+/// come late as silence, so that not every second is like that.
+pub fn is_clear(samples: &[i16], hz: f64) -> bool {
+    samples.chunks_exact(8_000).any(|second| share(second, hz) > 0.8)
+}
+
 /// The channels of a recording: caller, agent.
 pub fn channels(wav: &[u8]) -> (Vec<i16>, Vec<i16>) {
     assert_eq!(&wav[..4], b"RIFF");

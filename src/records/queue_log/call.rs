@@ -19,6 +19,8 @@ pub(super) struct QueuedCall {
     talk: Option<Talk>,
     /// A conversation that was handed on; to whom, the next entry says.
     handed: Option<(Talk, Wall)>,
+    /// It has ended; the queues in which it waited are told right behind.
+    ended: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +66,13 @@ impl QueuedCall {
             ringing: Vec::new(),
             talk: None,
             handed: None,
+            ended: false,
         })
+    }
+
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.waits.is_empty()
     }
 
     /// Folds what happened to the call; gives its lines.
@@ -84,7 +92,10 @@ impl QueuedCall {
             }
             Event::FlowEntered { flow, .. } => self.handed_to("BLINDTRANSFER", flow, &mut lines),
             Event::SegmentEnded { agent, end, .. } => self.end(agent, *end, &mut lines),
-            Event::CallEnded { .. } => self.handed_to("BLINDTRANSFER", "", &mut lines),
+            Event::CallEnded { .. } => {
+                self.ended = true;
+                self.handed_to("BLINDTRANSFER", "", &mut lines);
+            }
             _ => {}
         }
         lines.lines

@@ -49,7 +49,7 @@ impl QueueLog {
                     self.calls.entry(call).or_insert(offered);
                 }
                 let lines = self.calls.get_mut(&call).map(|queued| queued.handle_event(call, event, at));
-                if matches!(event, Event::CallEnded { .. }) {
+                if self.calls.get(&call).is_some_and(QueuedCall::is_over) {
                     self.calls.remove(&call);
                 }
                 lines.unwrap_or_default()

@@ -122,6 +122,14 @@ fn a_wait_ends_for_its_reason() {
         lines[2..].to_vec()
     };
     assert_eq!(after(LeaveReason::Abandoned), ["1020|CALL|support|NONE|ABANDON|1|3|20"]);
+    // The call is over before the queue knows that its caller is gone.
+    let lines = told(vec![
+        (1_000_000, offered("5")),
+        (1_000_000, entered("support", 3)),
+        (1_020_500, over()),
+        (1_020_500, left("support", LeaveReason::Abandoned, 1)),
+    ]);
+    assert_eq!(lines[2..], ["1020|CALL|support|NONE|ABANDON|1|3|20"]);
     assert_eq!(after(LeaveReason::Timeout), ["1020|CALL|support|NONE|EXITWITHTIMEOUT|1|3|20"]);
     assert_eq!(after(LeaveReason::Exit), ["1020|CALL|support|NONE|EXITWITHKEY||1|3|20"]);
     assert_eq!(after(LeaveReason::Refused), ["1020|CALL|support|NONE|EXITEMPTY|1|3|20"]);
