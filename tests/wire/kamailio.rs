@@ -101,10 +101,8 @@ fn phones_register_and_talk_by_an_edge_that_changes_the_transport() {
         )
     };
     // The agent's phone comes by TCP, the edge by UDP.
-    let agent = Baresip::start(&account("1001", "tcp"), 1_000);
-    agent.wait_for("200 OK");
-    let caller = Baresip::start(&account("1900", "udp"), 440);
-    caller.wait_for("200 OK");
+    let agent = Baresip::registered(|| Baresip::start(&account("1001", "tcp"), 1_000));
+    let caller = Baresip::registered(|| Baresip::start(&account("1900", "udp"), 440));
     until(&daemon, "1001", "available ");
     caller.type_in(&format!("/dial sip:4001@{host}\n"));
     agent.wait_for("Call established");

@@ -180,8 +180,8 @@ fn a_baresip_behind_a_nat_is_rung_and_talks() {
         let account = format!(
             "<sip:1001@{FLOOR};transport=udp>;auth_user=1001;auth_pass=demo;answermode=auto;regint=300;audio_codecs=pcma"
         );
-        let agent = network.at_phone(AGENT, || Baresip::start_at(PHONE, &account, 1_000, ""));
-        agent.wait_for("200 OK");
+        let start = || network.at_phone(AGENT, || Baresip::start_at(PHONE, &account, 1_000, ""));
+        let agent = Baresip::registered(start);
         let mut caller = caller(&network, &daemon);
         caller.call("4001");
         agent.wait_for("Call established");

@@ -96,8 +96,7 @@ fn opus_phone(daemon: &Daemon, account: &str, hz: u32) -> Baresip {
 #[test]
 fn an_agent_with_opus_alone_talks_with_a_caller_who_has_a_law() {
     let mut daemon = Daemon::start();
-    let agent = opus_phone(&daemon, "1001", 1_000);
-    agent.wait_for("200 OK");
+    let agent = Baresip::registered(|| opus_phone(&daemon, "1001", 1_000));
     let mut caller = caller(&daemon);
     caller.call("4001");
     agent.wait_for("Call established");
