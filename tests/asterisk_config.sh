@@ -12,7 +12,7 @@ keys=/usr/share/keyrings/debian-archive-keyring.gpg
 echo "deb [signed-by=$keys] ${INTEROP_MIRROR:-http://deb.debian.org/debian} sid main" >"$work/sid.list"
 options=(-qq -o "Dir::Etc::sourcelist=$work/sid.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$work/lists"
   -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none
-  -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+  -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Retries=5)
 apt-get "${options[@]}" update
 (cd "$work" && apt-get "${options[@]}" download asterisk-config)
 dpkg -x "$work"/asterisk-config_*.deb "$folder"
