@@ -27,7 +27,7 @@ const HOUSE: &[(&str, bool, &[&str])] = &[
     ("insight", true, &["journal", "records", "acd"]),
     ("switch", true, &["sip", "sdp", "call", "acd", "dialplan", "media", "journal"]),
     ("trial", true, &["dialplan", "acd", "call", "switch", "records", "journal"]),
-    ("config", true, &["sip", "acd", "dialplan", "media", "recording", "switch"]),
+    ("config", true, &["journal", "sip", "acd", "dialplan", "media", "recording", "switch"]),
     ("net", false, &["sip"]),
     ("engine", false, &["media", "rtp"]),
     ("store", false, &["journal", "records", "recording", "quality", "cases", "access"]),

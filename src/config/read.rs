@@ -353,23 +353,31 @@ impl Reader<'_> {
 
     fn password(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
         let plain = table.string("password", &mut self.report);
-        let file = table.string("password_file", &mut self.report);
-        let variable = table.string("password_env", &mut self.report);
-        if [plain.is_some(), file.is_some(), variable.is_some()].iter().filter(|given| **given).count() > 1 {
+        let kept = self.secret(table, "password_file", "password_env");
+        if plain.is_some() && kept.is_some() {
             let hint = Some("keep one of password, password_file, password_env".to_owned());
             self.report.problem(table.place, "the password is given more than once", hint);
         }
-        if let Some(variable) = variable {
-            let secret = self.variable(&variable.value);
-            if secret.is_none() {
-                let message = format!("the environment variable {} is not set", variable.value);
-                self.report.problem(variable.place, message, None);
-            }
-            // The stand-in is never used: its problem refuses the settings as a whole.
-            return Some(SecretSource::Known(secret.unwrap_or_else(|| Secret::new(""))));
+        kept.or(plain.map(|plain| SecretSource::Known(Secret::new(&plain.value))))
+    }
+
+    /// A secret that stands in a file, or in a variable of the environment, which is read at once.
+    fn secret(&mut self, table: &mut Table<'_>, in_file: &'static str, in_env: &'static str) -> Option<SecretSource> {
+        let file = table.string(in_file, &mut self.report);
+        let Some(variable) = table.string(in_env, &mut self.report) else {
+            return file.map(|file| SecretSource::File(file.value));
+        };
+        if file.is_some() {
+            let message = format!("both \"{in_file}\" and \"{in_env}\" are given");
+            self.report.problem(table.place, message, Some("keep one of them".to_owned()));
         }
-        let plain = plain.map(|plain| SecretSource::Known(Secret::new(&plain.value)));
-        plain.or(file.map(|file| SecretSource::File(file.value)))
+        let secret = self.variable(&variable.value);
+        if secret.is_none() {
+            let message = format!("the environment variable {} is not set", variable.value);
+            self.report.problem(variable.place, message, None);
+        }
+        // The stand-in is never used: its problem refuses the settings as a whole.
+        Some(SecretSource::Known(secret.unwrap_or_else(|| Secret::new(""))))
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use crate::dialplan::Problem;
+use crate::journal::NoticeKind;
 use crate::sip::digest::{Algorithm, Secret};
 use crate::sip::guard;
 use crate::sip::message::Uri;
@@ -194,7 +195,7 @@ pub struct WebhookSettings {
     /// How long an answer to a notice may take, milliseconds.
     pub timeout_ms: u64,
     /// What is told there.
-    pub events: Vec<String>,
+    pub events: Vec<NoticeKind>,
 }
 
 /// `[agent."NUMBER"]`

@@ -10,11 +10,12 @@ mod notifier;
 mod post;
 
 pub use asker::{Answer, Asker, Question};
-pub use notice::Kind;
 pub use notifier::{Notifier, NotifierStatus};
 pub use post::{Key, Poster};
 
 use std::time::Duration;
+
+use crate::journal::NoticeKind;
 
 /// Where something is posted to.
 #[derive(Clone)]
@@ -28,5 +29,5 @@ pub struct Hook {
     /// How long an answer to a notice may take.
     pub timeout: Duration,
     /// What is told there.
-    pub tells: Vec<Kind>,
+    pub tells: Vec<NoticeKind>,
 }

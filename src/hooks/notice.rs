@@ -5,46 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::id::CallId;
-use crate::journal::{Entry, Event};
-
-/// A kind of notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Somebody has left a message, whose recording is closed.
-    VoicemailLeft,
-    /// Somebody is to be called back.
-    CallbackRequested,
-    /// Somebody was called back in vain, and will be again.
-    CallbackPutOff,
-    /// A request to be called back is done with.
-    CallbackEnded,
-    /// Somebody has answered a question about the service.
-    SurveyAnswered,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::VoicemailLeft, Self::CallbackRequested, Self::CallbackPutOff, Self::CallbackEnded, Self::SurveyAnswered];
-
-    /// Its name in settings and notices.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::VoicemailLeft => "voicemail_left",
-            Self::CallbackRequested => "callback_requested",
-            Self::CallbackPutOff => "callback_put_off",
-            Self::CallbackEnded => "callback_ended",
-            Self::SurveyAnswered => "survey_answered",
-        }
-    }
-}
+use crate::journal::{Entry, Event, NoticeKind};
 
 /// One thing to be told.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Notice {
     /// Its name, the same whenever it is told.
     pub(super) id: String,
-    pub(super) kind: Kind,
+    pub(super) kind: NoticeKind,
     pub(super) body: String,
 }
 
@@ -80,23 +48,23 @@ impl Notices {
                 let told = json!({
                     "mailbox": mailbox, "caller": caller, "recording": recording, "length_ms": written_ms, "sha256": sha256,
                 });
-                Some(notice(Kind::VoicemailLeft, *call, None, entry, told))
+                Some(notice(NoticeKind::VoicemailLeft, *call, None, entry, told))
             }
             Event::CallbackRequested { call, number, queue, .. } => {
                 let told = json!({ "number": number.value, "queue": queue });
-                Some(notice(Kind::CallbackRequested, *call, None, entry, told))
+                Some(notice(NoticeKind::CallbackRequested, *call, None, entry, told))
             }
             Event::CallbackPutOff { call, attempt, due_ms } => {
                 let told = json!({ "attempt": attempt, "again": time(*due_ms) });
-                Some(notice(Kind::CallbackPutOff, *call, Some(*attempt), entry, told))
+                Some(notice(NoticeKind::CallbackPutOff, *call, Some(*attempt), entry, told))
             }
             Event::CallbackEnded { call, attempt, outcome } => {
                 let told = json!({ "attempt": attempt, "outcome": outcome });
-                Some(notice(Kind::CallbackEnded, *call, None, entry, told))
+                Some(notice(NoticeKind::CallbackEnded, *call, None, entry, told))
             }
             Event::SurveyAnswered { call, question, score } => {
                 let told = json!({ "question": question, "score": score });
-                Some(notice(Kind::SurveyAnswered, *call, None, entry, told))
+                Some(notice(NoticeKind::SurveyAnswered, *call, None, entry, told))
             }
             _ => None,
         }
@@ -104,7 +72,7 @@ impl Notices {
 }
 
 /// `apart` tells notices of one kind about one call from one another.
-fn notice(kind: Kind, call: CallId, apart: Option<CallId>, entry: &Entry, told: Value) -> Notice {
+fn notice(kind: NoticeKind, call: CallId, apart: Option<CallId>, entry: &Entry, told: Value) -> Notice {
     let mut body = Map::new();
     body.insert("type".to_owned(), kind.name().into());
     body.insert("call_id".to_owned(), call.to_string().into());

@@ -15,7 +15,7 @@ use crate::config::{
     AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings, WebhookSettings,
 };
 use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, MusicId, PortRange, PromptId};
-use crate::hooks::{Asker, Hook, Key, Kind, Poster};
+use crate::hooks::{Asker, Hook, Key, Poster};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
@@ -208,7 +208,7 @@ pub fn hooks(settings: &Settings) -> Result<Vec<Hook>, StartError> {
         url: hook.url.clone(),
         key: keys.get(name).map(|secret| Key::new(secret.expose())),
         timeout: Duration::from_millis(hook.timeout_ms),
-        tells: Kind::ALL.into_iter().filter(|kind| hook.events.iter().any(|event| event == kind.name())).collect(),
+        tells: hook.events.clone(),
     };
     Ok(settings.webhooks.iter().map(hook).collect())
 }

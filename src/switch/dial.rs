@@ -90,21 +90,17 @@ impl Switch {
 
     /// Writes a call's event down; its end also ends its plan, unless that goes on with what comes after.
     fn write(&mut self, event: Event, now: Now) {
-        let over = match &event {
-            Event::CallEnded { call, cause, .. } => Some((*call, cause.clone())),
-            _ => None,
+        let Event::CallEnded { call, cause, .. } = &event else {
+            self.journal(event, now);
+            return;
         };
-        if let Event::CallEnded { call, .. } = &event {
-            let call = *call;
-            self.counts.calls_ended += 1;
-            if self.calls.get(&call).is_some_and(|cell| *cell.call.state() != CallState::After) {
-                self.advance(call, CursorInput::HungUp, now);
-            }
+        let (call, cause) = (*call, cause.clone());
+        self.counts.calls_ended += 1;
+        if self.calls.get(&call).is_some_and(|cell| *cell.call.state() != CallState::After) {
+            self.advance(call, CursorInput::HungUp, now);
         }
         self.journal(event, now);
-        if let Some((call, cause)) = over {
-            self.callback_over(call, &cause, now);
-        }
+        self.callback_over(call, &cause, now);
     }
 
     fn leave_queue(&mut self, call: CallId, now: Now) {
