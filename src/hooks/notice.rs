@@ -50,8 +50,8 @@ impl Notices {
                 });
                 Some(notice(NoticeKind::VoicemailLeft, *call, None, entry, told))
             }
-            Event::CallbackRequested { call, number, queue, .. } => {
-                let told = json!({ "number": number.value, "queue": queue });
+            Event::CallbackRequested { call, request } => {
+                let told = json!({ "number": request.number.value, "queue": request.queue });
                 Some(notice(NoticeKind::CallbackRequested, *call, None, entry, told))
             }
             Event::CallbackPutOff { call, attempt, due_ms } => {

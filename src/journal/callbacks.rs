@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Event;
+use super::{Event, Personal};
 use crate::id::{CallId, QueueId, TrunkId};
 
-/// Somebody who is to be called back.
+/// Whom to call back, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Callback {
+pub struct CallbackRequest {
     /// The number.
-    pub number: String,
+    pub number: Personal,
     /// What the customer is to see as the caller.
     pub shown: String,
     /// Whose agents call.
@@ -28,6 +28,13 @@ pub struct Callback {
     pub most: u32,
     /// Whether the conversation is recorded.
     pub record: bool,
+}
+
+/// Somebody who is to be called back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Whom, and how.
+    pub request: CallbackRequest,
     /// How often the customer was called in vain.
     pub tries: u32,
     /// Not before this instant (wall ms).
@@ -44,32 +51,8 @@ impl Callbacks {
     /// Takes in what happened; other events change nothing.
     pub fn handle_event(&mut self, event: &Event) {
         match event {
-            Event::CallbackRequested {
-                call,
-                number,
-                shown,
-                queue,
-                priority,
-                entered_ms,
-                trunk,
-                retry_ms,
-                most,
-                record,
-            } => {
-                let callback = Callback {
-                    number: number.value.clone(),
-                    shown: shown.clone(),
-                    queue: queue.clone(),
-                    priority: *priority,
-                    entered_ms: *entered_ms,
-                    trunk: trunk.clone(),
-                    retry_ms: *retry_ms,
-                    most: *most,
-                    record: *record,
-                    tries: 0,
-                    due_ms: 0,
-                    attempt: None,
-                };
+            Event::CallbackRequested { call, request } => {
+                let callback = Callback { request: request.clone(), tries: 0, due_ms: 0, attempt: None };
                 self.0.insert(*call, callback);
             }
             Event::CallbackPlaced { call, attempt } => {
@@ -102,21 +85,19 @@ impl Callbacks {
 
     /// Whether somebody at this number is to be called by the agents of a queue already.
     pub fn has(&self, number: &str, queue: &QueueId) -> bool {
-        self.0.values().any(|callback| callback.number == number && callback.queue == *queue)
+        self.0.values().any(|callback| callback.request.number.value == number && callback.request.queue == *queue)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Personal;
 
     #[test]
     fn a_request_stands_until_it_is_done_with() {
         let (call, attempt) = (CallId::new(1, 1), CallId::new(2, 2));
         let mut callbacks = Callbacks::default();
-        callbacks.handle_event(&Event::CallbackRequested {
-            call,
+        let request = CallbackRequest {
             number: Personal::number("138"),
             shown: "4000".into(),
             queue: "q".into(),
@@ -126,7 +107,8 @@ mod tests {
             retry_ms: 1_000,
             most: 3,
             record: false,
-        });
+        };
+        callbacks.handle_event(&Event::CallbackRequested { call, request });
         assert!(callbacks.has("138", &"q".into()) && !callbacks.has("138", &"r".into()));
         callbacks.handle_event(&Event::CallbackPlaced { call, attempt });
         assert_eq!(callbacks.get(call).and_then(|callback| callback.attempt), Some(attempt));

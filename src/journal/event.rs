@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Consent, Decision, HangupBy, PausedBy, Personal};
+use super::{CallbackRequest, Cause, Consent, Decision, HangupBy, PausedBy, Personal};
 use crate::id::{AgentId, CallId, LegId, QueueId, TrunkId};
 
 /// Which way a call came into being.
@@ -278,19 +278,11 @@ pub enum Event {
     },
     /// The caller has left a message; its sound is the call's recording.
     MessageLeft { call: CallId, mailbox: String, caller: Personal },
-    /// The caller has asked to be called back at `number`, by the agents of a queue in which the wait counts from `entered_ms` (wall
-    /// ms). `shown` is the number that the customer is to see.
+    /// The caller has asked to be called back.
     CallbackRequested {
         call: CallId,
-        number: Personal,
-        shown: String,
-        queue: QueueId,
-        priority: i32,
-        entered_ms: i64,
-        trunk: TrunkId,
-        retry_ms: u64,
-        most: u32,
-        record: bool,
+        #[serde(flatten)]
+        request: CallbackRequest,
     },
     /// The customer who asked in `call` is being called back by the call `attempt`, which waits for an agent at first.
     CallbackPlaced { call: CallId, attempt: CallId },

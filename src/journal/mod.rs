@@ -13,7 +13,7 @@ mod personal;
 mod strategy;
 mod tape;
 
-pub use callbacks::{Callback, Callbacks};
+pub use callbacks::{Callback, CallbackRequest, Callbacks};
 pub use cause::{Cause, HangupBy};
 pub use decision::{Decision, NextBest, SkillFit};
 pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};

@@ -260,7 +260,7 @@ fn restart(state: &State) -> Restart {
         dialogs: folds.records.dialogs().dialogs().map(|(call, leg, dialog)| (call, leg, dialog.clone())).collect(),
         bindings: folds.bindings.bindings().map(binding).collect(),
         orders: folds.orders.clone(),
-        callbacks: folds.callbacks.clone(),
+        callbacks: folds.live.requests().clone(),
         last_agents: folds.last_agents.clone(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }

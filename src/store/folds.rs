@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Callbacks, Entry, Event, LastAgents, Orders};
+use crate::journal::{Entry, Event, LastAgents, Orders};
 use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
@@ -18,9 +18,6 @@ pub struct Folds {
     /// What ops have ordered.
     #[serde(default)]
     pub orders: Orders,
-    /// Who is to be called back.
-    #[serde(default)]
-    pub callbacks: Callbacks,
     /// Whom customers have spoken with last.
     #[serde(default)]
     pub last_agents: LastAgents,
@@ -55,7 +52,6 @@ impl Folds {
         self.agents.handle_entry(entry);
         self.bindings.handle_entry(entry);
         self.orders.handle_event(&entry.event);
-        self.callbacks.handle_event(&entry.event);
         self.last_agents.handle_event(&entry.event);
         self.live.handle_entry(entry);
     }

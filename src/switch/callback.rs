@@ -7,7 +7,7 @@ use crate::acd;
 use crate::call::{Call, Input};
 use crate::dialplan::CallbackWish;
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Callback, Cause, Direction, Event, Personal};
+use crate::journal::{CallbackRequest, Cause, Direction, Event, Personal};
 use crate::media::Source;
 use crate::time::Now;
 
@@ -27,19 +27,8 @@ impl Switch {
         } else {
             tracing::info!(%call, %queue, "a customer is to be called back");
             let number = Personal::number(&number);
-            let requested = Event::CallbackRequested {
-                call,
-                number,
-                shown,
-                queue,
-                priority,
-                entered_ms,
-                trunk,
-                retry_ms,
-                most,
-                record,
-            };
-            self.journal(requested, now);
+            let request = CallbackRequest { number, shown, queue, priority, entered_ms, trunk, retry_ms, most, record };
+            self.journal(Event::CallbackRequested { call, request }, now);
         }
         self.store_for(call, now);
     }
@@ -60,9 +49,12 @@ impl Switch {
             return;
         }
         let waiting = self.callbacks.get(request).filter(|callback| callback.attempt.is_none());
-        let Some(Callback { number, shown, queue, priority, entered_ms, trunk, record, .. }) = waiting.cloned() else {
+        let Some(CallbackRequest { number, shown, queue, priority, entered_ms, trunk, record, .. }) =
+            waiting.map(|callback| callback.request.clone())
+        else {
             return;
         };
+        let number = number.value;
         let (id, leg) = (CallId::new(now.wall_ms, self.random_u128()), self.endpoint.next_leg());
         self.counts.calls_offered += 1;
         let (caller, called, carrier) = (Personal::of(&number, shown.clone()), number.clone(), Some(trunk.clone()));
@@ -122,7 +114,7 @@ impl Switch {
     pub(super) fn callback_over(&mut self, attempt: CallId, cause: &Cause, now: Now) {
         let Some(request) = self.calls.get(&attempt).and_then(|cell| cell.calls_back) else { return };
         let Some(callback) = self.callbacks.get(request) else { return };
-        let (retry_ms, last) = (callback.retry_ms, callback.tries.saturating_add(1) >= callback.most);
+        let (retry_ms, last) = (callback.request.retry_ms, callback.tries.saturating_add(1) >= callback.request.most);
         let ended = |outcome: &str| Event::CallbackEnded { call: request, attempt, outcome: outcome.to_owned() };
         match cause.text.as_str() {
             // The next start goes on with it.

@@ -111,7 +111,7 @@ impl Disk {
                 .map(|(aor, uri, binding)| crate::plan::binding(aor, uri, binding))
                 .collect(),
             orders: folds.orders.clone(),
-            callbacks: folds.callbacks.clone(),
+            callbacks: folds.live.requests().clone(),
             last_agents: folds.last_agents.clone(),
             agents,
         }

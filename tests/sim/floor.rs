@@ -135,7 +135,7 @@ impl Floor {
     /// Nobody is left who would call these customers back today.
     pub fn cancel_callbacks(&mut self) {
         let (folds, _) = self.disk.fold();
-        for call in folds.callbacks.iter().filter_map(|(_, callback)| callback.attempt) {
+        for call in folds.live.requests().iter().filter_map(|(_, callback)| callback.attempt) {
             self.in_ms(1, Happening::Command(Command::HangUp { call }));
         }
     }

@@ -73,7 +73,12 @@ impl LiveFold {
         }
     }
 
-    /// Who is to be called back, the oldest request first.
+    /// Requests to be called back that stand.
+    pub fn requests(&self) -> &Callbacks {
+        &self.callbacks
+    }
+
+    /// The same for people, the oldest request first.
     pub fn callbacks(&self) -> Vec<CallbackLine> {
         self.callbacks.iter().map(|(call, callback)| CallbackLine::of(call, callback)).collect()
     }

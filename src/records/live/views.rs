@@ -179,14 +179,15 @@ pub struct CallbackLine {
 
 impl CallbackLine {
     pub(super) fn of(call_id: CallId, callback: &Callback) -> Self {
+        let request = &callback.request;
         Self {
             call_id,
-            number: callback.number.clone(),
-            queue: callback.queue.clone(),
-            trunk: callback.trunk.clone(),
-            since: Wall(callback.entered_ms),
+            number: request.number.value.clone(),
+            queue: request.queue.clone(),
+            trunk: request.trunk.clone(),
+            since: Wall(request.entered_ms),
             tries: callback.tries,
-            most: callback.most,
+            most: request.most,
             due: (callback.due_ms > 0 && callback.attempt.is_none()).then_some(Wall(callback.due_ms)),
             attempt: callback.attempt,
         }
