@@ -1,13 +1,12 @@
 //! `trunkline ban list` and `trunkline ban lift`: sources that the running floor ignores.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
 use super::Exit;
-use super::client::Client;
+use super::client::{Asked, Client, Listed};
 
 /// Sources that guess passwords or scan, and are ignored for a while
 #[derive(Debug, Args)]
@@ -23,21 +22,13 @@ pub(super) struct Ban {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// Who is ignored, and until when
-    List {
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// A line of JSON for each
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listed),
     /// Listen to a source again
     Lift {
         /// Its address
         address: IpAddr,
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        floor: Asked,
     },
 }
 
@@ -55,8 +46,8 @@ struct Line {
 impl Ban {
     pub(super) fn run(&self) -> Exit {
         match &self.act {
-            Act::List { config, json } => list(config, *json),
-            Act::Lift { address, config } => lift(config, *address),
+            Act::List(Listed { floor, json }) => list(&floor.config, *json),
+            Act::Lift { address, floor } => lift(&floor.config, *address),
         }
         .unwrap_or_else(|exit| exit)
     }

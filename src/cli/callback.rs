@@ -1,12 +1,12 @@
 //! `trunkline callback list` and `trunkline callback cancel`: customers whom the running floor is to call back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use super::Exit;
-use super::client::Client;
+use super::client::{Asked, Client, Listed};
 
 /// Customers who are to be called back
 #[derive(Debug, Args)]
@@ -22,21 +22,13 @@ pub(super) struct Callback {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// Who, by whom, since when
-    List {
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// A line of JSON for each
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listed),
     /// Call a customer back no more
     Cancel {
         /// The call in which it was asked for
         call: String,
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        floor: Asked,
     },
 }
 
@@ -61,8 +53,8 @@ struct Line {
 impl Callback {
     pub(super) fn run(&self) -> Exit {
         match &self.act {
-            Act::List { config, json } => list(config, *json),
-            Act::Cancel { call, config } => cancel(config, call),
+            Act::List(Listed { floor, json }) => list(&floor.config, *json),
+            Act::Cancel { call, floor } => cancel(&floor.config, call),
         }
         .unwrap_or_else(|exit| exit)
     }

@@ -1,14 +1,33 @@
 //! What a command asks of the running floor, by its HTTP interface.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use serde::de::DeserializeOwned;
 
 use super::Exit;
 use super::check::report;
 use super::floor;
 use crate::config::Settings;
+
+/// Which floor is asked.
+#[derive(Debug, Args)]
+pub(super) struct Asked {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// The same for a list, and how it comes out.
+#[derive(Debug, Args)]
+pub(super) struct Listed {
+    #[command(flatten)]
+    pub(super) floor: Asked,
+    /// A line of JSON for each
+    #[arg(long)]
+    pub(super) json: bool,
+}
 
 /// How long the floor may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::client::Client;
+use super::client::{Asked, Client, Listed};
 
 /// Opening hours of the running floor: look at them, close them by hand
 #[derive(Debug, Args)]
@@ -25,14 +25,7 @@ pub(super) struct Hours {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// Which are open, and why
-    List {
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// A line of JSON for each
-        #[arg(long)]
-        json: bool,
-    },
+    List(Listed),
     /// Close hours at once
     Close {
         /// Their name in the dialplan
@@ -40,17 +33,15 @@ enum Act {
         /// Until when, RFC 3339
         #[arg(long, value_name = "INSTANT")]
         until: Timestamp,
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        floor: Asked,
     },
     /// Take the closure back
     Open {
         /// Their name in the dialplan
         name: String,
-        /// The settings file
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        floor: Asked,
     },
 }
 
@@ -88,13 +79,13 @@ struct Listing {
 impl Hours {
     pub(super) fn run(&self) -> Exit {
         let done = match &self.act {
-            Act::List { config, json } => list(config, *json),
-            Act::Close { name, until, config } => Client::of(config).and_then(|client| {
+            Act::List(Listed { floor, json }) => list(&floor.config, *json),
+            Act::Close { name, until, floor } => Client::of(&floor.config).and_then(|client| {
                 client.put(&format!("/api/v1/hours/{name}/closure"), &json!({ "until": until.to_string() }))?;
                 println!("hours {name} are closed until {until}");
                 Ok(())
             }),
-            Act::Open { name, config } => Client::of(config).and_then(|client| {
+            Act::Open { name, floor } => Client::of(&floor.config).and_then(|client| {
                 client.delete(&format!("/api/v1/hours/{name}/closure"))?;
                 println!("hours {name} are as the dialplan says");
                 Ok(())

@@ -3,6 +3,7 @@
 mod ask;
 mod branch;
 mod leave;
+mod place;
 mod queue;
 mod say;
 
@@ -99,8 +100,8 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "consent" => ask::read_consent(&mut table, names, report),
         "survey" => leave::read_survey(&mut table, names, report),
         "voicemail" => leave::read_voicemail(&mut table, names, report),
-        "callback" => leave::read_callback(&mut table, names, report),
-        "dial" => leave::read_dial(&mut table, names, report),
+        "callback" => place::read_callback(&mut table, names, report),
+        "dial" => place::read_dial(&mut table, names, report),
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),

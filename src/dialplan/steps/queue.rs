@@ -1,15 +1,15 @@
 //! The step that waits for an agent, and what happens meanwhile.
 
 use super::super::action::Action;
-use super::super::report::Report;
-use super::super::table::Table;
+use super::super::report::{Report, suggest};
+use super::super::table::{At, Table};
 use super::super::talk::{Message, Prefer, Waiting};
 use super::super::values::Template;
 use super::ask::{read_keys, steps_of};
 use super::branch::check_hours;
-use super::leave::known_queue;
 use super::say::read_items;
 use super::{Names, optional};
+use crate::id::QueueId;
 
 /// The shortest pause between two messages, ms: below it nobody hears the music.
 const SHORTEST_PAUSE_MS: u64 = 5_000;
@@ -73,4 +73,13 @@ fn read_waiting(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -
     }
     let closing = hours.zip(step).map(|(hours, step)| (hours.value, step));
     Waiting { keys, messages, closing }
+}
+
+/// A queue of the plan, reported where there is none of the name.
+pub(super) fn known_queue(queue: &At<String>, names: &Names<'_>, report: &mut Report) -> QueueId {
+    if !names.queues.contains_key(&queue.value) {
+        let hint = suggest(&queue.value, names.queues.keys().map(String::as_str));
+        report.problem(queue.place, format!("there is no queue \"{}\"", queue.value), hint);
+    }
+    QueueId::from(queue.value.as_str())
 }
