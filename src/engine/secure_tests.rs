@@ -142,6 +142,11 @@ fn new_keys_count_from_the_command_on_and_old_ones_no_more() {
     phone.expect_echo(at);
     let old = phone.next();
     floor.desire(1, &secured(lease, &phone, Source::Echo, 6, 5));
+    // Commands are taken in order, beside the packets: what a later one leads to shows that this one is in force.
+    let mut witness = Phone::new(&floor, 3, 4);
+    let beside = floor.engine.lease(0).unwrap();
+    floor.desire(2, &secured(beside, &witness, Source::Echo, 4, 3));
+    witness.expect_echo(floor.at(beside));
     phone.srtp.rekey(&key(5), &key(6));
     phone.socket.send_to(&old, at).unwrap();
     phone.expect_echo(at);
