@@ -73,7 +73,9 @@ impl Call {
                     self.bye_agent(leg, cause.clone());
                 }
             }
-            CallState::Routed { leg, .. } => self.cancel_agent(leg, cause.clone()),
+            CallState::Routed { legs, .. } => {
+                legs.into_iter().for_each(|leg| self.cancel_agent(leg, cause.clone()));
+            }
             CallState::Offered | CallState::InFlow | CallState::After | CallState::Ended => {}
         }
         self.journal(Event::CallEnded { call: self.id, by, cause, disposition: disposition.to_owned() });
@@ -103,7 +105,7 @@ impl Call {
         } else if self.is_called(leg) {
             self.handle_agent_failed(leg, SegmentEnd::Unreachable, cause);
             return;
-        } else if self.is_taker(leg) || matches!(self.state, CallState::Routed { leg: routed, .. } if routed == leg) {
+        } else if self.is_taker(leg) || self.is_routed_to(leg) {
             self.handle_target_failed(leg, cause);
             return;
         } else if self.agent_leg(leg).is_some() {

@@ -37,8 +37,8 @@ pub enum CallState {
     },
     /// Sent straight on; the other phone has not answered.
     Routed {
-        /// The called phone's leg.
-        leg: LegId,
+        /// The legs of the phones that are called: one, or several at once.
+        legs: Vec<LegId>,
         /// Whether the conversation is recorded.
         record: bool,
     },
@@ -172,7 +172,7 @@ impl Call {
             Input::AgentRinging { leg } => self.handle_agent_ringing(leg),
             Input::AgentAnswered { leg, codec_in, codec_out } => self.handle_agent_answered(leg, codec_in, codec_out),
             Input::AgentFailed { leg, end, cause } => self.handle_agent_failed(leg, end, cause),
-            Input::Route { leg, record } => self.handle_route(leg, record),
+            Input::Route { legs, record } => self.handle_route(legs, record),
             Input::TargetRinging { leg } => self.handle_target_ringing(leg),
             Input::TargetHeard { leg } => self.handle_target_heard(leg),
             Input::TargetAnswered { leg, codec_in, codec_out, number } => {
@@ -260,11 +260,11 @@ impl Call {
         if matches!(&self.state, CallState::Transferring { to, .. } if to.as_ref() == agent) {
             return self.give_back(end, &cause);
         }
-        if let CallState::Routed { leg, .. } = self.state
+        if let CallState::Routed { legs, .. } = self.state.clone()
             && agent.is_none()
             && self.answered
         {
-            self.cancel_agent(leg, cause.clone());
+            legs.into_iter().for_each(|leg| self.cancel_agent(leg, cause.clone()));
             return self.back_to_flow(cause);
         }
         let leg = self.ringing().iter().find(|(rings, _)| Some(rings) == agent).map(|(_, leg)| *leg);

@@ -81,10 +81,10 @@ pub enum Input {
         /// The final status.
         cause: Cause,
     },
-    /// The dialplan's routes send the call straight on to another switch or phone.
+    /// The call is sent straight on to another switch or phone, or to several phones at once.
     Route {
-        /// The leg to dial, drawn by the switch.
-        leg: LegId,
+        /// The legs to dial, drawn by the switch.
+        legs: Vec<LegId>,
         /// Whether the conversation is recorded.
         record: bool,
     },

@@ -5,22 +5,27 @@ use crate::id::LegId;
 use crate::journal::{Cause, Event, HangupBy, Personal, SegmentEnd};
 
 impl Call {
-    pub(super) fn handle_route(&mut self, leg: LegId, record: bool) {
+    pub(super) fn handle_route(&mut self, legs: Vec<LegId>, record: bool) {
         if matches!(self.state, CallState::Offered | CallState::InFlow) {
-            self.state = CallState::Routed { leg, record };
-            self.agents.push(Leg::inviting(leg));
-            self.push(Output::DialTarget { leg });
+            self.agents.extend(legs.iter().map(|leg| Leg::inviting(*leg)));
+            legs.iter().for_each(|leg| self.push(Output::DialTarget { leg: *leg }));
+            self.state = CallState::Routed { legs, record };
         }
     }
 
+    /// Whether this leg is that of a phone that the call goes straight to.
+    pub(super) fn is_routed_to(&self, leg: LegId) -> bool {
+        matches!(&self.state, CallState::Routed { legs, .. } if legs.contains(&leg))
+    }
+
     pub(super) fn handle_target_ringing(&mut self, ringing: LegId) {
-        if matches!(self.state, CallState::Routed { leg, .. } if leg == ringing) && !self.answered {
+        if self.is_routed_to(ringing) && !self.answered {
             self.push(Output::RingCaller);
         }
     }
 
     pub(super) fn handle_target_heard(&mut self, heard: LegId) {
-        if matches!(self.state, CallState::Routed { leg, .. } if leg == heard) && !self.answered {
+        if self.is_routed_to(heard) && !self.answered {
             self.push(Output::BridgeEarly { leg: heard });
         }
     }
@@ -39,8 +44,11 @@ impl Call {
         if !self.accept_answer(answered) {
             return;
         }
-        match self.state {
-            CallState::Routed { leg, record } if leg == answered => {
+        match self.state.clone() {
+            CallState::Routed { legs, record } if legs.contains(&answered) => {
+                // Phones that are told so list no missed call (RFC 3326 §3.1).
+                let others = legs.into_iter().filter(|leg| *leg != answered);
+                others.for_each(|leg| self.cancel_agent(leg, Cause::new(200, "answered_elsewhere")));
                 if !self.answered {
                     self.caller.state = LegState::Up;
                     self.answered = true;
@@ -48,7 +56,7 @@ impl Call {
                     self.push(Output::AnswerCaller);
                 }
                 self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out, number });
-                self.transition_to_bridged(None, leg, record);
+                self.transition_to_bridged(None, answered, record);
             }
             _ if self.is_taker(answered) => self.take_over(codec_in, codec_out, number),
             _ => self.bye_agent(answered, Cause::new(26, "lost_race")),
@@ -73,7 +81,13 @@ impl Call {
         if self.is_taker(failed) {
             self.give_back(SegmentEnd::Unreachable, &cause);
         }
-        if matches!(self.state, CallState::Routed { leg, .. } if leg == failed) {
+        if let CallState::Routed { legs, .. } = &mut self.state
+            && legs.contains(&failed)
+        {
+            legs.retain(|leg| *leg != failed);
+            if !legs.is_empty() {
+                return;
+            }
             if self.answered {
                 return self.back_to_flow(cause);
             }

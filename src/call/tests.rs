@@ -152,7 +152,7 @@ fn two_calls_become_one_and_the_second_one_ends() {
     present(&mut call, LegId(2));
     answer(&mut call, LegId(2));
     let mut second = Call::new(CallId::new(2, 2), LegId(4));
-    second.handle(Input::Route { leg: LegId(5), record: false });
+    second.handle(Input::Route { legs: vec![LegId(5)], record: false });
     second.handle(Input::TargetAnswered {
         leg: LegId(5),
         codec_in: String::new(),
@@ -248,7 +248,7 @@ fn the_plan_goes_on_with_the_caller_once_the_agent_has_hung_up() {
 fn a_plan_that_calls_for_its_caller_goes_on_where_nobody_answers() {
     let mut call = Call::new(CallId::new(1, 1), CALLER);
     call.handle(Input::Answer);
-    call.handle(Input::Route { leg: LegId(2), record: false });
+    call.handle(Input::Route { legs: vec![LegId(2)], record: false });
     drain(&mut call);
     let cause = Cause::new(19, "no_answer");
     call.handle(Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
@@ -257,6 +257,39 @@ fn a_plan_that_calls_for_its_caller_goes_on_where_nobody_answers() {
     assert_eq!(*call.state(), CallState::InFlow);
     call.handle(Input::TargetFailed { leg: LegId(2), cause: Cause::new(487, "cancelled") });
     assert!(!drain(&mut call).iter().any(|output| matches!(output, Output::NotReached { .. })), "told once");
+}
+
+#[test]
+fn of_phones_that_ring_at_once_the_first_that_answers_has_the_call() {
+    let begin = || {
+        let mut call = Call::new(CallId::new(1, 1), CALLER);
+        call.handle(Input::Answer);
+        call.handle(Input::Route { legs: vec![LegId(2), LegId(3), LegId(4)], record: false });
+        let dialled = |output: &Output| matches!(output, Output::DialTarget { .. });
+        assert_eq!(drain(&mut call).into_iter().filter(dialled).count(), 3);
+        call
+    };
+    let none = String::new;
+    let answers = |leg| Input::TargetAnswered { leg, codec_in: none(), codec_out: none(), number: None };
+    let mut call = begin();
+    call.handle(Input::TargetFailed { leg: LegId(2), cause: Cause::new(486, "busy") });
+    assert!(!drain(&mut call).iter().any(|output| matches!(output, Output::NotReached { .. })), "others ring");
+    call.handle(answers(LegId(4)));
+    let outputs = drain(&mut call);
+    let elsewhere = Cause::new(200, "answered_elsewhere");
+    assert!(outputs.contains(&Output::CancelLeg { leg: LegId(3), cause: elsewhere }), "{outputs:?}");
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(4), record: false }));
+    // Its 200 crosses the CANCEL.
+    call.handle(answers(LegId(3)));
+    let lost = Cause::new(26, "lost_race");
+    assert!(drain(&mut call).contains(&Output::ByeLeg { leg: LegId(3), cause: lost }));
+    // The last one that fails leads on.
+    let mut call = begin();
+    for leg in [2, 3, 4] {
+        call.handle(Input::TargetFailed { leg: LegId(leg), cause: Cause::new(486, "busy") });
+    }
+    let outputs = drain(&mut call);
+    assert_eq!(outputs.iter().filter(|output| matches!(output, Output::NotReached { .. })).count(), 1);
 }
 
 #[test]
@@ -349,8 +382,8 @@ fn whatever_crosses_a_call_ends_once_and_leaves_no_leg() {
                 9 => Input::Held { on: random.next_u32() % 2 == 0 },
                 10 => Input::Dequeued,
                 11 => {
-                    next_leg += 1;
-                    Input::Route { leg: LegId(next_leg - 1), record: false }
+                    next_leg += 2;
+                    Input::Route { legs: vec![LegId(next_leg - 2), LegId(next_leg - 1)], record: false }
                 }
                 12 => Input::TargetHeard { leg: some_leg },
                 13 => Input::TargetAnswered {

@@ -254,7 +254,7 @@ impl Walk<'_> {
     fn answer(&mut self, act: &Act) -> bool {
         match act {
             Act::Answer => self.tell(CursorInput::Answered),
-            Act::Play { id, .. } | Act::PlayToWaiting { id, .. } => {
+            Act::Play { id, .. } | Act::PlayEarly { id, .. } | Act::PlayToWaiting { id, .. } => {
                 self.tell(CursorInput::PlayFinished { id: *id, completed: true });
             }
             Act::Enqueue { .. } => match (self.served, self.give_up) {
@@ -301,7 +301,13 @@ impl Walk<'_> {
             self.tell(CursorInput::QueueLeft { reason: LeaveReason::Timeout });
             return true;
         }
-        let Some(deadline) = deadline else { return false };
+        // In a room keys are all that can happen.
+        let Some(deadline) = deadline.or_else(|| self.cursor.takes_keys().then_some(self.now.mono_ns)) else {
+            return false;
+        };
+        if self.keys.is_empty() && self.cursor.poll_timeout().is_none() {
+            return false;
+        }
         // Keys answer questions and lead out of queues; a dash lets one time pass.
         match self.keys.pop_front().filter(|_| self.cursor.takes_keys()) {
             Some(keys) if keys != "-" => {

@@ -268,6 +268,11 @@ fn figures(watch: &Watch) -> Figures {
             switch.storage.lost_ms,
         )
         .counter(
+            "trunkline_prompt_late_ms",
+            "Milliseconds of long prompts that came too late from the disk; silence was heard in their place.",
+            switch.storage.late_ms,
+        )
+        .counter(
             "trunkline_recording_refused_calls",
             "Calls that were not put through because they must be recorded and could not be.",
             switch.unrecordable,

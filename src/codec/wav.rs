@@ -1,17 +1,19 @@
 //! Prompts as files: WAV, PCM 16 bit, mono, 8 to 48 kHz.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 
 use super::resample;
 
-/// The longest prompt: ten minutes at 16 kHz with room for chunks beside the sound.
+/// The longest file that is read at once: ten minutes at 16 kHz with room for chunks beside the sound.
 const MAX_OCTETS: usize = 20_000_000;
+/// Seconds of a piece of a long file.
+const PIECE_S: usize = 10;
 
 /// Why a file is no prompt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WavError {
-    /// Longer than any prompt should be.
-    #[error("the WAV file has {0} octets, more than {MAX_OCTETS}: cut it to ten minutes")]
+    /// Longer than what is read at once.
+    #[error("the WAV file has {0} octets, more than {MAX_OCTETS}, which is too long here: cut it to ten minutes")]
     TooLong(usize),
     /// Not readable as WAV.
     #[error("cannot read a WAV file: {0}; save it as PCM 16 bit, mono, 8 to 48 kHz")]
@@ -41,18 +43,60 @@ pub fn parse(file: &[u8]) -> Result<Vec<i16>, WavError> {
     }
     let unreadable = |error: hound::Error| WavError::Unreadable(error.to_string());
     let reader = hound::WavReader::new(Cursor::new(file)).map_err(unreadable)?;
-    let spec = reader.spec();
-    let float = spec.sample_format == hound::SampleFormat::Float;
-    let form = WavError::Form { channels: spec.channels, rate: spec.sample_rate, bits: spec.bits_per_sample, float };
-    if spec.channels != 1 || spec.bits_per_sample != 16 || float {
-        return Err(form);
-    }
+    let rate = rate_of(&reader.spec())?;
     let samples: Vec<i16> = reader.into_samples().collect::<Result<_, _>>().map_err(unreadable)?;
-    match spec.sample_rate {
-        8_000 => Ok(samples),
-        16_000 => Ok(resample::halve(&samples)),
-        rate @ 8_001..=48_000 => Ok(resample::to_8k(&samples, rate)),
-        _ => Err(form),
+    Ok(to_8k(samples, rate))
+}
+
+/// The samples of a WAV file of any length at 8 kHz, in pieces of some seconds, which `take` is given in order.
+///
+/// # Errors
+/// Where the file is something else, or `take` fails.
+pub fn parse_long(file: impl Read, mut take: impl FnMut(&[i16]) -> io::Result<()>) -> Result<(), WavError> {
+    let unreadable = |error: hound::Error| WavError::Unreadable(error.to_string());
+    let reader = hound::WavReader::new(file).map_err(unreadable)?;
+    let rate = rate_of(&reader.spec())?;
+    let second = rate as usize;
+    let mut samples = reader.into_samples::<i16>();
+    // A second on either side of a piece lets the filter see what it would see in the whole: at any rate a second is 8,000 samples.
+    let (mut before, mut piece) = (Vec::new(), Vec::new());
+    loop {
+        while piece.len() < (PIECE_S + 1) * second {
+            match samples.next() {
+                Some(sample) => piece.push(sample.map_err(unreadable)?),
+                None => break,
+            }
+        }
+        let last = piece.len() < (PIECE_S + 1) * second;
+        let own = if last { piece.len() } else { PIECE_S * second };
+        let skip = before.len() / second * 8_000;
+        let wide: Vec<i16> = before.iter().chain(&piece).copied().collect();
+        let narrow = to_8k(wide, rate);
+        let end = if last { narrow.len() } else { skip + PIECE_S * 8_000 };
+        let told = narrow.get(skip..end).unwrap_or_default();
+        take(told).map_err(|error| WavError::Unreadable(error.to_string()))?;
+        if last {
+            return Ok(());
+        }
+        before = piece.get(own - second..own).unwrap_or_default().to_vec();
+        piece.drain(..own);
+    }
+}
+
+/// The rate of a file that can be played.
+fn rate_of(spec: &hound::WavSpec) -> Result<u32, WavError> {
+    let float = spec.sample_format == hound::SampleFormat::Float;
+    if spec.channels == 1 && spec.bits_per_sample == 16 && !float && (8_000..=48_000).contains(&spec.sample_rate) {
+        return Ok(spec.sample_rate);
+    }
+    Err(WavError::Form { channels: spec.channels, rate: spec.sample_rate, bits: spec.bits_per_sample, float })
+}
+
+fn to_8k(samples: Vec<i16>, rate: u32) -> Vec<i16> {
+    match rate {
+        8_000 => samples,
+        16_000 => resample::halve(&samples),
+        rate => resample::to_8k(&samples, rate),
     }
 }
 
@@ -86,6 +130,24 @@ mod tests {
     fn both_rates_come_out_at_8_khz() {
         assert_eq!(parse(&file(1, 8_000, &[1, -2, 3])), Ok(vec![1, -2, 3]));
         assert_eq!(parse(&file(1, 16_000, &[0; 320])).map(|s| s.len()), Ok(160));
+    }
+
+    #[test]
+    fn a_long_file_in_pieces_is_the_same_as_at_once() {
+        for rate in [8_000, 16_000, 11_025, 44_100] {
+            for seconds in [0.0, 9.5, 11.0, 20.0, 23.7] {
+                let count = (f64::from(rate) * seconds) as usize;
+                let tone = crate::codec::tone::Sine::new(700.0, rate, 9_000).take(count).collect::<Vec<_>>();
+                let bytes = file(1, rate, &tone);
+                let mut whole = Vec::new();
+                parse_long(bytes.as_slice(), |piece| {
+                    whole.extend_from_slice(piece);
+                    Ok(())
+                })
+                .unwrap();
+                assert_eq!(Ok(whole), parse(&bytes), "{seconds} s at {rate} Hz");
+            }
+        }
     }
 
     #[test]

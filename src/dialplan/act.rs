@@ -46,6 +46,11 @@ pub enum CursorInput {
         /// What the last one said.
         cause: Cause,
     },
+    /// The caller is not let into a room.
+    NotAdmitted {
+        /// Why.
+        why: String,
+    },
     /// What the caller has left is kept, and would survive a power cut; or is not.
     Stored {
         /// Whether it is.
@@ -83,6 +88,13 @@ pub enum Act {
     Answer,
     /// Let the caller hear ringing; nothing is answered.
     Ring,
+    /// Let the caller hear prompts in place of ringing; nothing is answered. Say [`CursorInput::PlayFinished`] in any case.
+    PlayEarly {
+        /// Which, in order.
+        prompts: Vec<Prompt>,
+        /// Names the play.
+        id: u32,
+    },
     /// Play prompts one after another, then say [`CursorInput::PlayFinished`].
     Play {
         /// Which, in order.
@@ -156,15 +168,32 @@ pub enum Act {
     },
     /// Something about the call's recording.
     Record(RecordChange),
-    /// Call these for the caller, one after the other; say [`CursorInput::NotReached`] where nobody answers.
+    /// Call these for the caller, those of one list at once and one list after the other; say [`CursorInput::NotReached`] where
+    /// nobody answers.
     Dial {
-        /// Whom, in order; never empty.
-        places: Vec<DialPlace>,
+        /// Whom, in order; none is empty.
+        places: Vec<Vec<DialPlace>>,
         /// How long each may ring, milliseconds.
         ring_ms: u64,
         /// Whether to record; as with [`Act::Enqueue`].
         record: bool,
     },
+    /// The call goes on in another flow, as though its number had been called.
+    EnterFlow {
+        /// Its name.
+        flow: String,
+        /// The language in force from now on.
+        language: String,
+    },
+    /// Let the caller speak with everybody in a room; say [`CursorInput::NotAdmitted`] where that cannot be.
+    Confer {
+        /// The room.
+        room: String,
+        /// How many it holds.
+        most: u32,
+    },
+    /// The caller leaves the room.
+    LeaveRoom,
     /// Send the caller's audio back.
     Echo,
     /// End the call.
@@ -216,6 +245,8 @@ pub struct CallbackWish {
     pub priority: i32,
     /// By which trunk.
     pub trunk: TrunkId,
+    /// Hours within which it is called; at any time where absent.
+    pub hours: Option<String>,
     /// After how long again, milliseconds.
     pub retry_ms: u64,
     /// How often at most.
@@ -241,9 +272,9 @@ pub enum Decision {
         /// The first that holds, from 1; `None` where none does.
         number: Option<usize>,
     },
-    /// By the directory.
+    /// By the directory, or another system in its place.
     Customer {
-        /// Whom it has; `None` where it has nobody.
+        /// Who it is; `None` where nobody knows.
         name: Option<String>,
     },
     /// Nobody is signed in.
@@ -273,6 +304,16 @@ pub enum Decision {
         /// The number.
         number: String,
     },
+    /// A number is neither the plan's nor a user's, or the call has been sent on too often.
+    NotTransferred {
+        /// The number.
+        number: String,
+    },
+    /// The caller was not let into a room.
+    NotAdmitted {
+        /// Why.
+        why: String,
+    },
     /// Nothing can be recorded for this caller, so no message is taken.
     NoMessage,
     /// A value did not fit its variable, which keeps what it has.
@@ -289,14 +330,18 @@ impl std::fmt::Display for Decision {
             Self::Hours { hours, open: false, because } => write!(f, "hours {hours} are closed, {because}"),
             Self::Case { number: Some(number) } => write!(f, "case {number} holds"),
             Self::Case { number: None } => write!(f, "no case holds"),
-            Self::Customer { name: Some(name) } => write!(f, "the directory knows the caller: {name}"),
-            Self::Customer { name: None } => write!(f, "the directory does not know the caller"),
+            Self::Customer { name: Some(name) } => write!(f, "the caller is known: {name}"),
+            Self::Customer { name: None } => write!(f, "the caller is not known"),
             Self::Unstaffed { queue } => write!(f, "nobody is signed in to {queue}"),
             Self::Closing { hours } => write!(f, "hours {hours} have ended"),
             Self::Webhook { hook, why: None } => write!(f, "webhook {hook} has answered"),
             Self::Webhook { hook, why: Some(why) } => write!(f, "webhook {hook} has not answered: {why}"),
             Self::NotReached { cause } => write!(f, "nobody has answered: {} {}", cause.code, cause.text),
             Self::NotAllowed { number } => write!(f, "{number} is no number that may be called"),
+            Self::NotTransferred { number } => {
+                write!(f, "no flow or user is called {number}, or the call went in a circle")
+            }
+            Self::NotAdmitted { why } => write!(f, "the caller is not let in: {why}"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
         }

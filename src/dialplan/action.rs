@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::condition::Condition;
+use super::inquiry::Inquiry;
 use super::pattern::Pattern;
 use super::program::StepRef;
-use super::talk::{Ask, Entry, Item, Prefer, Waiting};
+use super::talk::{Ask, Entry, Item, Outside, Prefer, Waiting};
 use super::values::Template;
 use crate::id::{QueueId, TrunkId};
 use crate::journal::Cause;
@@ -36,17 +37,6 @@ pub enum RecordChange {
     Refused,
 }
 
-/// A number outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outside {
-    /// The number.
-    pub number: Template,
-    /// By which trunk.
-    pub trunk: TrunkId,
-    /// Numbers that may be called.
-    pub allow: Vec<Pattern>,
-}
-
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -55,10 +45,12 @@ pub enum Action {
         /// Then.
         next: StepRef,
     },
-    /// Lets the caller hear ringing while nothing is answered.
+    /// Lets the caller hear ringing, or something in its place, while nothing is answered.
     Ring {
         /// For how long, milliseconds.
         for_ms: u64,
+        /// What is heard in place of ringing, once and to its end.
+        prompts: Vec<Item>,
         /// Then.
         next: StepRef,
     },
@@ -117,10 +109,12 @@ pub enum Action {
         /// Then.
         next: StepRef,
     },
-    /// Looks the caller up in the directory.
+    /// Looks the caller up, in the directory or by another system.
     Customer {
         /// Whose number; the caller's where empty.
         number: Template,
+        /// Who is asked in place of the directory.
+        inquiry: Option<Inquiry>,
         /// Where a customer is found.
         known: StepRef,
         /// Where none is.
@@ -128,20 +122,12 @@ pub enum Action {
     },
     /// Asks another system.
     Webhook {
-        /// Which, by its name in the settings.
-        hook: String,
-        /// What it is told, by name.
-        send: Vec<(String, Template)>,
+        /// Which, and what.
+        inquiry: Inquiry,
         /// Names of values in its answer, and the variables that take them.
         into: Vec<(String, String)>,
-        /// How long an answer may take, milliseconds.
-        timeout_ms: u64,
-        /// How often it is asked again.
-        retries: u32,
         /// Once it has answered.
         next: StepRef,
-        /// Where it leads when it does not.
-        failed: StepRef,
     },
     /// Goes through another flow and comes back.
     Call {
@@ -237,6 +223,8 @@ pub enum Action {
         trunk: TrunkId,
         /// Numbers that are called back; no others are, so that nobody has us call what is dear.
         allow: Vec<Pattern>,
+        /// Hours within which customers are called back; at any time where absent.
+        hours: Option<String>,
         /// After how long a number that was not reached is called again, milliseconds.
         retry_ms: u64,
         /// How often it is called at most.
@@ -250,8 +238,8 @@ pub enum Action {
     },
     /// Calls somebody for the caller, who hears music meanwhile.
     Dial {
-        /// Our users, in this order.
-        users: Vec<Template>,
+        /// Our users, in this order; those of one list at once.
+        users: Vec<Vec<Template>>,
         /// A number outside, after them.
         outside: Option<Outside>,
         /// How long each may ring, milliseconds.
@@ -260,6 +248,24 @@ pub enum Action {
         record: bool,
         /// Where it leads when nobody has answered.
         next: StepRef,
+    },
+    /// Goes on as though the caller had called another number.
+    Transfer {
+        /// The number: the plan's, or a user's.
+        to: Template,
+        /// Where it leads when it is neither, or the user does not answer.
+        failed: StepRef,
+    },
+    /// Lets the caller speak with everybody else in a room.
+    Conference {
+        /// The room.
+        room: Template,
+        /// How many it holds.
+        most: u32,
+        /// Where keys lead, out of the room.
+        keys: BTreeMap<char, StepRef>,
+        /// Where it leads when the room is full, or cannot be joined.
+        failed: StepRef,
     },
     /// Sends the caller's own voice back until the caller hangs up.
     Echo,
@@ -315,7 +321,9 @@ impl Action {
             }
             Self::Gather { next, no_input, wrong_input, .. } => vec![*next, *no_input, *wrong_input],
             Self::When { cases, otherwise } => cases.iter().map(|(_, next)| *next).chain([*otherwise]).collect(),
-            Self::Customer { known, unknown, .. } => vec![*known, *unknown],
+            Self::Customer { inquiry, known, unknown, .. } => {
+                [*known, *unknown].into_iter().chain(inquiry.as_ref().map(|inquiry| inquiry.failed)).collect()
+            }
             Self::Call { start, next, .. } => vec![*start, *next],
             Self::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
                 let keys = waiting.keys.values().chain(waiting.closing.as_ref().map(|(_, step)| step));
@@ -324,9 +332,10 @@ impl Action {
             Self::Survey { next, no_input, .. } => vec![*next, *no_input],
             Self::Consent { next, refused, .. } => vec![*next, *refused],
             Self::Dial { next, .. } => vec![*next],
-            Self::Voicemail { next, failed, .. }
-            | Self::Callback { next, failed, .. }
-            | Self::Webhook { next, failed, .. } => vec![*next, *failed],
+            Self::Transfer { failed, .. } => vec![*failed],
+            Self::Conference { keys, failed, .. } => keys.values().copied().chain([*failed]).collect(),
+            Self::Webhook { next, inquiry, .. } => vec![*next, inquiry.failed],
+            Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
             Self::Hours { open, closed, .. } => vec![*open, *closed],
             Self::Echo | Self::Return | Self::Hangup { .. } => Vec::new(),
         }
@@ -351,7 +360,7 @@ impl Action {
             return ask.prompts.iter().chain(&ask.invalid).chain(&ask.silent).chain(again).collect();
         }
         match self {
-            Self::Play { prompts, .. } => prompts.iter().collect(),
+            Self::Play { prompts, .. } | Self::Ring { prompts, .. } => prompts.iter().collect(),
             Self::Voicemail { greeting, .. } => greeting.iter().collect(),
             Self::Queue { waiting, .. } => waiting.messages.iter().flat_map(|message| &message.items).collect(),
             _ => Vec::new(),
@@ -378,6 +387,9 @@ impl Action {
                 | Self::Callback { .. }
                 // Nor does a call to somebody who is busy.
                 | Self::Dial { .. }
+                | Self::Transfer { .. }
+                // Nor does a room that is full.
+                | Self::Conference { .. }
         )
     }
 }

@@ -183,16 +183,23 @@ fn edges(action: &Action) -> Vec<Edge> {
             cases.chain([named("else", otherwise)]).collect()
         }
         Action::Hours { open, closed, .. } => vec![named("open", open), named("closed", closed)],
-        Action::Customer { known, unknown, .. } => vec![named("known", known), named("unknown", unknown)],
+        Action::Customer { inquiry, known, unknown, .. } => {
+            let failed = inquiry.as_ref().map(|inquiry| named("failed", &inquiry.failed));
+            [named("known", known), named("unknown", unknown)].into_iter().chain(failed).collect()
+        }
         Action::Call { start, next, .. } => vec![named("calls", start), named("then", next)],
         Action::Dial { next, .. } => vec![named("not reached", next)],
+        Action::Transfer { failed, .. } => vec![named("nobody there", failed)],
+        Action::Conference { keys, failed, .. } => {
+            let keys = keys.iter().map(|(key, step)| (key.to_string(), *step));
+            keys.chain([named("not let in", failed)]).collect()
+        }
+        Action::Webhook { next, inquiry, .. } => vec![named("", next), named("failed", &inquiry.failed)],
         Action::Consent { next, refused, .. } => vec![named("yes", next), named("no", refused)],
         Action::Survey { next, no_input, .. } if next != no_input => {
             vec![named("", next), named("none", no_input)]
         }
-        Action::Voicemail { next, failed, .. }
-        | Action::Callback { next, failed, .. }
-        | Action::Webhook { next, failed, .. } => {
+        Action::Voicemail { next, failed, .. } | Action::Callback { next, failed, .. } => {
             vec![named("", next), named("failed", failed)]
         }
         Action::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
@@ -225,11 +232,14 @@ fn told(action: &Action) -> String {
         Action::Survey { question, .. } => format!("survey {question}"),
         Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
         Action::Dial { .. } => "dial".to_owned(),
-        Action::Webhook { hook, .. } => format!("webhook {hook}"),
+        Action::Transfer { .. } => "transfer".to_owned(),
+        Action::Conference { .. } => "conference".to_owned(),
+        Action::Webhook { inquiry, .. } => format!("webhook {}", inquiry.hook),
         Action::Callback { queue, .. } => format!("callback by {queue}"),
         Action::When { .. } => "when".to_owned(),
         Action::Set { .. } => "set".to_owned(),
-        Action::Customer { .. } => "customer".to_owned(),
+        Action::Customer { inquiry: Some(inquiry), .. } => format!("customer by {}", inquiry.hook),
+        Action::Customer { inquiry: None, .. } => "customer".to_owned(),
         Action::Call { .. } => "call".to_owned(),
         Action::Return => "return".to_owned(),
         Action::Echo => "echo".to_owned(),

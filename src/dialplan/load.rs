@@ -89,6 +89,7 @@ pub fn load(sources: &[Source], surroundings: Surroundings<'_>) -> Result<(Progr
     }
     rewrites.into_iter().for_each(|rule| draft.read_rewrite(rule, &mut report));
     program.numbers = draft.finish();
+    program.find_rooms();
     check::check(&program, &places, surroundings, &mut report);
     if report.is_sound() {
         return Ok((program, report.into_problems()));

@@ -130,12 +130,44 @@ pub struct Program {
     pub(super) queues: BTreeMap<String, Queue>,
     pub(super) variables: BTreeMap<String, Variable>,
     pub(super) customers: BTreeMap<String, Customer>,
+    /// Flows from which a step may be reached that lets callers into a room.
+    pub(super) conferring: BTreeSet<String>,
 }
 
 impl Program {
     /// Which numbers lead where.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// Whether a call that begins in this flow may come to ask for a room.
+    pub fn confers(&self, flow: &str) -> bool {
+        self.conferring.contains(flow)
+    }
+
+    /// Finds out which flows lead to rooms, once all steps are read.
+    pub(super) fn find_rooms(&mut self) {
+        let is_room = |step: &Step| matches!(step.action, Action::Conference { .. });
+        if !self.steps.iter().any(is_room) {
+            return;
+        }
+        // A transfer may lead to any number.
+        let leads = |step: &Step| is_room(step) || matches!(step.action, Action::Transfer { .. });
+        let mut before: BTreeMap<StepRef, Vec<StepRef>> = BTreeMap::new();
+        for (at, step) in self.steps() {
+            let keys = self.flows.get(&step.flow).into_iter().flat_map(|flow| flow.keys.values().copied());
+            for exit in step.action.exits().into_iter().chain(keys.filter(|_| step.action.ask().is_some())) {
+                before.entry(exit).or_default().push(at);
+            }
+        }
+        let mut work: Vec<StepRef> = self.steps().filter(|(_, step)| leads(step)).map(|(at, _)| at).collect();
+        let mut found: BTreeSet<StepRef> = work.iter().copied().collect();
+        while let Some(step) = work.pop() {
+            let new = before.get(&step).into_iter().flatten().copied().filter(|earlier| found.insert(*earlier));
+            work.extend(new);
+        }
+        let starts = self.flows.iter().filter(|(_, flow)| found.contains(&flow.start));
+        self.conferring = starts.map(|(name, _)| name.clone()).collect();
     }
 
     /// The flows by name.

@@ -130,6 +130,25 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A list of strings and of lists of strings: each is one of the outer list; empty where absent.
+    pub fn string_lists(&mut self, key: &'static str, report: &mut Report) -> Vec<Vec<At<String>>> {
+        let Some(DeValue::Array(items)) = self.entries.get(key).map(Spanned::get_ref) else {
+            return self.strings(key, report).into_iter().map(|one| vec![one]).collect();
+        };
+        self.asked.push(key);
+        let items: Vec<_> = items.iter().collect();
+        let list = |item: Value<'a>, report: &mut Report| match item.get_ref() {
+            DeValue::Array(inner) => inner.iter().filter_map(|one| self.as_string(one, key, report)).collect(),
+            _ => self.as_string(item, key, report).into_iter().collect::<Vec<_>>(),
+        };
+        items.into_iter().map(|item| list(item, report)).filter(|list| !list.is_empty()).collect()
+    }
+
+    /// A key that is known here and has been spoken of already.
+    pub fn ignore(&mut self, key: &'static str) {
+        self.asked.push(key);
+    }
+
     /// One string or table, or a list of both; empty where absent.
     pub fn mixed(&mut self, key: &'static str, report: &mut Report) -> Vec<Mixed<'a>> {
         let Some(value) = self.take(key) else { return Vec::new() };

@@ -6,6 +6,7 @@ use super::pattern::Pattern;
 use super::program::StepRef;
 use super::speech::Currency;
 use super::values::Template;
+use crate::id::TrunkId;
 
 /// Something that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,17 @@ pub struct Prefer {
     pub agents: Vec<Template>,
     /// How long that agent alone is waited for, milliseconds; 0 where only one who is free will do.
     pub for_ms: u64,
+}
+
+/// A number outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// The number.
+    pub number: Template,
+    /// By which trunk.
+    pub trunk: TrunkId,
+    /// Numbers that may be called.
+    pub allow: Vec<Pattern>,
 }
 
 /// Something said to those who wait.

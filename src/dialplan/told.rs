@@ -17,6 +17,7 @@ impl Act {
         };
         let line = match self {
             Self::Play { prompts, .. } => return said(prompts, "play"),
+            Self::PlayEarly { prompts, .. } => return said(prompts, "in place of ringing"),
             Self::PlayToWaiting { prompts, .. } => return said(prompts, "say while waiting"),
             Self::EnterStep { flow, step } => format!("{flow}.{step}"),
             Self::Answer => "answer".to_owned(),
@@ -35,7 +36,8 @@ impl Act {
                     DialPlace::User(user) => user.to_string(),
                     DialPlace::Number { number, trunk } => format!("{number} over {trunk}"),
                 };
-                let places: Vec<_> = places.iter().map(place).collect();
+                let together = |places: &Vec<DialPlace>| places.iter().map(place).collect::<Vec<_>>().join(" and ");
+                let places: Vec<_> = places.iter().map(together).collect();
                 format!("dial {}, {ring_ms} ms each", places.join(", "))
             }
             Self::Consult(question) => {
@@ -47,7 +49,8 @@ impl Act {
             Self::KeepMessage { mailbox } => format!("the message counts, for {mailbox}"),
             Self::EndMessage => "end of the message".to_owned(),
             Self::RequestCallback(wish) => {
-                format!("call {} back by queue {} over {}", wish.number, wish.queue, wish.trunk)
+                let within = wish.hours.as_ref().map_or(String::new(), |hours| format!(" within hours {hours}"));
+                format!("call {} back by queue {} over {}{within}", wish.number, wish.queue, wish.trunk)
             }
             Self::LeaveQueue => "leave the queue".to_owned(),
             Self::Classify { class } => format!("class {class}"),
@@ -55,6 +58,9 @@ impl Act {
             Self::ChangeAgent(change) => format!("agent becomes {change:?}"),
             Self::Unrecordable { queue } => format!("not put through to {queue}: it must be recorded, and is not"),
             Self::Record(change) => format!("recording: {change:?}"),
+            Self::EnterFlow { flow, language } => format!("flow {flow} in {language}"),
+            Self::Confer { room, .. } => format!("room {room}"),
+            Self::LeaveRoom => "leave the room".to_owned(),
             Self::Echo => "echo".to_owned(),
             Self::Hangup { cause } => format!("hang up: {} {}", cause.code, cause.text),
         };

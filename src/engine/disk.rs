@@ -77,6 +77,7 @@ impl Disk {
             _ => Storage::Failing,
         };
         StorageFigures {
+            late_ms: 0,
             storage,
             free_bytes: self.free_bytes.load(Ordering::Acquire),
             lost_ms: self.lost_octets.load(Ordering::Relaxed) / PER_MS,

@@ -21,6 +21,7 @@ use super::disk::Disk;
 use super::dtls::Identity;
 use super::ports::{PortRange, Ports};
 use super::prompts::{self, Work};
+use super::reader;
 use super::thread::{Links, MediaThread};
 use super::writer::Writer;
 use crate::id::LegId;
@@ -34,6 +35,8 @@ const FEW: usize = 8;
 const COMMANDS: usize = 1_024;
 /// Reports under way to the switch. Further ones are dropped and counted: media must not wait for a stalled switch.
 const REPORTS: usize = 16_384;
+/// Chunks of long prompts under way to one thread.
+const DELIVERIES: usize = 256;
 /// Stores of prompts under way to one thread.
 const STORES: usize = 4;
 /// Chunks of 200 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
@@ -177,10 +180,12 @@ pub(super) struct Shared {
     /// Set while the thread has nothing left to bind.
     pub exhausted: AtomicBool,
     pub reports_lost: AtomicU64,
+    /// Milliseconds of long prompts that came too late from the disk.
+    pub late_ms: AtomicU64,
 }
 
 impl Shared {
-    fn wake(&self) {
+    pub fn wake(&self) {
         // A full counter means that the thread has been woken already.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
@@ -242,6 +247,7 @@ impl Engine {
         let reports = Reports { sender, waker };
         let store = Arc::new(settings.prompts);
         let encode = prompts::encoder(Arc::clone(&store)).map_err(|source| StartError::Thread { thread: 0, source })?;
+        let reader = reader::reader().map_err(|source| StartError::Thread { thread: 0, source })?;
         let identity = settings.browsers.map(|_| Identity::new()).transpose().map_err(StartError::Certificate)?;
         let fingerprint = identity.as_ref().map(|identity| identity.fingerprint);
         let disk = Arc::new(Disk::default());
@@ -276,9 +282,11 @@ impl Engine {
                 stopping: AtomicBool::new(false),
                 exhausted: AtomicBool::new(false),
                 reports_lost: AtomicU64::new(0),
+                late_ms: AtomicU64::new(0),
             });
             let (commands, inbox) = bounded(COMMANDS);
             let (stores, newer) = bounded(STORES);
+            let (deliveries, chunks) = bounded(DELIVERIES);
             let share_of_each = ports.pairs().count() / usize::from(count);
             let (stock, leases) = bounded((share_of_each / 4).clamp(1, STOCK));
             let links = Links {
@@ -289,6 +297,9 @@ impl Engine {
                 store: Arc::clone(&store),
                 stores: newer,
                 encode: encode.clone(),
+                reader: reader.clone(),
+                deliveries,
+                chunks,
                 lost_ms: settings.lost_ms,
                 recordings: recordings.clone(),
             };
@@ -353,7 +364,8 @@ impl Engine {
 
     /// How the disk of the recordings fares; never waits for it.
     pub fn storage(&self) -> StorageFigures {
-        self.disk.figures()
+        let late_ms = self.threads.iter().map(|thread| thread.shared.late_ms.load(Ordering::Relaxed)).sum();
+        StorageFigures { late_ms, ..self.disk.figures() }
     }
 
     /// Takes a bound pair from a thread's stock, if there is one; never waits.

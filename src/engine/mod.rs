@@ -10,12 +10,15 @@ mod growing;
 mod handle;
 mod ports;
 mod prompts;
+mod reader;
 mod slot;
 mod tap;
 mod thread;
 mod writer;
 
-pub use crate::media::{KeyRing, MusicId, PromptId, PromptStore, StorageFigures};
+pub use crate::codec::g711::Law;
+pub use crate::codec::wav;
+pub use crate::media::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, KeyRing, MusicId, PromptId, PromptStore, StorageFigures};
 pub use clock::now;
 pub use handle::{BrowserSettings, Engine, EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
 pub use ports::PortRange;

@@ -21,6 +21,7 @@ use super::clock;
 use super::handle::{Reports, Shared};
 use super::ports::{Pair, Ports};
 use super::prompts::Work;
+use super::reader::{Delivery, Order};
 use super::slot::{Border, Slot, Way};
 use super::tap::drain;
 use crate::id::LegId;
@@ -62,6 +63,10 @@ pub(super) struct Links {
     pub stores: Receiver<Arc<PromptStore>>,
     /// Asks for prompts in wider codecs.
     pub encode: Sender<Work>,
+    /// Asks for chunks of long prompts, which come by `chunks`.
+    pub reader: Sender<Order>,
+    pub deliveries: Sender<Delivery>,
+    pub chunks: Receiver<Delivery>,
     pub lost_ms: Option<u64>,
     pub recordings: Sender<RecordingWork>,
 }
@@ -233,6 +238,7 @@ impl MediaThread {
             while let Some((to, len)) = slot.leg.handle_tick(&self.links.store, &mut buf.outgoing, now) {
                 slot.send_rtp(&mut buf.outgoing, len, to);
             }
+            self.order_chunk(index);
             self.mix(index, buf, now);
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
             if let Some((to, len)) = slot.leg.poll_rtcp(&mut buf.outgoing, now) {
@@ -262,6 +268,12 @@ impl MediaThread {
         if let Some(store) = self.links.stores.try_iter().last() {
             self.links.store = store;
         }
+        for Delivery { leg, chunk } in self.links.chunks.try_iter() {
+            let slot = self.by_leg.get(&leg).and_then(|index| self.slots.get_mut(*index)?.as_mut());
+            if let Some(slot) = slot {
+                slot.leg.handle_chunk(Some(chunk));
+            }
+        }
         for _ in 0..commands {
             let Ok(command) = self.links.commands.try_recv() else { break };
             match command {
@@ -270,6 +282,19 @@ impl MediaThread {
             }
         }
         self.top_up();
+    }
+
+    /// Has the next chunk read of the long prompt that a leg plays, if it plays one.
+    fn order_chunk(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        if slot.leg.is_starved() {
+            self.links.shared.late_ms.fetch_add(slot.leg.packet_ms(), Ordering::Relaxed);
+        }
+        let Some(chunk) = slot.leg.poll_chunk_order(&self.links.store) else { return };
+        let (reply, shared) = (self.links.deliveries.clone(), Arc::clone(&self.links.shared));
+        if self.links.reader.try_send(Order { leg: slot.leg.id(), chunk, reply, shared }).is_err() {
+            slot.leg.handle_chunk(None);
+        }
     }
 
     fn desire(&mut self, id: LegId, epoch: u32, desired: LegMedia, now: Now) {

@@ -54,7 +54,7 @@ impl Notices {
                 let told = json!({ "number": request.number.value, "queue": request.queue });
                 Some(notice(NoticeKind::CallbackRequested, *call, None, entry, told))
             }
-            Event::CallbackPutOff { call, attempt, due_ms } => {
+            Event::CallbackPutOff { call, attempt, due_ms, .. } => {
                 let told = json!({ "attempt": attempt, "again": time(*due_ms) });
                 Some(notice(NoticeKind::CallbackPutOff, *call, Some(*attempt), entry, told))
             }

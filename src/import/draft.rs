@@ -100,21 +100,71 @@ pub(super) struct Step {
 /// What a step does. Steps are named by their place in their flow, flows by theirs in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Do {
-    Answer { next: usize },
-    Ring { ms: u64, next: usize },
-    Play { said: Vec<Said>, barge_in: bool, next: usize },
-    Menu { ask: Ask, keys: BTreeMap<char, usize>, no_input: usize, wrong_input: usize },
-    Gather { ask: Ask, entry: Entry, next: usize, no_input: usize },
-    Queue { queue: String, keys: BTreeMap<char, usize>, next: usize },
-    Dial { users: Vec<String>, ring_s: u32, next: usize },
-    Voicemail { mailbox: String, prompts: Vec<String>, next: usize },
-    When { cases: Vec<(String, usize)>, otherwise: usize },
-    Hours { hours: String, open: usize, closed: usize },
-    Set { variables: BTreeMap<String, String>, language: Option<String>, next: usize },
+    Answer {
+        next: usize,
+    },
+    Ring {
+        ms: u64,
+        next: usize,
+    },
+    Play {
+        said: Vec<Said>,
+        barge_in: bool,
+        next: usize,
+    },
+    Menu {
+        ask: Ask,
+        keys: BTreeMap<char, usize>,
+        no_input: usize,
+        wrong_input: usize,
+    },
+    Gather {
+        ask: Ask,
+        entry: Entry,
+        next: usize,
+        no_input: usize,
+    },
+    Queue {
+        queue: String,
+        keys: BTreeMap<char, usize>,
+        next: usize,
+    },
+    /// Users one after the other, those of one list at once.
+    Dial {
+        users: Vec<Vec<String>>,
+        ring_s: u32,
+        next: usize,
+    },
+    Voicemail {
+        mailbox: String,
+        prompts: Vec<String>,
+        next: usize,
+    },
+    When {
+        cases: Vec<(String, usize)>,
+        otherwise: usize,
+    },
+    Hours {
+        hours: String,
+        open: usize,
+        closed: usize,
+    },
+    Set {
+        variables: BTreeMap<String, String>,
+        language: Option<String>,
+        next: usize,
+    },
     Echo,
-    Hangup { code: u16, cause: &'static str },
-    Jump { next: usize },
-    Goto { flow: usize },
+    Hangup {
+        code: u16,
+        cause: &'static str,
+    },
+    Jump {
+        next: usize,
+    },
+    Goto {
+        flow: usize,
+    },
 }
 
 /// A question.

@@ -79,7 +79,11 @@ fn write_step(plan: &Plan, flow: &Flow, step: &Step, text: &mut String) {
             format!("queue = {}\nnext = {}\n{unstaffed}{keys}{messages}", quoted(queue), to(next))
         }
         Do::Dial { users, ring_s, next } => {
-            let users = list(users.iter().map(|user| quoted(user)));
+            let together = |users: &Vec<String>| match users.as_slice() {
+                [one] => quoted(one),
+                _ => list(users.iter().map(|user| quoted(user))),
+            };
+            let users = list(users.iter().map(together));
             format!("users = {users}\nring = \"{ring_s}s\"\nnext = {}\n", to(next))
         }
         Do::Voicemail { mailbox, prompts, next } => {

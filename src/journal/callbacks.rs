@@ -22,6 +22,9 @@ pub struct CallbackRequest {
     pub entered_ms: i64,
     /// By which trunk.
     pub trunk: TrunkId,
+    /// Hours within which the customer is called; at any time where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
     /// After how long again, milliseconds.
     pub retry_ms: u64,
     /// How often at most.
@@ -60,9 +63,9 @@ impl Callbacks {
                     callback.attempt = Some(*attempt);
                 }
             }
-            Event::CallbackPutOff { call, due_ms, .. } => {
+            Event::CallbackPutOff { call, due_ms, tried, .. } => {
                 if let Some(callback) = self.0.get_mut(call) {
-                    callback.tries = callback.tries.saturating_add(1);
+                    callback.tries = callback.tries.saturating_add(u32::from(*tried));
                     (callback.due_ms, callback.attempt) = (*due_ms, None);
                 }
             }
@@ -104,6 +107,7 @@ mod tests {
             priority: 1,
             entered_ms: 5,
             trunk: "t".into(),
+            hours: None,
             retry_ms: 1_000,
             most: 3,
             record: false,
@@ -114,7 +118,9 @@ mod tests {
         assert_eq!(callbacks.get(call).and_then(|callback| callback.attempt), Some(attempt));
         callbacks.handle_event(&Event::Started { node: "n".into(), boot: 2, version: "0".into() });
         assert_eq!(callbacks.get(call).map(|callback| (callback.attempt, callback.tries)), Some((None, 0)));
-        callbacks.handle_event(&Event::CallbackPutOff { call, attempt, due_ms: 70 });
+        callbacks.handle_event(&Event::CallbackPutOff { call, attempt, due_ms: 60, tried: false });
+        assert_eq!(callbacks.get(call).map(|callback| (callback.due_ms, callback.tries)), Some((60, 0)));
+        callbacks.handle_event(&Event::CallbackPutOff { call, attempt, due_ms: 70, tried: true });
         assert_eq!(callbacks.get(call).map(|callback| (callback.due_ms, callback.tries)), Some((70, 1)));
         callbacks.handle_event(&Event::CallbackEnded { call, attempt, outcome: "reached".into() });
         assert_eq!(callbacks.iter().count(), 0);

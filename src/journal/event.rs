@@ -286,12 +286,23 @@ pub enum Event {
     },
     /// The customer who asked in `call` is being called back by the call `attempt`, which waits for an agent at first.
     CallbackPlaced { call: CallId, attempt: CallId },
-    /// The customer was not reached by `attempt`, and is to be called again at an instant (wall ms).
-    CallbackPutOff { call: CallId, attempt: CallId, due_ms: i64 },
+    /// `attempt` has come to nothing, and the customer is to be called again at an instant (wall ms); `tried` says whether the
+    /// customer was called in vain, or only the hours ended before an agent was free.
+    CallbackPutOff {
+        call: CallId,
+        attempt: CallId,
+        due_ms: i64,
+        #[serde(default = "was_tried")]
+        tried: bool,
+    },
     /// A request to be called back is done with: `reached`, `given_up`, `cancelled`.
     CallbackEnded { call: CallId, attempt: CallId, outcome: String },
     /// The caller has answered a question about the service, once the agent had hung up: a key from 1 up, 10 at most.
     SurveyAnswered { call: CallId, question: String, score: u8 },
+    /// The caller speaks in a room.
+    ConferenceJoined { call: CallId, room: String },
+    /// The caller is out of the room.
+    ConferenceLeft { call: CallId, room: String },
     /// A party that should be heard has sent no sound for so long.
     SoundMissing { call: CallId, leg: LegId, ms: u64 },
     /// The call ended, once.
@@ -311,6 +322,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         instance: Option<String>,
     },
+}
+
+fn was_tried() -> bool {
+    true
 }
 
 impl Event {
@@ -360,6 +375,8 @@ impl Event {
             | Self::CallbackPutOff { call, .. }
             | Self::CallbackEnded { call, .. }
             | Self::SurveyAnswered { call, .. }
+            | Self::ConferenceJoined { call, .. }
+            | Self::ConferenceLeft { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
         }
     }

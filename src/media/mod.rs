@@ -4,6 +4,7 @@
 //! engine's business. Nothing here allocates or locks while a packet passes.
 
 mod arrival;
+mod chunk;
 mod command;
 mod ear;
 mod leg;
@@ -24,13 +25,14 @@ pub use crate::recording::{
 };
 pub use crate::rtp::srtp::{MasterKey, Refusal, Suite};
 pub use arrival::Arrival;
+pub use chunk::{Chunk, ChunkOrder};
 pub use command::RecordingSpec;
 pub use command::{
     AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, Source, SrtpKeys,
 };
 pub use leg::{Leg, StreamStart};
 pub use play::{LONGEST_PACKET, Player, Step};
-pub use prompt::{FRAME_BYTES, FRAME_MS, PromptStore};
+pub use prompt::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, PromptStore};
 pub use recorder::{Recorder, RecordingStep, RecordingWork};
 pub use report::{BrowserFault, DropReason, MediaReport, PacketFate};
 pub use source_lock::{Learn, SourceLock, Verdict};

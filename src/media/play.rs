@@ -1,8 +1,9 @@
 //! Plays prompts and music, a packet each time one is due.
 
-use super::command::{MusicId, Playlist, Source};
+use super::chunk::{Chunk, ChunkOrder, Chunks};
+use super::command::{MusicId, Playlist, PromptId, Source};
 use super::ear::sample_at;
-use super::prompt::{FRAME_BYTES, Piece, PromptStore};
+use super::prompt::{CHUNK_BYTES, FRAME_BYTES, Piece, PromptStore};
 use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::time::{MS, Now};
@@ -55,6 +56,10 @@ pub struct Player {
     place: Option<Place>,
     next_ns: u64,
     packet: [u8; LONGEST_PACKET],
+    /// What of a long prompt has come from the disk.
+    chunks: Chunks,
+    /// The disk is late: silence takes the place of what has not come.
+    starved: bool,
 }
 
 impl Player {
@@ -65,7 +70,8 @@ impl Player {
             Source::Music(id) => (Programme::Music(*id), None),
             Source::Silence | Source::Echo | Source::Bridge(_) | Source::Mix(_) => return None,
         };
-        Some(Self { programme, place, next_ns: now.mono_ns, packet: [0; LONGEST_PACKET] })
+        let (packet, chunks) = ([0; LONGEST_PACKET], Chunks::default());
+        Some(Self { programme, place, next_ns: now.mono_ns, packet, chunks, starved: false })
     }
 
     /// When the next packet is due (monotonic nanoseconds).
@@ -88,6 +94,44 @@ impl Player {
             (Programme::Music(playing), Source::Music(wanted)) => playing == wanted,
             _ => false,
         }
+    }
+
+    /// The chunk of a long prompt that is to be read from the disk next, told once: the one that is due, or the one after it.
+    pub fn poll_order(&mut self, store: &PromptStore) -> Option<ChunkOrder> {
+        let (Programme::Prompts(list), Some(place)) = (&self.programme, self.place) else { return None };
+        let prompt = *list.prompts.get(place.item)?;
+        let piece = store.prompt(prompt)?;
+        let file = piece.file()?;
+        let due = place.offset / CHUNK_BYTES;
+        let missing = |number: &usize| {
+            let begin = number * CHUNK_BYTES;
+            begin < piece.len() && !piece.holds(begin) && !self.chunks.has(prompt, *number)
+        };
+        let number = [due, due + 1].into_iter().find(missing)?;
+        let len = CHUNK_BYTES.min(piece.len() - number * CHUNK_BYTES);
+        self.chunks.order(prompt, number).then(|| ChunkOrder { prompt, number, len, file: file.clone() })
+    }
+
+    /// The order found no room with whoever reads: it is to be told again.
+    pub fn handle_refused(&mut self) {
+        self.chunks.refused();
+    }
+
+    /// A chunk has come from the disk. A prompt that cannot be read is passed over, and the list does not count as heard.
+    pub fn handle_chunk(&mut self, chunk: Chunk) {
+        let (prompt, failed) = (chunk.prompt, chunk.octets.is_none());
+        self.chunks.take(chunk);
+        if failed
+            && let (Programme::Prompts(list), Some(place)) = (&self.programme, &mut self.place)
+            && list.prompts.get(place.item) == Some(&prompt)
+        {
+            *place = Place { item: place.item + 1, offset: 0, missing: true };
+        }
+    }
+
+    /// Whether the last packet held silence because the disk was late.
+    pub fn is_starved(&self) -> bool {
+        self.starved
     }
 
     /// The packet that is due, of `samples` (8 to a millisecond, 480 at most), or `None` where none is. Call until `None`: a late
@@ -125,7 +169,7 @@ impl Player {
     }
 
     fn step(&mut self, codec: Codec, filled: usize, samples: usize, coded: bool) -> Step<'_> {
-        if filled == 0 {
+        if filled == 0 && !self.starved {
             let missing = self.place.is_some_and(|place| place.missing);
             return match &self.programme {
                 Programme::Prompts(list) => Step::Finished { id: list.id, completed: !missing },
@@ -142,9 +186,21 @@ impl Player {
     fn fill(&mut self, store: &PromptStore, codec: Codec, samples: usize, began: u64) -> Option<usize> {
         let mut place = self.place.unwrap_or_else(|| self.programme.tuned_in(store, began));
         let mut filled = 0;
+        self.starved = false;
         while filled < samples {
-            let Some(piece) = self.programme.piece(store, &mut place) else { break };
-            let octets = piece.octets(codec)?.get(place.offset..)?;
+            let Some((prompt, piece)) = self.programme.piece(store, &mut place) else { break };
+            let octets = match prompt.filter(|_| !piece.holds(place.offset)) {
+                // What comes from the disk is A-law.
+                Some(_) if codec != Codec::G711(Law::Alaw) => return None,
+                Some(prompt) => match self.chunks.octets(prompt, place.offset) {
+                    Some(octets) => octets,
+                    None => {
+                        self.starved = true;
+                        break;
+                    }
+                },
+                None => piece.octets(codec)?.get(place.offset..)?,
+            };
             let room = self.packet.get_mut(filled..samples)?;
             let count = room.len().min(octets.len());
             room.get_mut(..count)?.copy_from_slice(octets.get(..count)?);
@@ -160,7 +216,7 @@ impl Player {
 
     fn ready_packet<'a>(&mut self, store: &'a PromptStore, began: u64) -> Option<&'a [u8]> {
         let mut place = self.place.unwrap_or_else(|| self.programme.tuned_in(store, began));
-        let packet = self.programme.piece(store, &mut place)?.packet(place.offset / FRAME_BYTES)?;
+        let packet = self.programme.piece(store, &mut place)?.1.packet(place.offset / FRAME_BYTES)?;
         place.offset += FRAME_BYTES;
         self.place = Some(place);
         Some(packet)
@@ -180,19 +236,19 @@ impl Programme {
     }
 
     /// The piece that is to be played from `place` on; moves on to the next one where that is over.
-    fn piece<'a>(&self, store: &'a PromptStore, place: &mut Place) -> Option<&'a Piece> {
+    fn piece<'a>(&self, store: &'a PromptStore, place: &mut Place) -> Option<(Option<PromptId>, &'a Piece)> {
         match self {
             Self::Music(id) => {
                 let piece = store.music(*id).filter(|piece| piece.len() > 0)?;
                 if place.offset >= piece.len() {
                     place.offset = 0;
                 }
-                Some(piece)
+                Some((None, piece))
             }
             Self::Prompts(list) => {
                 while let Some(id) = list.prompts.get(place.item) {
                     match store.prompt(*id) {
-                        Some(piece) if place.offset < piece.len() => return Some(piece),
+                        Some(piece) if place.offset < piece.len() => return Some((Some(*id), piece)),
                         Some(_) => {}
                         None => place.missing = true,
                     }
@@ -298,6 +354,74 @@ mod tests {
         // No frame of Opus that has been made is as long, and the end of a list in G.722 is filled up before it is encoded.
         assert_eq!(played(&store, Codec::Opus, 480, &[1]).1, [false]);
         assert_eq!(played(&store, Codec::G722, 240, &[1]).1, [true, false]);
+    }
+
+    #[test]
+    fn a_long_prompt_comes_from_the_disk_chunk_by_chunk_and_a_late_disk_is_silence() {
+        let whole: Vec<u8> = (0..CHUNK_BYTES * 3 + 160).map(|octet| (octet / FRAME_BYTES % 200) as u8 ^ 0x55).collect();
+        let mut store = store();
+        store.add_long_prompt(PromptId(5), &whole[..CHUNK_BYTES], whole.len(), std::path::Path::new("long").into());
+        assert_eq!(store.prompt_ms(PromptId(5)), Some(30_020));
+        let chunk = |number: usize| {
+            let end = whole.len().min((number + 1) * CHUNK_BYTES);
+            Chunk { prompt: PromptId(5), number, octets: Some(whole[number * CHUNK_BYTES..end].into()) }
+        };
+        let mut player = Player::new(&list(&[5, 1]), Now::default()).unwrap();
+        let (mut heard, mut silent, mut orders) = (Vec::new(), 0, Vec::new());
+        loop {
+            if let Some(order) = player.poll_order(&store) {
+                assert_eq!(player.poll_order(&store), None, "told once");
+                orders.push((order.number, order.len, heard.len()));
+                // The second one comes late.
+                if order.number != 2 {
+                    player.handle_chunk(chunk(order.number));
+                }
+            }
+            let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
+            let (alaw, starved) = match player.handle_tick(&store, Codec::G711(Law::Alaw), 160, now).unwrap() {
+                Step::Coded(octets) => (octets.to_vec(), false),
+                Step::Plain(_) => panic!("A-law is what there is"),
+                Step::Finished { completed, .. } => {
+                    assert!(completed);
+                    break;
+                }
+                Step::Nothing => panic!("there is something"),
+            };
+            let starved = starved || player.is_starved();
+            if starved {
+                silent += 1;
+                assert!(alaw.iter().all(|octet| *octet == Law::Alaw.silence()));
+                if silent == 10 {
+                    player.handle_chunk(chunk(2));
+                }
+            } else {
+                heard.extend(alaw);
+            }
+        }
+        assert_eq!(heard[..whole.len()], whole, "nothing is lost by it");
+        assert_eq!((silent, heard.len()), (10, whole.len() + 320));
+        let (one, last) = (CHUNK_BYTES, 160);
+        assert_eq!(orders, [(1, one, 0), (2, one, one), (3, last, 2 * one)]);
+        // What cannot be read is passed over, and told; a telephone of the other law hears the same.
+        let mut player = Player::new(&list(&[5, 1]), Now::default()).unwrap();
+        assert!(player.poll_order(&store).is_some());
+        player.handle_refused();
+        assert!(player.poll_order(&store).is_some(), "told again");
+        player.handle_chunk(Chunk { prompt: PromptId(5), number: 1, octets: None });
+        let mut steps = 0;
+        loop {
+            let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
+            match player.handle_tick(&store, ULAW, 160, now).unwrap() {
+                Step::Finished { completed, .. } => break assert!(!completed && steps == 2),
+                _ => steps += 1,
+            }
+        }
+        let mut player = Player::new(&list(&[5]), Now::default()).unwrap();
+        player.place = Some(Place { item: 0, offset: CHUNK_BYTES, missing: false });
+        let order = player.poll_order(&store).unwrap();
+        player.handle_chunk(chunk(order.number));
+        let step = player.handle_tick(&store, ULAW, 160, Now::default()).unwrap();
+        assert_eq!(step, Step::Plain(&whole[CHUNK_BYTES..CHUNK_BYTES + 160]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Prompts and music, encoded once for each codec and shared by all threads.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::command::{MusicId, PromptId};
@@ -13,6 +14,9 @@ pub const FRAME_MS: u64 = 20;
 /// Octets of a frame in G.711 and G.722: 8,000 a second.
 pub const FRAME_BYTES: usize = 160;
 
+/// Octets of a chunk of a long prompt, of which the first is in memory and the others come from the disk: ten seconds.
+pub const CHUNK_BYTES: usize = 500 * FRAME_BYTES;
+
 /// The tune that is played where no other is named.
 const MUSIC_SEED: u64 = 1;
 
@@ -22,6 +26,8 @@ pub(super) struct Piece {
     ulaw: Arc<[u8]>,
     alaw: Arc<[u8]>,
     coded: Arc<OnceLock<Coded>>,
+    /// Of a long prompt: octets of the whole, and its file of A-law.
+    long: Option<(usize, Arc<Path>)>,
 }
 
 /// The same in the codecs that take longer to encode.
@@ -38,7 +44,7 @@ impl Piece {
         let padding = (FRAME_BYTES - samples.len() % FRAME_BYTES) % FRAME_BYTES;
         let padded = || samples.iter().copied().chain(std::iter::repeat_n(0, padding));
         let encoded = |law: Law| padded().map(|sample| law.encode(sample)).collect();
-        Self { ulaw: encoded(Law::Ulaw), alaw: encoded(Law::Alaw), coded: Arc::default() }
+        Self { ulaw: encoded(Law::Ulaw), alaw: encoded(Law::Alaw), coded: Arc::default(), long: None }
     }
 
     /// Its octets in a codec of an octet for each sample; none while it is not encoded yet.
@@ -58,11 +64,22 @@ impl Piece {
 
     /// Octets in G.711.
     pub(super) fn len(&self) -> usize {
-        self.alaw.len()
+        self.long.as_ref().map_or(self.alaw.len(), |(len, _)| *len)
     }
 
+    /// Whether the octet at `offset` is in memory.
+    pub(super) fn holds(&self, offset: usize) -> bool {
+        offset < self.alaw.len()
+    }
+
+    /// The file of a long prompt.
+    pub(super) fn file(&self) -> Option<&Arc<Path>> {
+        self.long.as_ref().map(|(_, file)| file)
+    }
+
+    /// Long prompts are encoded as they are played: another encoder would have to go on where this one ends.
     fn encode(&self) {
-        if self.coded.get().is_some() {
+        if self.coded.get().is_some() || self.long.is_some() {
             return;
         }
         let frames = || {
@@ -93,6 +110,14 @@ impl PromptStore {
     /// Adds a prompt: 8,000 samples a second, one channel.
     pub fn add_prompt(&mut self, id: PromptId, samples: &[i16]) {
         self.prompts.insert(id, Piece::from_pcm(samples));
+    }
+
+    /// Adds a prompt whose sound is in a file of A-law, `octets` of it, and of which `head` is the first chunk (whole, where it is no
+    /// longer).
+    pub fn add_long_prompt(&mut self, id: PromptId, head: &[u8], octets: usize, file: Arc<Path>) {
+        let ulaw = head.iter().map(|octet| Law::Ulaw.encode(Law::Alaw.decode(*octet))).collect();
+        let long = Some((octets, file));
+        self.prompts.insert(id, Piece { ulaw, alaw: head.into(), coded: Arc::default(), long });
     }
 
     /// Adds a piece of music: 8,000 samples a second, one channel.
@@ -131,7 +156,7 @@ impl PromptStore {
 
     /// How long a prompt takes, milliseconds: whole frames.
     pub fn prompt_ms(&self, id: PromptId) -> Option<u64> {
-        self.prompt(id).map(|piece| (piece.len() / FRAME_BYTES) as u64 * FRAME_MS)
+        self.prompt(id).map(|piece| piece.len().div_ceil(FRAME_BYTES) as u64 * FRAME_MS)
     }
 
     pub(super) fn prompt(&self, id: PromptId) -> Option<&Piece> {

@@ -38,4 +38,6 @@ pub struct StorageFigures {
     pub free_bytes: u64,
     /// Milliseconds of sound that could not be written since the start; silence stands for them.
     pub lost_ms: u64,
+    /// Milliseconds of long prompts that came too late from the disk; silence was heard in their place.
+    pub late_ms: u64,
 }

@@ -1,13 +1,16 @@
-//! Prompts and music from the disk into memory, in every law, before the first call and at each reload.
+//! Prompts and music from the disk into memory, in every law, before the first call and at each reload. Of long prompts only the
+//! beginning is in memory; the rest is read while it is played, from a file in the form in which it is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::{Program, Settings, said};
-use crate::engine::{MusicId, PromptId, PromptStore};
+use crate::engine::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, Law, MusicId, PromptId, PromptStore, wav};
 
 /// The piece that is played where no other is named.
 pub(super) const OWN_MUSIC: MusicId = MusicId(0);
@@ -57,16 +60,18 @@ impl Library {
             let path = spoken.join(language).join(format!("{name}.wav"));
             ((*language).to_owned(), name, path)
         };
-        self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect())
+        let long = Path::new(&settings.data_dir).join("prompts");
+        self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect(), &long)
     }
 
     /// The same with `<language>/<name>.wav` of every language folder as they are now, and more besides, and the music that queues
-    /// name.
+    /// name. Long prompts are kept in `long` as they are sent.
     fn loaded(
         &self,
         folder: &Path,
         music: &BTreeSet<&str>,
         more: Vec<(String, String, PathBuf)>,
+        long: &Path,
     ) -> Result<Self, PromptError> {
         let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
         for name in music {
@@ -85,20 +90,89 @@ impl Library {
             library.music.insert((*name).to_owned(), id);
         }
         for (language, name, path) in prompt_files(folder)?.into_iter().chain(more) {
-            let (bytes, hash) = read(&path)?;
-            let next = PromptId(library.known_prompts.len() as u32);
-            let id = match library.known_prompts.get(&hash) {
-                Some(id) => *id,
-                None => {
-                    library.store.add_prompt_file(next, &bytes).map_err(|error| wrong(&path, &error))?;
-                    library.known_prompts.insert(hash, next);
-                    next
-                }
-            };
+            let id = library.prompt(&path, long)?;
             library.prompts.insert((language, name), id);
         }
         Ok(library)
     }
+
+    /// The number of a prompt's file, which is loaded where it is a new one.
+    fn prompt(&mut self, path: &Path, long: &Path) -> Result<PromptId, PromptError> {
+        // Nothing is ever taken away.
+        let next = PromptId(self.known_prompts.len() as u32);
+        let hash = if is_long(path)? {
+            let hash = hash_of(path)?;
+            if let Some(id) = self.known_prompts.get(&hash) {
+                return Ok(*id);
+            }
+            let (head, octets, file) = long_prompt(path, &hash, long)?;
+            self.store.add_long_prompt(next, &head, octets, file);
+            hash
+        } else {
+            let (bytes, hash) = read(path)?;
+            if let Some(id) = self.known_prompts.get(&hash) {
+                return Ok(*id);
+            }
+            self.store.add_prompt_file(next, &bytes).map_err(|error| wrong(path, &error))?;
+            hash
+        };
+        self.known_prompts.insert(hash, next);
+        Ok(next)
+    }
+}
+
+/// Octets of a file that is kept in memory as a whole: about a minute at 16 kHz.
+const LONG: u64 = 2_000_000;
+
+fn is_long(path: &Path) -> Result<bool, PromptError> {
+    Ok(fs::metadata(path).map_err(|error| wrong(path, &error))?.len() > LONG)
+}
+
+fn hash_of(path: &Path) -> Result<[u8; 32], PromptError> {
+    let mut hasher = Sha256::new();
+    let mut file = fs::File::open(path).map_err(|error| wrong(path, &error))?;
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut piece).map_err(|error| wrong(path, &error))? {
+            0 => return Ok(hasher.finalize().into()),
+            count => hasher.update(piece.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// Makes sure that a long prompt is there as A-law, under its hash; gives its first chunk, its length in octets and its file.
+fn long_prompt(path: &Path, hash: &[u8; 32], folder: &Path) -> Result<(Vec<u8>, usize, Arc<Path>), PromptError> {
+    let name: String = hash.iter().map(|octet| format!("{octet:02x}")).collect();
+    let file = folder.join(format!("{name}.alaw"));
+    let failed = |error: std::io::Error| wrong(&file, &error);
+    if !file.is_file() {
+        fs::create_dir_all(folder).map_err(failed)?;
+        let new = file.with_extension("new");
+        let mut out = BufWriter::new(fs::File::create(&new).map_err(failed)?);
+        let mut octets = 0;
+        each_piece(path, |piece| {
+            octets += piece.len();
+            let alaw: Vec<u8> = piece.iter().map(|sample| Law::Alaw.encode(*sample)).collect();
+            out.write_all(&alaw)
+        })?;
+        // Whole frames, as of short ones.
+        let padding = vec![Law::Alaw.silence(); (FRAME_BYTES - octets % FRAME_BYTES) % FRAME_BYTES];
+        out.write_all(&padding).map_err(failed)?;
+        let out = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        out.sync_all().map_err(failed)?;
+        fs::rename(&new, &file).map_err(failed)?;
+        tracing::info!(prompt = %path.display(), file = %file.display(), "a long prompt will be played from the disk");
+    }
+    let octets = fs::metadata(&file).map_err(failed)?.len();
+    let mut head = Vec::with_capacity(CHUNK_BYTES);
+    fs::File::open(&file).map_err(failed)?.take(CHUNK_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
+    Ok((head, usize::try_from(octets).unwrap_or(usize::MAX), file.into()))
+}
+
+/// Every piece of a long prompt, at 8 kHz.
+fn each_piece(path: &Path, take: impl FnMut(&[i16]) -> std::io::Result<()>) -> Result<(), PromptError> {
+    let file = fs::File::open(path).map_err(|error| wrong(path, &error))?;
+    wav::parse_long(BufReader::new(file), take).map_err(|error| wrong(path, &error))
 }
 
 /// Every prompt of the folder, and every piece of music that queues name, that cannot be read or played.
@@ -110,6 +184,9 @@ pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
     let music = music.iter().map(|name| folder.join(format!("{name}.wav")));
     let files = prompts.into_iter().map(|(_, _, path)| path).chain(music);
     let tried = files.map(|path| {
+        if is_long(&path)? && path.parent() != Some(folder) {
+            return each_piece(&path, |_| Ok(()));
+        }
         let (bytes, _) = read(&path)?;
         PromptStore::default().add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))
     });
@@ -124,6 +201,15 @@ pub fn prompt_lengths(folder: &Path) -> Result<BTreeMap<(String, String), u64>, 
     let mut store = PromptStore::default();
     let mut lengths = BTreeMap::new();
     for (language, name, path) in prompt_files(folder)? {
+        if is_long(&path)? {
+            let mut samples = 0;
+            each_piece(&path, |piece| {
+                samples += piece.len();
+                Ok(())
+            })?;
+            lengths.insert((language, name), samples.div_ceil(FRAME_BYTES) as u64 * FRAME_MS);
+            continue;
+        }
         let (bytes, _) = read(&path)?;
         store.add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))?;
         lengths.extend(store.prompt_ms(PromptId(0)).map(|ms| ((language, name), ms)));

@@ -1,10 +1,10 @@
 //! What a call wants done: answer, dial, bridge, close.
 
-use super::party::{Media, Party, PartyCall, Place, Role};
+use super::party::{Media, Onward, Party, PartyCall, Place, Role};
 use super::{Switch, Timer};
 use crate::acd;
 use crate::call::{CallState, Input, Output as CallOutput};
-use crate::dialplan::CursorInput;
+use crate::dialplan::{CursorInput, DialPlace};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Cause, Event, SegmentEnd};
 use crate::media::Source;
@@ -19,6 +19,59 @@ use crate::time::Now;
 const RING_OUT_MS: u64 = 120_000;
 
 impl Switch {
+    /// Calls somebody for the caller; those who do not answer make room for the next ones.
+    pub(super) fn dial_for(&mut self, call: CallId, places: Vec<Vec<DialPlace>>, ring_ms: u64, record: bool, now: Now) {
+        let Some(cell) = self.calls.get_mut(&call) else { return };
+        let number = |place: &DialPlace| match place {
+            DialPlace::User(user) => user.as_str().to_owned(),
+            DialPlace::Number { number, .. } => number.clone(),
+        };
+        let called = places.last().and_then(|places| places.last()).map(number).unwrap_or_default();
+        let place = |place: DialPlace| match place {
+            DialPlace::User(user) => Place::User(user),
+            DialPlace::Number { trunk, .. } => Place::Trunk(trunk),
+        };
+        let together = |places: Vec<DialPlace>| {
+            let mut places: Vec<Place> = places.into_iter().map(place).collect();
+            if places.len() == 1 { places.pop() } else { Some(Place::Together(places)) }
+        };
+        let left = places.into_iter().filter_map(together).collect();
+        cell.onward = Some(Onward { ring_ms: Some(ring_ms), record, ..Onward::to(called, left) });
+        let (caller, music) = (cell.caller, cell.music);
+        self.play(caller, Source::Music(music), now);
+        self.dial_places(call);
+    }
+
+    /// Calls the next place of those left, or the next few at once.
+    fn dial_places(&mut self, call: CallId) {
+        let Some(onward) = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut()) else { return };
+        let record = onward.record;
+        let together = match onward.left.pop_front() {
+            Some(Place::Together(places)) => places,
+            first => {
+                // The leg takes it from there.
+                onward.left.extend(first);
+                onward.left.rotate_right(1);
+                Vec::new()
+            }
+        };
+        let legs: Vec<LegId> = (0..together.len().max(1)).map(|_| self.endpoint.next_leg()).collect();
+        if let Some(onward) = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut()) {
+            onward.together = legs.iter().copied().zip(together).collect();
+        }
+        self.tell(call, Input::Route { legs, record });
+    }
+
+    /// Who was called for the caller has not answered: the next one is called, or the plan goes on.
+    fn dial_on(&mut self, call: CallId, cause: Cause, now: Now) {
+        let onward = self.calls.get(&call).and_then(|cell| cell.onward.as_ref());
+        if onward.is_some_and(|onward| !onward.left.is_empty()) {
+            tracing::info!(%call, code = cause.code, why = cause.text, "nobody answers there; the next one is called");
+            return self.dial_places(call);
+        }
+        self.advance(call, CursorInput::NotReached { cause }, now);
+    }
+
     pub(super) fn carry_out(&mut self, call: CallId, output: CallOutput, now: Now) {
         match output {
             CallOutput::AnswerCaller => self.answer_caller(call, now),
@@ -96,6 +149,7 @@ impl Switch {
         };
         let (call, cause) = (*call, cause.clone());
         self.counts.calls_ended += 1;
+        self.leave_room(call, now);
         if self.calls.get(&call).is_some_and(|cell| *cell.call.state() != CallState::After) {
             self.advance(call, CursorInput::HungUp, now);
         }
@@ -159,9 +213,9 @@ impl Switch {
     fn dial_next_place(&mut self, call: CallId, leg: LegId, otherwise: Cause, now: Now) -> Result<(), Cause> {
         let mut last = otherwise;
         loop {
-            let onward = self.calls.get_mut(&call).and_then(|cell| cell.onward.as_mut());
-            let Some(place) = onward.and_then(|onward| onward.left.pop_front()) else { return Err(last) };
+            let Some(place) = self.take_place(call, leg) else { return Err(last) };
             let dialled = match place {
+                Place::Together(_) => Err(Cause::new(500, "no_target")),
                 Place::User(user) => self.dial_user(call, leg, user, now),
                 Place::Target(target) => self.dial_uri(call, leg, target, now),
                 Place::Trunk(trunk) => self.dial_trunk(call, leg, trunk, now),
@@ -171,6 +225,18 @@ impl Switch {
                 Err(cause) => last = cause,
             }
         }
+    }
+
+    /// What a leg is to call next: its own place where several are called at once, else the next of all.
+    fn take_place(&mut self, call: CallId, leg: LegId) -> Option<Place> {
+        let cell = self.calls.get_mut(&call)?;
+        let beside_others = matches!(cell.call.state(), CallState::Routed { legs, .. } if legs.len() > 1);
+        let onward = cell.onward.as_mut()?;
+        if let Some(own) = onward.together.iter().position(|(own, _)| *own == leg) {
+            return Some(onward.together.swap_remove(own).1);
+        }
+        let next = onward.left.front()?;
+        if beside_others || matches!(next, Place::Together(_)) { None } else { onward.left.pop_front() }
     }
 
     fn dial_uri(&mut self, call: CallId, leg: LegId, target: Uri, now: Now) -> Result<(), Cause> {
@@ -238,10 +304,10 @@ impl Switch {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }
-            Some(CallState::Routed { leg, .. }) if *leg == rings && self.is_answered(call) => {
+            Some(CallState::Routed { legs, .. }) if legs.contains(&rings) && self.is_answered(call) => {
                 self.tell(call, Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
             }
-            Some(CallState::Routed { leg, .. }) if *leg == rings => {
+            Some(CallState::Routed { legs, .. }) if legs.contains(&rings) => {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
             }

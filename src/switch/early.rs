@@ -34,7 +34,7 @@ impl Switch {
     }
 
     /// Tells the caller our side by a 183, once.
-    fn describe_early(&mut self, caller: LegId, now: Now) -> bool {
+    pub(super) fn describe_early(&mut self, caller: LegId, now: Now) -> bool {
         let Some(flow) = self.endpoint.flow_of(caller) else { return false };
         let can_offer = self.endpoint.takes_reliable(caller);
         let Some(party) = self.legs.get(&caller) else { return false };

@@ -1,12 +1,11 @@
 //! The dialplan's acts on a call, and what comes back to its cursor.
 
-use super::party::{Onward, Place};
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, DialPlace, FloorView, Prompt, Question};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question};
 use crate::id::{CallId, QueueId};
-use crate::journal::{Cause, Event, Orders, Personal};
+use crate::journal::{Event, Orders, Personal};
 use crate::media::{Playlist, PromptId, Source};
 use crate::time::Now;
 
@@ -153,6 +152,15 @@ impl Switch {
             Act::Answer if cell.call.is_answered() => self.advance(call, CursorInput::Answered, now),
             Act::Answer => self.tell(call, Input::Answer),
             Act::Ring => self.endpoint.ring(caller, now),
+            Act::PlayEarly { prompts, id } => {
+                if self.describe_early(caller, now) {
+                    let list = self.playlist(&prompts, id);
+                    self.play(caller, Source::Play(list), now);
+                } else {
+                    self.endpoint.ring(caller, now);
+                    self.advance(call, CursorInput::PlayFinished { id, completed: true }, now);
+                }
+            }
             Act::Play { prompts, id, .. } => {
                 let list = self.playlist(&prompts, id);
                 self.play(caller, Source::Play(list), now);
@@ -205,6 +213,9 @@ impl Switch {
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
             Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
             Act::Record(change) => self.change_recording(call, change, now),
+            Act::EnterFlow { flow, language } => drop(self.journal(Event::FlowEntered { call, flow, language }, now)),
+            Act::Confer { room, most } => self.confer(call, room, most, now),
+            Act::LeaveRoom => self.leave_room(call, now),
             Act::Echo => {
                 self.tell(call, Input::Served);
                 self.play(caller, Source::Echo, now);
@@ -239,39 +250,6 @@ impl Switch {
     fn playlist(&self, prompts: &[Prompt], id: u32) -> Playlist {
         let prompt = |prompt: &Prompt| self.settings.prompts.get(prompt).copied().unwrap_or(NO_PROMPT);
         Playlist { prompts: prompts.iter().map(prompt).collect(), id }
-    }
-
-    /// Calls somebody for the caller; those who do not answer make room for the next one by the plan's own steps.
-    fn dial_for(&mut self, call: CallId, places: Vec<DialPlace>, ring_ms: u64, record: bool, now: Now) {
-        let Some(cell) = self.calls.get_mut(&call) else { return };
-        let number = |place: &DialPlace| match place {
-            DialPlace::User(user) => user.as_str().to_owned(),
-            DialPlace::Number { number, .. } => number.clone(),
-        };
-        let called = places.last().map(number).unwrap_or_default();
-        let place = |place: DialPlace| match place {
-            DialPlace::User(user) => Place::User(user),
-            DialPlace::Number { trunk, .. } => Place::Trunk(trunk),
-        };
-        let left = places.into_iter().map(place).collect();
-        cell.onward = Some(Onward { called, left, ring_ms: Some(ring_ms), record });
-        let (caller, music) = (cell.caller, cell.music);
-        self.play(caller, Source::Music(music), now);
-        let leg = self.endpoint.next_leg();
-        self.tell(call, Input::Route { leg, record });
-    }
-
-    /// Who was called for the caller has not answered: the next one is called, or the plan goes on.
-    pub(super) fn dial_on(&mut self, call: CallId, cause: Cause, now: Now) {
-        let onward = self.calls.get(&call).and_then(|cell| cell.onward.as_ref());
-        match onward.filter(|onward| !onward.left.is_empty()).map(|onward| onward.record) {
-            Some(record) => {
-                tracing::info!(%call, code = cause.code, why = cause.text, "nobody answers there; the next one is called");
-                let leg = self.endpoint.next_leg();
-                self.tell(call, Input::Route { leg, record });
-            }
-            None => self.advance(call, CursorInput::NotReached { cause }, now),
-        }
     }
 
     /// A step of taking a message.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::conference::ROOM_THREAD;
 use super::media::PACKET_MS;
 use super::party::{Media, Onward, Party, PartyCall, Place, Role};
 use super::{Route, RouteTo, Switch};
@@ -49,7 +50,8 @@ impl Switch {
         let cell = PartyCall::new(Call::new(id, leg), leg, number, called, self.settings.default_music);
         let (carried, secure) = (invite.carried.clone(), invite.secure);
         self.calls.insert(id, PartyCall { from_agent, linked, carried, secure, ..cell });
-        match self.prepare_media(leg, invite) {
+        let thread = matches!(leads, Leads::Plan).then(|| self.room_thread(invite)).flatten();
+        match self.prepare_media(leg, invite, thread) {
             Ok(()) => match leads {
                 Leads::User(user) => self.ring_user(id, user),
                 Leads::Route(route) => self.send_on(id, &route),
@@ -67,8 +69,19 @@ impl Switch {
         contacts.iter().any(|binding| binding.flow == way).then(|| AgentId::from(invite.caller.as_str()))
     }
 
-    /// Ports for the caller, and its offer read and judged before anything is promised.
-    pub(super) fn prepare_media(&mut self, leg: LegId, invite: &Invite) -> Result<(), Cause> {
+    /// The media thread of a call that may ask for a room.
+    fn room_thread(&self, invite: &Invite) -> Option<u16> {
+        let trunk = match &invite.identity {
+            Identity::Trunk(trunk) => Some(trunk),
+            Identity::User(_) | Identity::Anyone => None,
+        };
+        let program = &self.settings.program;
+        let flow = program.numbers().destination(&invite.called, trunk)?.flow;
+        program.confers(flow).then_some(ROOM_THREAD)
+    }
+
+    /// Ports for the caller, on this media thread where one is named, and its offer read and judged before anything is promised.
+    pub(super) fn prepare_media(&mut self, leg: LegId, invite: &Invite, thread: Option<u16>) -> Result<(), Cause> {
         let offer = match invite.body.as_deref().map(Description::parse) {
             None => None,
             Some(Ok(offer)) => Some(offer),
@@ -81,7 +94,7 @@ impl Switch {
             }
         };
         // A call beside the agent's conversation may become one with it, so it lives on the same thread.
-        let beside = self.conversation_thread(&invite.identity);
+        let beside = thread.or_else(|| self.conversation_thread(&invite.identity));
         let media = if offer.as_ref().is_some_and(Description::is_web) && self.settings.web.is_some() {
             let thread = beside.unwrap_or_else(|| self.stock.next_thread());
             self.web_media(thread, invite.nat)
@@ -185,14 +198,14 @@ impl Switch {
         let Some(cell) = self.calls.get_mut(&id) else { return };
         cell.onward = Some(onward_to(user));
         let leg = self.endpoint.next_leg();
-        self.tell(id, Input::Route { leg, record: self.settings.record_internal });
+        self.tell(id, Input::Route { legs: vec![leg], record: self.settings.record_internal });
     }
 
     fn send_on(&mut self, id: CallId, route: &Route) {
         let Some(cell) = self.calls.get_mut(&id) else { return };
         cell.onward = Some(onward_by(route, &cell.called));
         let leg = self.endpoint.next_leg();
-        self.tell(id, Input::Route { leg, record: route.record });
+        self.tell(id, Input::Route { legs: vec![leg], record: route.record });
     }
 
     fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
@@ -225,7 +238,7 @@ enum Leads {
 
 /// To the phone of one of our users.
 pub(super) fn onward_to(user: AgentId) -> Onward {
-    Onward { called: user.as_str().to_owned(), left: [Place::User(user)].into(), ring_ms: None, record: false }
+    Onward::to(user.as_str().to_owned(), [Place::User(user)].into())
 }
 
 /// Where a route leads for a number.
@@ -235,5 +248,5 @@ pub(super) fn onward_by(route: &Route, number: &str) -> Onward {
         RouteTo::Target(target) => [Place::Target(target.clone())].into(),
         RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
     };
-    Onward { called, left, ring_ms: None, record: false }
+    Onward::to(called, left)
 }

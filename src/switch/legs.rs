@@ -202,6 +202,9 @@ impl Switch {
     /// Brings the call, the agent's state and what is heard into line with who holds.
     pub(super) fn follow_hold(&mut self, call: CallId, now: Now) {
         let Some(cell) = self.calls.get(&call) else { return };
+        if let Some(room) = cell.room.clone() {
+            return self.mix_room(&room, now);
+        }
         let CallState::Bridged { agent, leg, .. } = cell.call.state().clone() else { return };
         let caller = cell.caller;
         let on = [caller, leg].into_iter().any(|leg| self.media_of(leg).is_some_and(|media| media.holds()));

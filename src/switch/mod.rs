@@ -5,6 +5,7 @@
 
 mod callback;
 mod commands;
+mod conference;
 mod dial;
 mod early;
 mod figures;
@@ -97,6 +98,8 @@ pub struct Switch {
     touched: VecDeque<CallId>,
     /// What watchers are told of.
     lines: watch::Lines,
+    /// Who is in each room.
+    rooms: BTreeMap<String, Vec<CallId>>,
     stock: Stock,
     outbox: Outbox,
     /// By the entry that they wait for.
@@ -144,6 +147,7 @@ impl Switch {
             orphans: BTreeMap::new(),
             touched: VecDeque::new(),
             lines: watch::Lines::default(),
+            rooms: BTreeMap::new(),
             waiting: VecDeque::new(),
             storing: VecDeque::new(),
             timers: Timers::default(),

@@ -34,6 +34,7 @@ impl Switch {
         self.known_hours(&hours)?;
         self.journal(Event::HoursClosed { hours, until_ms }, now);
         self.tell_closing(now);
+        self.resume_callbacks(now);
         Ok(())
     }
 
@@ -43,6 +44,7 @@ impl Switch {
             return Err(CommandError::NotClosed(hours));
         }
         self.journal(Event::HoursReopened { hours }, now);
+        self.resume_callbacks(now);
         Ok(())
     }
 

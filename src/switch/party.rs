@@ -35,6 +35,8 @@ pub(super) struct PartyCall {
     /// None for a routed call.
     pub(super) cursor: Option<Cursor>,
     pub(super) flow_timer: Option<TimerId>,
+    /// The room in which its caller speaks.
+    pub(super) room: Option<String>,
     /// What the caller hears while waiting.
     pub(super) music: MusicId,
     /// Where a routed call goes.
@@ -71,6 +73,7 @@ impl PartyCall {
             carried: Carried::default(),
             cursor: None,
             flow_timer: None,
+            room: None,
             music,
             onward: None,
             recording: Recording::None,
@@ -109,10 +112,19 @@ pub(super) struct Onward {
     /// The number that is called there.
     pub(super) called: String,
     pub(super) left: VecDeque<Place>,
+    /// Places that are being called at once, each on a leg of its own.
+    pub(super) together: Vec<(LegId, Place)>,
     /// How long each may ring, milliseconds; as long as is usual where absent.
     pub(super) ring_ms: Option<u64>,
     /// Whether the conversation with whoever answers is recorded, where a plan calls.
     pub(super) record: bool,
+}
+
+impl Onward {
+    /// To the first of these places that takes the call.
+    pub(super) fn to(called: String, left: VecDeque<Place>) -> Self {
+        Self { called, left, together: Vec::new(), ring_ms: None, record: false }
+    }
 }
 
 /// A place to send a routed call to.
@@ -121,6 +133,8 @@ pub(super) enum Place {
     User(AgentId),
     Target(Uri),
     Trunk(TrunkId),
+    /// Several at once, each on a leg of its own.
+    Together(Vec<Place>),
 }
 
 /// Packets that could not be opened, in the order of [`Refusal::ALL`].

@@ -25,7 +25,7 @@ impl Stage<'_> {
                 self.journal(Event::StepEntered { call: self.id, step });
             }
             Act::Answer => self.call.handle(Input::Answer),
-            Act::Play { prompts, id, .. } => self.say(prompts, id),
+            Act::Play { prompts, id, .. } | Act::PlayEarly { prompts, id } => self.say(prompts, id),
             // An agent may have answered meanwhile.
             Act::PlayToWaiting { prompts, id } if self.is_waiting() => self.say(prompts, id),
             Act::StopPlay => self.stop(),
@@ -48,7 +48,7 @@ impl Stage<'_> {
                 if record {
                     self.call.handle(Input::NoticePlayed);
                 }
-                self.dialling = Dialling { left: places.into(), ring_ms, record };
+                self.dialling = Dialling { left: places.into(), together: Vec::new(), ring_ms, record };
                 self.dial_on();
             }
             Act::Consult(question) => self.consult(&question),
@@ -63,13 +63,20 @@ impl Stage<'_> {
             }
             Act::Record(change) => self.refused = change == RecordChange::Refused,
             Act::ChangeAgent(change) => self.change_agent(change),
-            Act::Echo => self.call.handle(Input::Served),
+            // Nobody else is in the room: each case is one call.
+            Act::Echo | Act::Confer { .. } => self.call.handle(Input::Served),
+            Act::EnterFlow { flow, language } => self.journal(Event::FlowEntered { call: self.id, flow, language }),
             Act::Hangup { cause } => {
                 let as_designed = cause.code == 16;
                 self.call.handle(Input::Hangup { cause, as_designed });
             }
             // For the ear and the recording alone: nothing of the call's way depends on it.
-            Act::Ring | Act::PlayToWaiting { .. } | Act::PlayMusic | Act::Decided(_) | Act::Unrecordable { .. } => {}
+            Act::Ring
+            | Act::PlayToWaiting { .. }
+            | Act::PlayMusic
+            | Act::LeaveRoom
+            | Act::Decided(_)
+            | Act::Unrecordable { .. } => {}
         }
     }
 

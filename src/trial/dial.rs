@@ -13,7 +13,9 @@ use crate::journal::Cause;
 #[derive(Debug, Default)]
 pub(super) struct Dialling {
     /// Those who have not been called yet.
-    pub(super) left: VecDeque<DialPlace>,
+    pub(super) left: VecDeque<Vec<DialPlace>>,
+    /// Those who are being called at once, each on a leg of its own.
+    pub(super) together: Vec<(LegId, DialPlace)>,
     /// How long each may ring.
     pub(super) ring_ms: u64,
     /// Whether the conversation is recorded.
@@ -21,17 +23,21 @@ pub(super) struct Dialling {
 }
 
 impl Stage<'_> {
-    /// The next one is called.
+    /// The next one is called, or the next few at once.
     pub(super) fn dial_on(&mut self) {
-        let (leg, record) = (self.draw_leg(), self.dialling.record);
-        self.call.handle(Input::Route { leg, record });
+        let together = self.dialling.left.pop_front().unwrap_or_default();
+        let together: Vec<(LegId, DialPlace)> = together.into_iter().map(|place| (self.draw_leg(), place)).collect();
+        let legs = together.iter().map(|(leg, _)| *leg).collect();
+        let record = self.dialling.record;
+        self.dialling.together = together;
+        self.call.handle(Input::Route { legs, record });
     }
 
     pub(super) fn dial_target(&mut self, leg: LegId) {
-        let phone = match self.dialling.left.pop_front() {
-            Some(DialPlace::User(user)) => user.to_string(),
-            Some(DialPlace::Number { number, .. }) => number,
-            None => return,
+        let Some(place) = self.dialling.together.iter().position(|(own, _)| *own == leg) else { return };
+        let phone = match self.dialling.together.swap_remove(place).1 {
+            DialPlace::User(user) => user.to_string(),
+            DialPlace::Number { number, .. } => number,
         };
         self.note(format!("{phone} is called"));
         self.course.called.push(phone.clone());
@@ -58,9 +64,14 @@ impl Stage<'_> {
         self.given.phones.get(phone).or(agents).cloned()
     }
 
+    /// Whether a phone rings that the plan has called.
+    pub(super) fn rings_for_plan(&self, leg: LegId) -> bool {
+        matches!(self.call.state(), CallState::Routed { legs, .. } if legs.contains(&leg))
+    }
+
     /// Whoever was called answers, or rejects the call. One that is given up by now is nobody's any more.
     pub(super) fn target_decides(&mut self, phone: String, leg: LegId) {
-        let rings = matches!(self.call.state(), CallState::Routed { leg: rings, .. } if *rings == leg);
+        let rings = self.rings_for_plan(leg);
         let Some(person) = self.target(&phone).filter(|_| rings) else { return };
         if person.phone == Phone::Rejects {
             return self.target_fails(leg, Cause::new(603, "declined"));

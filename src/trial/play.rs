@@ -7,7 +7,7 @@ use super::case::{Answer, Given, When};
 use super::course::Course;
 use super::dial::Dialling;
 use crate::acd::{self, Acd, BadSettings};
-use crate::call::{Call, CallState, Input};
+use crate::call::{Call, Input};
 use crate::dialplan::{CallFacts, Catalogue, Cursor, CursorInput, FloorView, Program, Prompt};
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{Cause, Direction, Entry, Event, Orders, Personal, SegmentEnd};
@@ -260,7 +260,7 @@ impl<'a> Stage<'a> {
             Deed::Decide { agent, call, leg } => self.decide(agent, call, leg),
             Deed::TargetDecides { phone, leg } => self.target_decides(phone, leg),
             Deed::RingOut { leg } => {
-                if matches!(self.call.state(), CallState::Routed { leg: rings, .. } if *rings == leg) {
+                if self.rings_for_plan(leg) {
                     self.call.handle(Input::Withdraw { agent: None, end: SegmentEnd::NoAnswer });
                 }
             }

@@ -6,6 +6,7 @@ use trunkline::journal::{Direction, HangupBy, RecordingState};
 use trunkline::records::Disposition;
 
 use super::daemon::{Daemon, own_address, wait, without_acw};
+use super::orders::order;
 use super::phone::Phone;
 use super::queue::{CALLER_HZ, agent, caller};
 use super::tone;
@@ -157,6 +158,53 @@ fn a_customer_is_called_back_after_a_crash_and_a_busy_line_and_then_no_more() {
     daemon.run();
     daemon.until_idle();
     assert_eq!(daemon.stop().len(), records.len());
+}
+
+#[test]
+fn customers_are_called_back_within_hours_only() {
+    let host = own_address();
+    let mut customer = Phone::new("13800138000", own_address(), (host, 5060).into(), CALLER_HZ);
+    let target = format!("sip:{}", customer.local());
+    let set = |settings: String| settings.replace("sip:127.0.0.1:5090", &target);
+    let office = "[hours.office]\nzone = \"Asia/Shanghai\"\nweekly = [{ days = [\"mon-sun\"], from = \"00:00\", to = \"24:00\" }]\n";
+    let plan = |plan: String| {
+        let retry = "retry = \"5m\"";
+        assert!(plan.contains(retry));
+        format!("{}\n{office}", without_acw(plan).replace(retry, &format!("{retry}\nhours = \"office\"")))
+    };
+    let mut daemon = Daemon::start_set(host, set, plan, &[]);
+    let close = |daemon: &Daemon| order(daemon, &["hours", "close", "office", "--until", "2099-01-01T00:00:00Z"]);
+    close(&daemon);
+    let mut caller = caller(&daemon);
+    caller.call("4004");
+    caller.ear.press('1');
+    caller.ear.press('1');
+    until_step(&daemon, "hotline_at_night.requested");
+    caller.expect_bye();
+    daemon.until_idle();
+    // They are looked at again after a start, and are closed still.
+    daemon.stop();
+    daemon.run();
+    daemon.until_idle();
+    assert!(!daemon.journal_has("callback_placed"), "nobody is called while they are closed");
+    // Somebody waits, and nobody is there before they close again: that was no try.
+    order(&daemon, &["hours", "open", "office"]);
+    until_step(&daemon, "callback_placed");
+    close(&daemon);
+    until_step(&daemon, "callback_hours_over");
+    let listed = daemon.json_until("/api/v1/callbacks", |list| list["items"][0]["attempt"].is_null());
+    assert_eq!(listed["items"][0]["tries"], 0, "{listed}");
+    let mut agent = agent(&daemon, "1001");
+    order(&daemon, &["hours", "open", "office"]);
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    let invite = customer.expect_invite();
+    customer.answer(&invite);
+    wait(|| tone::share(&agent.ear.hear(50), CALLER_HZ) > 0.9, || "the agent does not hear the customer".to_owned());
+    customer.hang_up();
+    agent.expect_bye();
+    daemon.until_idle();
+    assert_eq!(daemon.stop().last().map(|record| record.disposition), Some(Disposition::Answered));
 }
 
 #[test]

@@ -62,6 +62,46 @@ fn the_busy_and_the_silent_are_passed_by_and_the_last_one_talks() {
 }
 
 #[test]
+fn phones_that_ring_at_once_are_told_that_another_one_was_answered() {
+    let at_once = |text: String| plan(text, "1").replace("[\"1001\", \"1002\"]", "[[\"1001\", \"1002\", \"1003\"]]");
+    let mut daemon = Daemon::start_with(at_once, &[]);
+    let mut agents = ["1001", "1002", "1003"].map(|user| agent(&daemon, user));
+    let mut caller = caller(&daemon);
+    caller.call("4002");
+    let invites = agents.each_mut().map(Phone::expect_invite);
+    agents[0].ring(&invites[0]);
+    agents[1].refuse(&invites[1], "603 Decline", "");
+    agents[1].expect("ACK", |text| text.is("ACK"));
+    agents[2].answer(&invites[2]);
+    let cancel = agents[0].expect("CANCEL", |text| text.is("CANCEL"));
+    assert!(cancel.header("Reason").contains("cause=200"), "{cancel:?}");
+    agents[0].reply(&cancel, "200 OK", "");
+    agents[0].refuse(&invites[0], "487 Request Terminated", "");
+    wait(|| tone::share(&agents[2].ear.hear(50), CALLER_HZ) > 0.9, || "the caller is not heard".to_owned());
+    caller.hang_up();
+    agents[2].expect_bye();
+    daemon.until_idle();
+    // All ring out, or will not have it: the plan goes on once.
+    caller.call("4002");
+    let invites = agents.each_mut().map(Phone::expect_invite);
+    for (agent, invite) in agents.iter_mut().zip(&invites) {
+        agent.ring(invite);
+    }
+    for (agent, invite) in agents.iter_mut().zip(&invites) {
+        let cancel = agent.expect("CANCEL", |text| text.is("CANCEL"));
+        agent.reply(&cancel, "200 OK", "");
+        agent.refuse(invite, "487 Request Terminated", "");
+    }
+    caller.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    assert_eq!(
+        records.iter().map(|record| record.cause.text.as_str()).collect::<Vec<_>>(),
+        ["normal_clearing", "nobody"]
+    );
+}
+
+#[test]
 fn a_plan_goes_on_where_nobody_is_there_and_a_dear_number_is_not_called() {
     let (mut daemon, outside) = floor("19001234567890");
     let mut caller = caller(&daemon);

@@ -8,6 +8,7 @@ mod certificates;
 mod chromium;
 #[path = "../common/mod.rs"]
 mod common;
+mod conference;
 mod connections;
 mod daemon;
 mod dial;
@@ -26,6 +27,7 @@ mod kills;
 mod line;
 mod linphone;
 mod locate;
+mod long_prompt;
 mod nameserver;
 mod nat;
 mod network;

@@ -16,7 +16,7 @@ fn closing(plan: String) -> String {
 }
 
 /// What an order says; a machine whose disk is busy confirms nothing for a while, and may be asked again.
-fn order(daemon: &Daemon, arguments: &[&str]) -> String {
+pub fn order(daemon: &Daemon, arguments: &[&str]) -> String {
     let mut said = String::new();
     let again = || {
         let output = daemon.try_command(arguments);

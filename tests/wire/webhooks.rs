@@ -108,6 +108,39 @@ fn a_message_is_told_until_it_is_taken_over_a_crash_too() {
     assert_eq!(posts.len(), 2);
 }
 
+#[test]
+fn a_plan_asks_who_the_caller_is_and_greets_accordingly() {
+    let address = SocketAddr::from((own_address(), 8_090));
+    let answers = vec![(200, "{\"name\": \"Li\", \"class\": \"vip\"}"), (200, "{}"), (503, "")];
+    let posts = system(address, answers);
+    let plan = |plan: String| {
+        let answer = "[flow.echo.step.answer]\ndo = \"answer\"\nnext = \"echo\"";
+        assert!(plan.contains(answer));
+        let who = "\n[flow.echo.step.who]\ndo = \"customer\"\nhook = \"crm\"\nretries = 0\nknown = \"echo\"\n\
+                   unknown = \"unknown\"\nfailed = \"failed\"\n\
+                   [flow.echo.step.unknown]\ndo = \"hangup\"\ncause = \"unknown\"\n\
+                   [flow.echo.step.failed]\ndo = \"hangup\"\ncause = \"failed\"\n";
+        format!("{}{who}", plan.replace(answer, &answer.replace("\"echo\"", "\"who\"")))
+    };
+    let mut daemon = floor(plan, address, "");
+    let mut caller = caller(&daemon);
+    caller.call("4002");
+    wait(|| daemon.journal_has("echo.echo"), || format!("no answer\n{}", daemon.log()));
+    caller.hang_up();
+    daemon.until_idle();
+    for _ in 0..2 {
+        caller.call("4002");
+        caller.expect_bye();
+        daemon.until_idle();
+    }
+    let records = daemon.stop();
+    assert_eq!(records[0].caller_class.as_deref(), Some("vip"));
+    assert_eq!(records[1..].iter().map(|record| record.cause.text.as_str()).collect::<Vec<_>>(), ["unknown", "failed"]);
+    let posts = posts.lock().expect("no panic").clone();
+    assert_eq!(posts[0].1["values"]["number"], "13800138000", "{posts:#?}");
+    assert!(posts.iter().all(is_signed));
+}
+
 /// Asks whether the caller has a contract, and says goodbye to those of whom nobody knows.
 const PLAN: &str = r#"
 [variable.contract]

@@ -77,6 +77,8 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Voicemail { .. }
             | Action::Callback { .. }
             | Action::Dial { .. }
+            | Action::Transfer { .. }
+            | Action::Conference { .. }
             | Action::Echo
             | Action::Agent { .. }
             | Action::Record { .. }
@@ -91,7 +93,12 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
     }
     let begins = matches!(
         action,
-        Action::Queue { .. } | Action::Voicemail { .. } | Action::Callback { .. } | Action::Dial { .. }
+        Action::Queue { .. }
+            | Action::Voicemail { .. }
+            | Action::Callback { .. }
+            | Action::Dial { .. }
+            | Action::Transfer { .. }
+            | Action::Conference { .. }
     );
     if begins && known.afterwards {
         let hint = Some("let \"after\" lead to steps that only play, ask and hang up".to_owned());

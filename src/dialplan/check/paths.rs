@@ -143,7 +143,17 @@ impl<'a> Paths<'a> {
     pub(super) fn endless_loops(&self, places: &Places, report: &mut Report) {
         let ends = |step: &StepRef| {
             let action = self.program.steps.get(step.0).map(|step| &step.action);
-            matches!(action, Some(Action::Hangup { .. } | Action::Queue { .. } | Action::Echo | Action::Return))
+            matches!(
+                action,
+                Some(
+                    Action::Hangup { .. }
+                        | Action::Queue { .. }
+                        | Action::Transfer { .. }
+                        | Action::Conference { .. }
+                        | Action::Echo
+                        | Action::Return
+                )
+            )
         };
         let mut before: BTreeMap<StepRef, Vec<StepRef>> = BTreeMap::new();
         for step in self.known.keys() {

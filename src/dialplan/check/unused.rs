@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::action::Action;
 use super::super::condition::Condition;
+use super::super::inquiry::Inquiry;
 use super::super::load::Places;
 use super::super::program::Program;
 use super::super::report::Report;
@@ -67,22 +68,28 @@ impl Used {
                     self.template(template);
                 }
             }
-            Action::Customer { number, .. } => self.template(number),
+            Action::Customer { number, inquiry, .. } => {
+                self.template(number);
+                inquiry.iter().for_each(|inquiry| self.inquiry(inquiry));
+            }
+            Action::Transfer { to, .. } => self.template(to),
+            Action::Conference { room, .. } => self.template(room),
             Action::Queue { queue, waiting, prefer, .. } => {
                 prefer.agents.iter().for_each(|template| self.template(template));
                 self.queues.insert(queue.to_string());
                 self.hours.extend(waiting.closing.iter().map(|(hours, _)| hours.clone()));
             }
-            Action::Webhook { send, into, .. } => {
-                send.iter().for_each(|(_, template)| self.template(template));
+            Action::Webhook { inquiry, into, .. } => {
+                self.inquiry(inquiry);
                 self.variables.extend(into.iter().map(|(_, variable)| variable.clone()));
             }
             Action::Dial { users, outside, .. } => {
                 let number = outside.as_ref().map(|outside| &outside.number);
-                users.iter().chain(number).for_each(|template| self.template(template));
+                users.iter().flatten().chain(number).for_each(|template| self.template(template));
             }
-            Action::Callback { number, queue, .. } => {
+            Action::Callback { number, queue, hours, .. } => {
                 self.template(number);
+                self.hours.extend(hours.clone());
                 self.queues.insert(queue.to_string());
             }
             Action::Hours { hours, .. } => {
@@ -105,6 +112,10 @@ impl Used {
                 Item::Prompt(_) | Item::Text(_) | Item::Position | Item::ExpectedWait => {}
             }
         }
+    }
+
+    fn inquiry(&mut self, inquiry: &Inquiry) {
+        inquiry.send.iter().for_each(|(_, template)| self.template(template));
     }
 
     fn template(&mut self, template: &Template) {

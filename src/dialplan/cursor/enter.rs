@@ -6,7 +6,7 @@ use super::super::act::{Act, Decision, FloorView};
 use super::super::action::Action;
 use super::super::condition::{Condition, Measure, Test};
 use super::super::hours::Because;
-use super::super::program::{Program, Prompt, StepRef};
+use super::super::program::{Customer, Program, Prompt, StepRef};
 use super::super::values::Template;
 use super::queued::Queued;
 use super::{Cursor, Frame, State, unrecordable};
@@ -39,6 +39,7 @@ impl Cursor {
             self.acts.push_back(Act::EnterStep { flow: step.flow.clone(), step: step.name.clone() });
             let next = match &step.action {
                 Action::Answer { next } if self.answered => Some(*next),
+                Action::Ring { next, .. } if self.answered => Some(*next),
                 Action::Queue { queue, next, unrecorded, .. } if !self.may_put_through(queue, floor) => {
                     self.acts.push_back(Act::Unrecordable { queue: queue.clone() });
                     match unrecorded.or(*next) {
@@ -59,6 +60,10 @@ impl Cursor {
                     Some(*failed)
                 }
                 Action::Dial { .. } => match self.dial(at) {
+                    Some(next) => Some(next),
+                    None => return,
+                },
+                Action::Transfer { .. } => match self.transfer(at) {
                     Some(next) => Some(next),
                     None => return,
                 },
@@ -129,23 +134,29 @@ impl Cursor {
                 }
                 *next
             }
-            Action::Customer { number, known, unknown } => {
-                let number = self.fill(number);
-                let number = if number.is_empty() { self.facts.caller.clone() } else { number };
+            Action::Customer { number, inquiry: None, known, unknown } => {
                 let program = Arc::clone(&self.program);
-                let Some(customer) = program.customers.get(&number) else {
-                    self.decide(Decision::Customer { name: None });
-                    return Some(*unknown);
-                };
-                self.customer.clone_from(&customer.name);
-                self.own_agent.clone_from(&customer.agent);
-                self.set_class(&customer.class);
-                self.tags.extend(customer.tags.iter().cloned());
-                self.decide(Decision::Customer { name: Some(customer.name.clone()) });
-                *known
+                if self.meet(program.customers.get(&self.customer_number(number))) { *known } else { *unknown }
             }
             _ => return None,
         })
+    }
+
+    /// Whose number a customer step looks up.
+    pub(super) fn customer_number(&self, number: &Template) -> String {
+        let number = self.fill(number);
+        if number.is_empty() { self.facts.caller.clone() } else { number }
+    }
+
+    /// From now on the caller is this customer; `false` where it is nobody.
+    pub(super) fn meet(&mut self, customer: Option<&Customer>) -> bool {
+        self.decide(Decision::Customer { name: customer.map(|customer| customer.name.clone()) });
+        let Some(customer) = customer else { return false };
+        self.customer.clone_from(&customer.name);
+        self.own_agent.clone_from(&customer.agent);
+        self.set_class(&customer.class);
+        self.tags.extend(customer.tags.iter().cloned());
+        true
     }
 
     fn set_class(&mut self, class: &str) {
@@ -216,9 +227,19 @@ impl Cursor {
                 self.acts.push_back(Act::Answer);
                 self.state = State::Answering { next: *next };
             }
-            Action::Ring { for_ms, next } => {
+            Action::Ring { for_ms, prompts, next } if prompts.is_empty() => {
                 self.acts.push_back(Act::Ring);
                 self.state = State::Ringing { deadline_ns: now.in_ms(*for_ms), next: *next };
+            }
+            Action::Ring { prompts: items, next, .. } => {
+                let mut prompts = Vec::new();
+                for item in items {
+                    self.say(item, &self.language, now, floor, &mut prompts);
+                }
+                self.plays = self.plays.wrapping_add(1);
+                let id = self.plays;
+                self.acts.push_back(Act::PlayEarly { prompts, id });
+                self.state = State::Playing { id, notice: false, interruptible: false, next: *next };
             }
             Action::Play { prompts: items, notice, barge_in, next } => {
                 let mut prompts = Vec::new();
@@ -253,7 +274,12 @@ impl Cursor {
             | Action::Survey { .. } => {
                 self.begin_question(at, now, floor);
             }
-            Action::Webhook { .. } => self.begin_consultation(at, now),
+            Action::Webhook { .. } | Action::Customer { .. } => self.begin_consultation(at, now),
+            Action::Conference { room, most, .. } => {
+                let room = self.fill(room);
+                self.acts.push_back(Act::Confer { room, most: *most });
+                self.state = State::Conferring { step: at };
+            }
             Action::Echo => {
                 self.acts.push_back(Act::Echo);
                 self.state = State::Echoing;
@@ -265,10 +291,10 @@ impl Cursor {
             | Action::Record { .. }
             | Action::When { .. }
             | Action::Set { .. }
-            | Action::Customer { .. }
             | Action::Call { .. }
             | Action::Callback { .. }
             | Action::Dial { .. }
+            | Action::Transfer { .. }
             | Action::Return
             | Action::Goto { .. } => {}
         }

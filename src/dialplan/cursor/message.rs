@@ -81,7 +81,7 @@ impl Cursor {
     /// Begins a callback step; the step to go on with where the number is none to be called.
     pub(super) fn request_callback(&mut self, at: StepRef, now: Now) -> Option<StepRef> {
         let program = Arc::clone(&self.program);
-        let Action::Callback { number, queue, priority, trunk, allow, retry_ms, most, record, next, failed } =
+        let Action::Callback { number, queue, priority, trunk, allow, hours, retry_ms, most, record, next, failed } =
             &program.step(at).action
         else {
             return None;
@@ -97,6 +97,7 @@ impl Cursor {
             queue: queue.clone(),
             priority: *priority,
             trunk: trunk.clone(),
+            hours: hours.clone(),
             retry_ms: *retry_ms,
             most: *most,
             record: *record && self.noticed && !self.refused,

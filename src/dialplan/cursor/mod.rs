@@ -91,6 +91,10 @@ enum State {
         next: StepRef,
         failed: StepRef,
     },
+    /// The caller speaks with everybody in a room.
+    Conferring {
+        step: StepRef,
+    },
     Echoing,
     Ended,
 }
@@ -126,6 +130,8 @@ pub struct Cursor {
     /// Questions to other systems so far, those asked again included.
     questions: u32,
     failed_plays: u32,
+    /// How often the call went on as though another number had been called.
+    transfers: u32,
     acts: VecDeque<Act>,
 }
 
@@ -157,6 +163,7 @@ impl Cursor {
             plays: 0,
             questions: 0,
             failed_plays: 0,
+            transfers: 0,
             acts: VecDeque::new(),
         };
         cursor.enter(start, now, floor);
@@ -217,6 +224,11 @@ impl Cursor {
                     self.enter(next, now, floor);
                 }
             }
+            CursorInput::NotAdmitted { why } => {
+                if let State::Conferring { step } = self.state {
+                    self.handle_not_admitted(step, why, now, floor);
+                }
+            }
             CursorInput::Replied { id, reply } => self.handle_reply(id, reply, now, floor),
             CursorInput::Stored { safe } => self.handle_stored(safe, now, floor),
             CursorInput::Unrecordable => self.handle_unrecordable(now, floor),
@@ -271,6 +283,7 @@ impl Cursor {
     pub fn takes_keys(&self) -> bool {
         match &self.state {
             State::Listening { .. } | State::Collecting { .. } | State::Asking { .. } | State::Speaking(_) => true,
+            State::Conferring { .. } => true,
             State::Queued(queued) => queued.has_keys(&self.program),
             _ => false,
         }
@@ -342,6 +355,10 @@ impl Cursor {
             | State::Asking { .. } => self.keep(key),
             State::Queued(_) => self.handle_queue_key(key, now, floor),
             State::Speaking(_) => self.handle_message_key(key, now),
+            State::Conferring { step } => {
+                let step = *step;
+                self.handle_room_key(step, key, now, floor);
+            }
             State::Talking { .. }
             | State::Dialling { .. }
             | State::Greeting { .. }
@@ -405,6 +422,8 @@ fn unrecordable() -> Cause {
     Cause::new(503, "recording_unavailable")
 }
 
+#[cfg(test)]
+mod place_tests;
 #[cfg(test)]
 mod step_tests;
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn begin(text: &str, caller: &str, now: Now) -> Cursor {
     cursor
 }
 
-fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
+pub(super) fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
     let head = "version = 1\nqueue.q.members = \"1001\"\n\
                 hours.h = { zone = \"Asia/Shanghai\", weekly = [{ days = [\"mon-fri\"], from = \"08:00\", to = \"20:00\" }] }\n\
                 hours.by_hand = { zone = \"Asia/Shanghai\", weekly = [{ days = [\"mon-sun\"], from = \"00:00\", to = \"24:00\" }] }\n";
@@ -47,11 +47,11 @@ fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
 }
 
-fn open() -> Now {
+pub(super) fn open() -> Now {
     at("2026-09-30T12:00:00+08:00")
 }
 
-fn press(cursor: &mut Cursor, keys: &str, now: Now) -> Vec<String> {
+pub(super) fn press(cursor: &mut Cursor, keys: &str, now: Now) -> Vec<String> {
     for key in keys.chars() {
         cursor.handle(CursorInput::Digit(key), now, &Floor(1, true));
     }

@@ -136,6 +136,13 @@ impl Hours {
         self.is_open(wall_ms).then(|| edges.into_iter().find(|edge| !self.is_open(*edge)))?
     }
 
+    /// The next instant at which they open (wall ms), where they are closed at `wall_ms` and open within a week.
+    pub fn opens_at(&self, wall_ms: i64) -> Option<i64> {
+        let mut edges: Vec<i64> = self.edges(wall_ms).into_iter().filter(|edge| *edge > wall_ms).collect();
+        edges.sort_unstable();
+        (!self.is_open(wall_ms)).then(|| edges.into_iter().find(|edge| self.is_open(*edge)))?
+    }
+
     /// The clock and calendar of the zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
@@ -167,8 +174,10 @@ impl Hours {
             let Ok(date) = today.checked_add(jiff::Span::new().days(ahead)) else { continue };
             local.push(date.at(0, 0, 0, 0));
             for span in self.day(date).0 {
-                let minutes = jiff::Span::new().minutes(i64::from(span.to));
-                local.extend(date.at(0, 0, 0, 0).checked_add(minutes));
+                for minute in [span.from, span.to] {
+                    let minutes = jiff::Span::new().minutes(i64::from(minute));
+                    local.extend(date.at(0, 0, 0, 0).checked_add(minutes));
+                }
             }
         }
         for one in &self.overrides {

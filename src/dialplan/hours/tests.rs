@@ -75,6 +75,8 @@ fn a_night_shift_belongs_to_the_day_on_which_it_begins() {
     assert!(!open(&hours, "2026-10-10T02:00:00+08:00"), "the night after a holiday that began on it");
     assert_eq!(hours.closes_at(ms("2026-10-16T23:00:00+08:00")), Some(ms("2026-10-17T06:00:00+08:00")));
     assert_eq!(hours.closes_at(ms("2026-10-17T07:00:00+08:00")), None, "they are closed");
+    assert_eq!(hours.opens_at(ms("2026-10-17T07:00:00+08:00")), Some(ms("2026-10-23T22:00:00+08:00")));
+    assert_eq!(hours.opens_at(ms("2026-10-16T23:00:00+08:00")), None, "they are open");
 }
 
 #[test]
@@ -98,6 +100,8 @@ fn overrides_come_before_workdays_and_those_before_holidays() {
     assert_eq!(decide("2026-12-24T12:00:00+08:00"), (false, "holiday: Christmas Eve".to_owned()));
     assert_eq!(decide("2026-12-25T12:00:00+08:00"), (true, "by the week's hours of fri".to_owned()));
     assert_eq!(hours.closes_at(ms("2026-10-10T09:00:00+08:00")), Some(ms("2026-10-10T10:00:00+08:00")));
+    assert_eq!(hours.opens_at(ms("2026-10-10T10:30:00+08:00")), Some(ms("2026-10-10T11:00:00+08:00")));
+    assert_eq!(hours.opens_at(ms("2026-10-03T10:30:00+08:00")), Some(ms("2026-10-06T08:00:00+08:00")));
 }
 
 #[test]

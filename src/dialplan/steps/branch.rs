@@ -2,6 +2,7 @@
 
 use super::super::action::Action;
 use super::super::condition::Condition;
+use super::super::inquiry::Inquiry;
 use super::super::program::StepRef;
 use super::super::report::{Report, suggest};
 use super::super::table::{At, Table};
@@ -68,18 +69,31 @@ fn read_values(
 }
 
 pub(super) fn read_customer(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
-    if names.customers.is_empty() {
-        let hint = "add [customer.\"13800138000\"] tables, or directory = [\"customers.csv\"] at the head of the file";
+    let asks = table.has("hook");
+    if !asks && names.customers.is_empty() {
+        let hint = "add [customer.\"13800138000\"] tables, directory = [\"customers.csv\"] at the head of the file, or a \"hook\"";
         report.problem(table.place, "there is no customer to be found", Some(hint.to_owned()));
     }
     let number = table.string("number", report);
     let number = number.map_or(Template::default(), |text| Template::read(&text, names.variables, report));
     let known = step(table, "known", names, report);
     let unknown = step(table, "unknown", names, report);
-    Some(Action::Customer { number, known: known?, unknown: unknown? })
+    let inquiry = if asks { Some(read_inquiry(table, names, report)?) } else { None };
+    if !asks {
+        for key in INQUIRY {
+            if table.has(key) {
+                report.problem(table.place_of(key), format!("\"{key}\" without a \"hook\""), None);
+            }
+            table.ignore(key);
+        }
+    }
+    Some(Action::Customer { number, inquiry, known: known?, unknown: unknown? })
 }
 
-pub(super) fn read_webhook(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+/// The keys of a question to another system.
+const INQUIRY: [&str; 5] = ["hook", "send", "timeout", "retries", "failed"];
+
+fn read_inquiry(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Inquiry> {
     let hook = table.required("hook", report);
     if let (Some(hook), Some(known)) = (&hook, names.webhooks)
         && !known.contains(&hook.value)
@@ -90,6 +104,17 @@ pub(super) fn read_webhook(table: &mut Table<'_>, names: &Names<'_>, report: &mu
     }
     let sent = table.string_map("send", report).into_iter();
     let send = sent.map(|(name, text)| (name, Template::read(&text, names.variables, report))).collect();
+    let timeout_ms = table.duration("timeout", report).unwrap_or(3_000);
+    if !(100..=30_000).contains(&timeout_ms) {
+        report.problem(table.place_of("timeout"), "a caller may wait 100ms to 30s for an answer", None);
+    }
+    // The range fits.
+    let retries = table.integer("retries", 0..6, 1, report) as u32;
+    let failed = step(table, "failed", names, report);
+    Some(Inquiry { hook: hook?.value, send, timeout_ms, retries, failed: failed? })
+}
+
+pub(super) fn read_webhook(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let mut into = Vec::new();
     for (field, variable) in table.string_map("into", report) {
         if !names.variables.contains_key(&variable.value) {
@@ -99,15 +124,9 @@ pub(super) fn read_webhook(table: &mut Table<'_>, names: &Names<'_>, report: &mu
         }
         into.push((field, variable.value));
     }
-    let timeout_ms = table.duration("timeout", report).unwrap_or(3_000);
-    if !(100..=30_000).contains(&timeout_ms) {
-        report.problem(table.place_of("timeout"), "a caller may wait 100ms to 30s for an answer", None);
-    }
-    // The range fits.
-    let retries = table.integer("retries", 0..6, 1, report) as u32;
+    let inquiry = read_inquiry(table, names, report);
     let next = step(table, "next", names, report);
-    let failed = step(table, "failed", names, report);
-    Some(Action::Webhook { hook: hook?.value, send, into, timeout_ms, retries, next: next?, failed: failed? })
+    Some(Action::Webhook { inquiry: inquiry?, into, next: next? })
 }
 
 pub(super) fn read_call(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {

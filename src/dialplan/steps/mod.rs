@@ -22,7 +22,7 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 24] = [
+pub(super) const KINDS: [&str; 26] = [
     "answer",
     "ring",
     "play",
@@ -35,6 +35,8 @@ pub(super) const KINDS: [&str; 24] = [
     "voicemail",
     "callback",
     "dial",
+    "transfer",
+    "conference",
     "when",
     "set",
     "customer",
@@ -88,10 +90,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
     let kind = table.required("do", report)?;
     let action = match kind.value.as_str() {
         "answer" => step(&mut table, "next", names, report).map(|next| Action::Answer { next }),
-        "ring" => {
-            let for_ms = table.duration("for", report).unwrap_or(4_000);
-            step(&mut table, "next", names, report).map(|next| Action::Ring { for_ms, next })
-        }
+        "ring" => say::read_ring(&mut table, names, report),
         "play" => say::read_play(&mut table, names, report),
         "menu" => ask::read_menu(&mut table, names, report),
         "gather" => ask::read_gather(&mut table, names, report),
@@ -102,6 +101,8 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "voicemail" => leave::read_voicemail(&mut table, names, report),
         "callback" => place::read_callback(&mut table, names, report),
         "dial" => place::read_dial(&mut table, names, report),
+        "transfer" => place::read_transfer(&mut table, names, report),
+        "conference" => place::read_conference(&mut table, names, report),
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),

@@ -1,14 +1,22 @@
 //! Steps by which calls are placed: for the caller, or back to one.
 
-use super::super::action::{Action, Outside};
+use super::super::action::Action;
 use super::super::condition::patterns;
 use super::super::pattern::Pattern;
 use super::super::report::{Report, suggest};
 use super::super::table::{At, Table};
+use super::super::talk::Outside;
 use super::super::values::Template;
+use super::ask::{read_keys, steps_of};
+use super::branch::check_hours;
 use super::queue::known_queue;
 use super::{Names, step};
 use crate::id::TrunkId;
+
+/// Phones that a step may ring at once.
+const MOST_AT_ONCE: usize = 16;
+/// Who speak in one room at most: what each hears is the sum of all others.
+const LARGEST_ROOM: i64 = 32;
 
 pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let number = table.string("number", report);
@@ -18,6 +26,10 @@ pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &m
     let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
     let trunk = table.required("trunk", report).map(|trunk| known_trunk(&trunk, names, report));
     let allow = allowed(table, report);
+    let hours = table.string("hours", report);
+    if let Some(hours) = &hours {
+        check_hours(hours, names, report);
+    }
     let retry_ms = table.duration("retry", report).unwrap_or(300_000);
     if retry_ms < 1_000 {
         report.problem(table.place_of("retry"), "a number is called again after 1s at least", None);
@@ -32,6 +44,7 @@ pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &m
         priority,
         trunk: trunk?,
         allow,
+        hours: hours.map(|hours| hours.value),
         retry_ms,
         most,
         record,
@@ -41,8 +54,14 @@ pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &m
 }
 
 pub(super) fn read_dial(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
-    let users = table.strings("users", report);
-    let users: Vec<Template> = users.into_iter().map(|text| Template::read(&text, names.variables, report)).collect();
+    let mut users: Vec<Vec<Template>> = Vec::new();
+    for together in table.string_lists("users", report) {
+        if together.len() > MOST_AT_ONCE {
+            let message = format!("{} phones at once are too many: {MOST_AT_ONCE} may ring", together.len());
+            report.problem(table.place_of("users"), message, None);
+        }
+        users.push(together.iter().map(|text| Template::read(text, names.variables, report)).collect());
+    }
     let outside = table.string("number", report).map(|number| {
         let number = Template::read(&number, names.variables, report);
         let trunk = table.required("trunk", report).map(|trunk| known_trunk(&trunk, names, report));
@@ -51,11 +70,10 @@ pub(super) fn read_dial(table: &mut Table<'_>, names: &Names<'_>, report: &mut R
     });
     if outside.is_none() {
         for key in ["trunk", "allow"] {
-            let given = table.has(key);
-            table.strings(key, report);
-            if given {
+            if table.has(key) {
                 report.problem(table.place_of(key), format!("\"{key}\" without a \"number\""), None);
             }
+            table.ignore(key);
         }
         if users.is_empty() {
             let hint = Some("users = [\"1001\"], or number and trunk".to_owned());
@@ -69,6 +87,22 @@ pub(super) fn read_dial(table: &mut Table<'_>, names: &Names<'_>, report: &mut R
     let record = table.boolean("record", false, report);
     let next = step(table, "next", names, report);
     Some(Action::Dial { users, outside: outside.flatten(), ring_ms, record, next: next? })
+}
+
+pub(super) fn read_transfer(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let to = table.required("to", report).map(|text| Template::read(&text, names.variables, report));
+    let failed = step(table, "failed", names, report);
+    Some(Action::Transfer { to: to?, failed: failed? })
+}
+
+pub(super) fn read_conference(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let room = table.required("room", report).map(|text| Template::read(&text, names.variables, report));
+    // The range fits.
+    let most = table.integer("most", 2..LARGEST_ROOM + 1, 16, report) as u32;
+    let keys = read_keys(table, report);
+    let keys = steps_of(keys, names, report);
+    let failed = step(table, "failed", names, report);
+    Some(Action::Conference { room: room?, most, keys, failed: failed? })
 }
 
 /// A trunk, reported where the settings have none of the name.

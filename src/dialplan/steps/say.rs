@@ -26,6 +26,17 @@ pub(super) fn read_play(table: &mut Table<'_>, names: &Names<'_>, report: &mut R
     Some(Action::Play { prompts, notice, barge_in: asked && !notice, next })
 }
 
+pub(super) fn read_ring(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let for_ms = table.duration("for", report);
+    let prompts = read_items(table, "prompts", names, report);
+    if for_ms.is_some() && !prompts.is_empty() {
+        let hint = Some("take \"for\" away: the prompts are heard once, to their end".to_owned());
+        report.problem(table.place_of("for"), "ringing by prompts lasts as long as they do", hint);
+    }
+    let next = step(table, "next", names, report)?;
+    Some(Action::Ring { for_ms: for_ms.unwrap_or(4_000), prompts, next })
+}
+
 /// One name, or a list of names and of tables such as `{ number = "{amount}" }`.
 pub(super) fn read_items(
     table: &mut Table<'_>,

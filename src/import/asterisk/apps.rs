@@ -144,17 +144,10 @@ impl Walk<'_> {
             let advice = "a dial step calls users of ours, and numbers outside by number, trunk and allow; here the call goes on";
             return self.skip(here, advice);
         };
-        if users.len() > 1 {
-            self.todo(
-                here.place,
-                &text_of(here),
-                "the users are called one after the other; a queue with ring-all calls them together",
-            );
-        }
         if here.args.get(2).is_some_and(|options| !options.is_empty()) {
             self.todo(here.place, &text_of(here), "its options are left out");
         }
-        Do::Dial { users, ring_s: ring_s(seconds(here.args.get(1))), next: self.next(here) }
+        Do::Dial { users: vec![users], ring_s: ring_s(seconds(here.args.get(1))), next: self.next(here) }
     }
 
     fn voicemail(&mut self, here: &Here) -> Do {

@@ -120,21 +120,15 @@ impl Reading<'_> {
         }
     }
 
-    /// user/1001|user/1002@domain: users of ours; who is outside is called by a trunk, and costs.
+    /// user/1001|user/1002@domain,user/1003: users of ours, those between bars one after the other, others at once; who is outside is called by a trunk, and costs.
     fn bridge(&mut self, action: &Action, first_is_called: bool, next: usize) -> Do {
-        let users: Option<Vec<String>> = action
-            .data
-            .split('|')
-            .map(|target| {
-                let user = target.strip_prefix("user/")?.split('@').next()?;
-                let plain = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-                if plain {
-                    Some(user.to_owned())
-                } else {
-                    text(user, first_is_called).filter(|user| user == "{called}")
-                }
-            })
-            .collect();
+        let user = |target: &str| {
+            let user = target.strip_prefix("user/")?.split('@').next()?;
+            let plain = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+            if plain { Some(user.to_owned()) } else { text(user, first_is_called).filter(|user| user == "{called}") }
+        };
+        let users: Option<Vec<Vec<String>>> =
+            action.data.split('|').map(|together| together.split(',').map(user).collect()).collect();
         match users {
             Some(users) => Do::Dial { users, ring_s: ring_s(None), next },
             None => {

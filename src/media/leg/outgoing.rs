@@ -7,8 +7,9 @@ use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::id::LegId;
 use crate::media::arrival::{Arrival, Kind};
+use crate::media::chunk::{Chunk, ChunkOrder};
 use crate::media::command::Source;
-use crate::media::play::{LONGEST_PACKET, Step};
+use crate::media::play::{LONGEST_PACKET, Player, Step};
 use crate::media::prompt::PromptStore;
 use crate::media::report::MediaReport;
 use crate::rtp::event;
@@ -102,6 +103,25 @@ impl Leg {
         }
     }
 
+    /// The chunk of a long prompt that is to be read from the disk; to be asked after [`Self::handle_tick`].
+    pub fn poll_chunk_order(&mut self, store: &PromptStore) -> Option<ChunkOrder> {
+        self.player.as_mut()?.poll_order(store)
+    }
+
+    /// A chunk has come from the disk, or (`None`) its order found no room and is to be given again.
+    pub fn handle_chunk(&mut self, chunk: Option<Chunk>) {
+        match (&mut self.player, chunk) {
+            (Some(player), Some(chunk)) => player.handle_chunk(chunk),
+            (Some(player), None) => player.handle_refused(),
+            (None, _) => {}
+        }
+    }
+
+    /// Whether the last packet held silence because the disk was late.
+    pub fn is_starved(&self) -> bool {
+        self.player.as_ref().is_some_and(Player::is_starved)
+    }
+
     /// The instant (samples at 8 kHz) up to which a mix is due, and how many samples of it. Call until `None`, each time followed by
     /// [`Self::send_mix`].
     pub fn mix_due(&mut self, now: Now) -> Option<(u64, usize)> {
@@ -144,6 +164,11 @@ impl Leg {
         let len = self.voice.as_mut()?.encode(linear.get(..samples)?, &mut payload)?;
         let header = self.stream.handle_frame(self.source, self.media.format.payload_type, samples as u32, now);
         Some((to, self.write(&header, payload.get(..len)?, out)?))
+    }
+
+    /// Milliseconds of a packet that the party gets.
+    pub fn packet_ms(&self) -> u64 {
+        self.packet_samples() as u64 / 8
     }
 
     /// Samples in a packet that the party gets. Opus has frames of 10, 20, 40 and 60 ms.
