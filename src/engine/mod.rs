@@ -16,9 +16,7 @@ mod tap;
 mod thread;
 mod writer;
 
-pub use crate::codec::g711::Law;
-pub use crate::codec::wav;
-pub use crate::media::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, KeyRing, MusicId, PromptId, PromptStore, StorageFigures};
+pub use crate::media::{CHUNK_BYTES, KeyRing, MusicId, PromptId, PromptStore, StorageFigures, alaw_ms, alaw_of};
 pub use clock::now;
 pub use handle::{BrowserSettings, Engine, EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
 pub use ports::PortRange;

@@ -32,7 +32,7 @@ pub use command::{
 };
 pub use leg::{Leg, StreamStart};
 pub use play::{LONGEST_PACKET, Player, Step};
-pub use prompt::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, PromptStore};
+pub use prompt::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, PromptStore, alaw_ms, alaw_of};
 pub use recorder::{Recorder, RecordingStep, RecordingWork};
 pub use report::{BrowserFault, DropReason, MediaReport, PacketFate};
 pub use source_lock::{Learn, SourceLock, Verdict};

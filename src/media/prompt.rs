@@ -1,6 +1,7 @@
 //! Prompts and music, encoded once for each codec and shared by all threads.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +20,27 @@ pub const CHUNK_BYTES: usize = 500 * FRAME_BYTES;
 
 /// The tune that is played where no other is named.
 const MUSIC_SEED: u64 = 1;
+
+/// The A-law of a WAV file of any length, in pieces of whole frames, which `take` is given in order; gives octets of the whole.
+///
+/// # Errors
+/// Where the file is something else, or `take` fails.
+pub fn alaw_of(file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<usize, wav::WavError> {
+    let mut octets = 0;
+    wav::parse_long(file, |piece| {
+        let mut alaw: Vec<u8> = piece.iter().map(|sample| Law::Alaw.encode(*sample)).collect();
+        // Only the last one has to be filled up.
+        alaw.resize(alaw.len().next_multiple_of(FRAME_BYTES), Law::Alaw.silence());
+        octets += alaw.len();
+        take(&alaw)
+    })?;
+    Ok(octets)
+}
+
+/// How long so much A-law takes, milliseconds.
+pub fn alaw_ms(octets: usize) -> u64 {
+    octets.div_ceil(FRAME_BYTES) as u64 * FRAME_MS
+}
 
 /// One piece of audio, in whole frames.
 #[derive(Clone, Debug)]
@@ -156,7 +178,7 @@ impl PromptStore {
 
     /// How long a prompt takes, milliseconds: whole frames.
     pub fn prompt_ms(&self, id: PromptId) -> Option<u64> {
-        self.prompt(id).map(|piece| piece.len().div_ceil(FRAME_BYTES) as u64 * FRAME_MS)
+        self.prompt(id).map(|piece| alaw_ms(piece.len()))
     }
 
     pub(super) fn prompt(&self, id: PromptId) -> Option<&Piece> {

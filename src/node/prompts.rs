@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Program, Settings, said};
-use crate::engine::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, Law, MusicId, PromptId, PromptStore, wav};
+use crate::engine::{CHUNK_BYTES, MusicId, PromptId, PromptStore, alaw_ms, alaw_of};
 
 /// The piece that is played where no other is named.
 pub(super) const OWN_MUSIC: MusicId = MusicId(0);
@@ -149,15 +149,7 @@ fn long_prompt(path: &Path, hash: &[u8; 32], folder: &Path) -> Result<(Vec<u8>, 
         fs::create_dir_all(folder).map_err(failed)?;
         let new = file.with_extension("new");
         let mut out = BufWriter::new(fs::File::create(&new).map_err(failed)?);
-        let mut octets = 0;
-        each_piece(path, |piece| {
-            octets += piece.len();
-            let alaw: Vec<u8> = piece.iter().map(|sample| Law::Alaw.encode(*sample)).collect();
-            out.write_all(&alaw)
-        })?;
-        // Whole frames, as of short ones.
-        let padding = vec![Law::Alaw.silence(); (FRAME_BYTES - octets % FRAME_BYTES) % FRAME_BYTES];
-        out.write_all(&padding).map_err(failed)?;
+        each_piece(path, |alaw| out.write_all(alaw))?;
         let out = out.into_inner().map_err(|error| failed(error.into_error()))?;
         out.sync_all().map_err(failed)?;
         fs::rename(&new, &file).map_err(failed)?;
@@ -169,10 +161,10 @@ fn long_prompt(path: &Path, hash: &[u8; 32], folder: &Path) -> Result<(Vec<u8>, 
     Ok((head, usize::try_from(octets).unwrap_or(usize::MAX), file.into()))
 }
 
-/// Every piece of a long prompt, at 8 kHz.
-fn each_piece(path: &Path, take: impl FnMut(&[i16]) -> std::io::Result<()>) -> Result<(), PromptError> {
+/// Every piece of a long prompt, in A-law; gives octets of the whole.
+fn each_piece(path: &Path, take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<usize, PromptError> {
     let file = fs::File::open(path).map_err(|error| wrong(path, &error))?;
-    wav::parse_long(BufReader::new(file), take).map_err(|error| wrong(path, &error))
+    alaw_of(BufReader::new(file), take).map_err(|error| wrong(path, &error))
 }
 
 /// Every prompt of the folder, and every piece of music that queues name, that cannot be read or played.
@@ -185,7 +177,7 @@ pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
     let files = prompts.into_iter().map(|(_, _, path)| path).chain(music);
     let tried = files.map(|path| {
         if is_long(&path)? && path.parent() != Some(folder) {
-            return each_piece(&path, |_| Ok(()));
+            return each_piece(&path, |_| Ok(())).map(drop);
         }
         let (bytes, _) = read(&path)?;
         PromptStore::default().add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))
@@ -202,12 +194,7 @@ pub fn prompt_lengths(folder: &Path) -> Result<BTreeMap<(String, String), u64>, 
     let mut lengths = BTreeMap::new();
     for (language, name, path) in prompt_files(folder)? {
         if is_long(&path)? {
-            let mut samples = 0;
-            each_piece(&path, |piece| {
-                samples += piece.len();
-                Ok(())
-            })?;
-            lengths.insert((language, name), samples.div_ceil(FRAME_BYTES) as u64 * FRAME_MS);
+            lengths.insert((language, name), alaw_ms(each_piece(&path, |_| Ok(()))?));
             continue;
         }
         let (bytes, _) = read(&path)?;
