@@ -36,6 +36,17 @@ impl Coverage {
                 JournalEvent::CallbackRequested { .. } => reached.count("callback requested".to_owned()),
                 JournalEvent::CallbackPutOff { .. } => reached.count("callback put off".to_owned()),
                 JournalEvent::CallbackEnded { outcome, .. } => reached.count(format!("callback {outcome}")),
+                JournalEvent::ConferenceJoined { .. } => reached.count("room joined".to_owned()),
+                JournalEvent::ConferenceLeft { .. } => reached.count("room left".to_owned()),
+                JournalEvent::StepEntered { step, .. } if step == "room.desk" => {
+                    reached.count("out of a room, or not let in".to_owned());
+                }
+                JournalEvent::StepEntered { step, .. } if step == "desk.on" => {
+                    reached.count("nobody of several answers".to_owned());
+                }
+                JournalEvent::LegEnded { cause, .. } if cause.text == "answered_elsewhere" => {
+                    reached.count("another phone was faster".to_owned());
+                }
                 JournalEvent::PeerAnswered { .. } => reached.count("routed call answered".to_owned()),
                 _ => {}
             }
@@ -130,6 +141,10 @@ const EXPECTED: &[&str] = &[
     "routed call answered",
     "orderly stop",
     "message left",
+    "room joined",
+    "room left",
+    "out of a room, or not let in",
+    "nobody of several answers",
     "call ended by caller: voicemail",
     "call ended by switch: voicemail",
     "call ended by switch: callback",

@@ -76,6 +76,14 @@ impl Media {
     }
 
     fn desire(&mut self, leg: LegId, epoch: u32, desired: LegMedia, now: Now) {
+        if let Source::Mix(of) = &desired.send {
+            let elsewhere = |other: &&LegId| {
+                self.legs.get(other).is_some_and(|other| other.desired.lease.thread != desired.lease.thread)
+            };
+            if let Some(other) = of.iter().find(elsewhere) {
+                self.wrong.push(format!("leg {leg} is to hear leg {other} of another thread"));
+            }
+        }
         if self.released.contains(&leg) {
             return self.wrong.push(format!("leg {leg} is commanded after its release"));
         }

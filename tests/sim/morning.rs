@@ -85,7 +85,7 @@ fn people(floor: &mut Floor, seed: u64) {
 }
 
 fn errand(rng: &mut rand_chacha::ChaCha12Rng) -> Errand {
-    let number = match rng.below(24) {
+    let number = match rng.below(29) {
         0..=6 => "4001",
         7..=10 => "4000",
         11..=13 => "4005",
@@ -94,6 +94,8 @@ fn errand(rng: &mut rand_chacha::ChaCha12Rng) -> Errand {
         16 => "4999",
         17 | 18 => "7001",
         19 => "8001",
+        24 | 25 => "4006",
+        26..=28 => "4007",
         _ => "4004",
     };
     let mut at = 0;
@@ -102,8 +104,8 @@ fn errand(rng: &mut rand_chacha::ChaCha12Rng) -> Errand {
         (at, char::from(b"12345*#"[rng.below(7) as usize]))
     });
     let keys = keys.collect();
-    // An echo goes on until its caller has enough.
-    let waits = number != "4002" && rng.below(3) == 0;
+    // An echo and a room go on until their callers have enough.
+    let waits = !["4002", "4006", "4007"].contains(&number) && rng.below(3) == 0;
     let longest = if rng.below(3) == 0 { 4_000 } else { 120_000 };
     Errand {
         number: number.to_owned(),

@@ -123,6 +123,7 @@ fn a_queue_that_is_gone_serves_who_waits_and_takes_nobody_else() {
 fn many_reloads_under_load_lose_no_call() {
     let reloads = std::env::var("RELOADS").map_or(60, |text| text.parse().expect("a count"));
     let mut daemon = Daemon::start_set(own_address(), |settings| settings, without_acw, &[]);
+    let begun = std::time::Instant::now();
     let (over, served) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for lane in 0..4 {
@@ -148,5 +149,7 @@ fn many_reloads_under_load_lose_no_call() {
     });
     let records = daemon.stop();
     assert_eq!(records.len() as u64, served.load(Ordering::Relaxed), "each call that was answered has its record");
+    let rate = records.len() as f64 / begun.elapsed().as_secs_f64();
+    println!("{reloads} reloads, {} calls, {rate:.0} calls a second", records.len());
     assert!(records.len() > 50, "{} calls", records.len());
 }

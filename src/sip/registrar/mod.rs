@@ -1,6 +1,7 @@
 //! The registrar: which contacts stand behind an address of record, and whether they still answer (RFC 3261 §10.3).
 
 mod binding;
+mod departed;
 mod register;
 mod table;
 

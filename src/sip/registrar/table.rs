@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::binding::{Binding, BindingChange, Bound, Event, Qualification};
+use super::departed::Departed;
 use super::register::{RegisterError, RegisterRequest, Registered, plan};
 use crate::time::{Now, TimerId, Timers};
 
@@ -81,6 +82,7 @@ pub struct Registrar {
     expiries: BTreeSet<(i64, Key)>,
     /// When to send the next OPTIONS to a contact.
     timers: Timers<Key>,
+    departed: Departed,
     events: VecDeque<Event>,
 }
 
@@ -92,6 +94,7 @@ impl Registrar {
             contacts: BTreeMap::new(),
             expiries: BTreeSet::new(),
             timers: Timers::default(),
+            departed: Departed::default(),
             events: VecDeque::new(),
         }
     }
@@ -149,6 +152,13 @@ impl Registrar {
         let before: Vec<&Binding> = standing.into_iter().map(|contact| &contact.binding).collect();
         let had = !before.is_empty();
         let changes = plan(&self.settings, &before, request, now.wall_ms)?;
+        let adds = changes.iter().any(|change| matches!(change, BindingChange::Added(_)));
+        if adds && self.departed.has_overtaken(request, now) {
+            return Err(RegisterError::OutOfOrder);
+        }
+        if changes.iter().any(|change| matches!(change, BindingChange::Removed { .. })) {
+            self.departed.remember(request, now);
+        }
         for change in &changes {
             self.apply(change, now);
         }

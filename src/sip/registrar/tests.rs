@@ -70,6 +70,23 @@ fn a_phone_comes_stays_and_goes() {
 }
 
 #[test]
+fn a_request_that_was_overtaken_by_the_goodbye_brings_nobody_back() {
+    let mut registrar = registrar();
+    registrar.handle_register(&set(1, vec![update(A, None, 1000)]), NOW).unwrap();
+    registrar.handle_register(&set(4, vec![update(A, Some(0), 1000)]), NOW.plus_ms(10)).unwrap();
+    let late = set(3, vec![update(A, None, 1000)]);
+    assert_eq!(registrar.handle_register(&late, NOW.plus_ms(700)), Err(RegisterError::OutOfOrder));
+    assert!(registrar.is_empty());
+    // Saying goodbye twice is no mistake; who comes back does so by a higher number, another Call-ID, or much later.
+    assert!(registrar.handle_register(&set(4, vec![update(A, Some(0), 1000)]), NOW.plus_ms(800)).is_ok());
+    assert!(registrar.handle_register(&set(5, vec![update(A, None, 1000)]), NOW.plus_ms(900)).is_ok());
+    registrar.handle_register(&set(6, vec![update(A, Some(0), 1000)]), NOW.plus_ms(1_000)).unwrap();
+    let other = RegisterRequest { call_id: "c2".into(), ..set(1, vec![update(B, None, 1000)]) };
+    assert!(registrar.handle_register(&other, NOW.plus_ms(1_100)).is_ok());
+    assert!(registrar.handle_register(&set(2, vec![update(A, None, 1000)]), NOW.plus_ms(33_100)).is_ok());
+}
+
+#[test]
 fn expiry_is_wall_time_and_survives_a_restart() {
     let mut before = registrar();
     let two = set(1, vec![update(A, Some(60), 500), update(B, Some(90), 500)]);
