@@ -13,8 +13,8 @@ const LENGTH_S: usize = 70;
 const FIRST_HZ: f64 = 700.0;
 const LATER_HZ: f64 = 1_300.0;
 
-/// A tone that becomes another one where the chunk ends that is kept in memory.
-fn prompt() -> Vec<u8> {
+/// A prompt of tones, each so many seconds.
+pub fn tones(tones: &[(usize, f64)]) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 16_000,
@@ -23,17 +23,18 @@ fn prompt() -> Vec<u8> {
     };
     let mut bytes = std::io::Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut bytes, spec).expect("a writer");
-    for sample in 0..LENGTH_S * 16_000 {
-        let hz = if sample < 10 * 16_000 { FIRST_HZ } else { LATER_HZ };
-        let turn = sample as f64 * hz / 16_000.0 * std::f64::consts::TAU;
-        writer.write_sample((turn.sin() * 8_000.0) as i16).expect("written");
+    for (seconds, hz) in tones {
+        for sample in 0..seconds * 16_000 {
+            let turn = sample as f64 * hz / 16_000.0 * std::f64::consts::TAU;
+            writer.write_sample((turn.sin() * 8_000.0) as i16).expect("written");
+        }
     }
     writer.finalize().expect("written");
     bytes.into_inner()
 }
 
-#[test]
-fn a_long_prompt_is_played_from_the_disk_and_its_file_is_made_once() {
+/// The demo's folder of prompts, some of them (as "zh/line_works") replaced.
+pub fn prompts(own: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialplans/prompts");
     for language in ["zh", "en"] {
@@ -45,9 +46,25 @@ fn a_long_prompt_is_played_from_the_disk_and_its_file_is_made_once() {
         }
     }
     std::fs::copy(demo.join("catalogue.toml"), folder.path().join("catalogue.toml")).expect("copied");
-    let long = folder.path().join("zh/line_works.wav");
-    std::fs::remove_file(&long).expect("a prompt of the demo");
-    std::fs::write(&long, prompt()).expect("written");
+    for (name, bytes) in own {
+        let file = folder.path().join(format!("{name}.wav"));
+        std::fs::remove_file(&file).expect("a prompt of the demo");
+        std::fs::write(&file, bytes).expect("written");
+    }
+    folder
+}
+
+/// The files that are kept of long prompts, and when they were made.
+fn kept(daemon: &Daemon) -> Vec<(std::ffi::OsString, std::time::SystemTime)> {
+    let files = std::fs::read_dir(daemon.data_dir().join("prompts")).expect("a folder");
+    let files = files.map(|file| file.expect("a file"));
+    files.map(|file| (file.file_name(), file.metadata().expect("there").modified().expect("a time"))).collect()
+}
+
+#[test]
+fn a_long_prompt_is_played_from_the_disk_and_its_file_is_made_once() {
+    // It becomes another tone where the chunk ends that is kept in memory.
+    let folder = prompts(&[("zh/line_works", tones(&[(10, FIRST_HZ), (LENGTH_S - 10, LATER_HZ)]))]);
     let prompts = folder.path().display().to_string();
     let mut daemon = Daemon::start_with(without_acw, &[("TRUNKLINE__PROMPTS", &prompts)]);
     let mut caller = caller(&daemon);
@@ -61,23 +78,11 @@ fn a_long_prompt_is_played_from_the_disk_and_its_file_is_made_once() {
     assert_eq!(daemon.metric("trunkline_prompt_late_ms_total"), 0.0);
     caller.hang_up();
     daemon.until_idle();
-    let kept = || -> Vec<_> {
-        let folder = daemon.data_dir().join("prompts");
-        let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
-        files.map(|file| (file.file_name(), file.metadata().expect("there").modified().expect("a time"))).collect()
-    };
-    let made = kept();
+    let made = kept(&daemon);
     assert_eq!(made.len(), 1, "{made:?}");
     assert_eq!(daemon.stop()[0].disposition, Disposition::Abandoned);
     daemon.run();
-    let again = {
-        let folder = daemon.data_dir().join("prompts");
-        let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file"));
-        files
-            .map(|file| (file.file_name(), file.metadata().expect("there").modified().expect("a time")))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(again, made, "it is made once");
+    assert_eq!(kept(&daemon), made, "it is made once");
     // A file that is gone ends the prompt, and the caller does not wait in silence for ever.
     std::fs::remove_file(daemon.data_dir().join("prompts").join(&made[0].0)).expect("removed");
     caller.call("4003");
