@@ -13,6 +13,7 @@ mod health;
 mod live;
 mod orders;
 mod page;
+mod placing;
 mod problem;
 mod query;
 mod readiness;

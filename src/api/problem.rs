@@ -62,6 +62,7 @@ impl From<CommandError> for Problem {
             | CommandError::UnknownCallback(_)
             | CommandError::UnknownBan(_)
             | CommandError::Unwritten { .. }
+            | CommandError::NoWay(_)
             | CommandError::NotAnnounced(_)
             | CommandError::NotClosed(_)
             | CommandError::NotSupervised { .. } => Self::not_found(error.to_string()),
@@ -73,6 +74,7 @@ impl From<CommandError> for Problem {
             | CommandError::OwnConversation(_)
             | CommandError::TooManySupervisors(_)
             | CommandError::NotReached { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            CommandError::Barred { .. } => Self::new(StatusCode::FORBIDDEN, error.to_string()),
             CommandError::Stalled => Self::busy(error.to_string()),
         }
     }

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::{Problem, make_problem};
 use super::{
-    ApiSettings, Handles, Shared, access, bans, callbacks, events, floor, health, live, orders, page, recording,
-    records, supervise, trunks, websocket,
+    ApiSettings, Handles, Shared, access, bans, callbacks, events, floor, health, live, orders, page, placing,
+    recording, records, supervise, trunks, websocket,
 };
 use crate::store::Records;
 
@@ -150,7 +150,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn router(shared: Arc<Shared>) -> Router {
     let closed = Router::new()
-        .route("/api/v1/calls", get(floor::calls))
+        .route("/api/v1/calls", get(floor::calls).post(placing::place))
         .route("/api/v1/calls/{call_id}", delete(floor::hang_up))
         .route("/api/v1/calls/{call_id}/recording/pause", post(floor::pause_recording))
         .route("/api/v1/calls/{call_id}/recording/resume", post(floor::resume_recording))
@@ -164,7 +164,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/hours", get(orders::hours))
         .route("/api/v1/hours/{name}/closure", put(orders::close).delete(orders::reopen))
         .route("/api/v1/flows/{name}/announcement", put(orders::announce).delete(orders::take_away))
-        .route("/api/v1/callbacks", get(callbacks::callbacks))
+        .route("/api/v1/callbacks", get(callbacks::callbacks).post(placing::follow_up))
         .route("/api/v1/callbacks/{call_id}", delete(callbacks::cancel))
         .route("/api/v1/bans", get(bans::bans))
         .route("/api/v1/bans/{address}", delete(bans::lift))

@@ -1,4 +1,5 @@
-//! A call that we place because its customer has asked for it: an agent first, then the customer.
+//! Calls that we place: because a customer has asked for it, an agent first and then the customer; or because one of our users wishes to
+//! speak with somebody, the user first.
 
 use super::routed::disposition_of;
 use super::{Call, CallState, Leg, LegState, Output};
@@ -13,6 +14,13 @@ impl Call {
         call.state = CallState::Waiting { record };
         call.calls_back = true;
         call.notice_played = record;
+        call
+    }
+
+    /// A call of one of our users, whose phone is called on the leg `caller` first.
+    pub fn summoning(id: CallId, caller: LegId) -> Self {
+        let mut call = Self::new(id, caller);
+        (call.state, call.calls_back) = (CallState::Summoning, true);
         call
     }
 
@@ -38,6 +46,13 @@ impl Call {
                 self.journal(Event::CallAnswered { call: self.id });
                 self.transition_to_bridged(Some(agent), leg, record);
             }
+            CallState::Summoning => {
+                self.caller.state = LegState::Up;
+                self.answered = true;
+                self.state = CallState::InFlow;
+                self.journal(Event::CallAnswered { call: self.id });
+                self.push(Output::CallerThere);
+            }
             // The 200 crossed our CANCEL (RFC 3261 §9.1).
             _ if self.caller.state == LegState::Cancelling => {
                 self.caller.state = LegState::Closing;
@@ -54,7 +69,7 @@ impl Call {
         }
         self.caller.state = LegState::Gone;
         self.journal(Event::LegEnded { call: self.id, leg: self.caller.id, cause: cause.clone() });
-        if matches!(self.state, CallState::CallingBack { .. }) {
+        if matches!(self.state, CallState::CallingBack { .. } | CallState::Summoning) {
             let disposition = disposition_of(&cause);
             self.end(HangupBy::Switch, cause, Some(disposition));
         }

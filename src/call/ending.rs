@@ -76,7 +76,7 @@ impl Call {
             CallState::Routed { legs, .. } => {
                 legs.into_iter().for_each(|leg| self.cancel_agent(leg, cause.clone()));
             }
-            CallState::Offered | CallState::InFlow | CallState::After | CallState::Ended => {}
+            CallState::Offered | CallState::Summoning | CallState::InFlow | CallState::After | CallState::Ended => {}
         }
         self.journal(Event::CallEnded { call: self.id, by, cause, disposition: disposition.to_owned() });
     }

@@ -35,6 +35,8 @@ pub enum CallState {
         /// Whether the conversation is recorded.
         record: bool,
     },
+    /// The caller is one of our users, whose phone is called first.
+    Summoning,
     /// Sent straight on; the other phone has not answered.
     Routed {
         /// The legs of the phones that are called: one, or several at once.
@@ -83,7 +85,7 @@ pub struct Call {
     pub(super) served: bool,
     /// What the caller has left: `voicemail`, `callback`.
     pub(super) left: Option<&'static str>,
-    /// Whether we call the caller, once an agent has answered.
+    /// Whether we call the caller: first of all, or once an agent has answered.
     pub(super) calls_back: bool,
     /// Whether the plan goes on with the caller once the agent has hung up.
     pub(super) goes_on: bool,
@@ -390,7 +392,8 @@ impl Call {
     }
 
     fn handle_hangup(&mut self, cause: Cause, as_designed: bool) {
-        let rings = matches!(self.state, CallState::Routed { .. } | CallState::CallingBack { .. });
+        let rings =
+            matches!(self.state, CallState::Routed { .. } | CallState::CallingBack { .. } | CallState::Summoning);
         let rang_out = rings && cause.code == 408;
         let disposition = match as_designed {
             true => "self_service",

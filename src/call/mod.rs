@@ -266,6 +266,8 @@ pub enum Output {
         /// How.
         end: SegmentEnd,
     },
+    /// The caller, whom we have called, has answered: see where the call goes.
+    CallerThere,
     /// Nobody whom the plan has called for its caller has answered: the plan goes on.
     NotReached {
         /// What the last one said.

@@ -1,4 +1,4 @@
-//! `trunkline callback list` and `trunkline callback cancel`: customers whom the running floor is to call back.
+//! `trunkline callback list`, `add` and `cancel`: customers whom the running floor is to call.
 
 use std::path::Path;
 
@@ -11,8 +11,9 @@ use super::client::{Asked, Client, Listed};
 /// Customers who are to be called back
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  trunkline callback list --config config/demo.toml\n  \
+    trunkline callback add 13800138000 --queue support --trunk carrier --config config/demo.toml\n  \
     trunkline callback cancel 01J9ZQ0000000000000000000 --config config/demo.toml\n\n\
-    Both ask the running floor by HTTP, with the token that the settings name.\n\
+    All ask the running floor by HTTP, with the token that the settings name.\n\
     Exit codes: 0 done, 1 nobody is to be called back for that call or problems in the files, 2 usage, 3 the floor does not answer")]
 pub(super) struct Callback {
     #[command(subcommand)]
@@ -23,6 +24,25 @@ pub(super) struct Callback {
 enum Act {
     /// Who, by whom, since when
     List(Listed),
+    /// Have an agent call a customer
+    Add {
+        /// The customer's number
+        number: String,
+        /// Whose agents call
+        #[arg(long)]
+        queue: String,
+        /// The trunk by which the customer is called
+        #[arg(long)]
+        trunk: String,
+        /// What the customer sees; the queue's caller_id where absent
+        #[arg(long)]
+        shown: Option<String>,
+        /// Not before this instant: 2026-11-27T10:00:00+08:00
+        #[arg(long)]
+        at: Option<jiff::Timestamp>,
+        #[command(flatten)]
+        floor: Asked,
+    },
     /// Call a customer back no more
     Cancel {
         /// The call in which it was asked for
@@ -54,6 +74,13 @@ impl Callback {
     pub(super) fn run(&self) -> Exit {
         match &self.act {
             Act::List(Listed { floor, json }) => list(&floor.config, *json),
+            Act::Add { number, queue, trunk, shown, at, floor } => {
+                let at = at.map(|at| at.to_string());
+                let wish = serde_json::json!({
+                    "number": number, "queue": queue, "trunk": trunk, "shown": shown, "at": at,
+                });
+                add(&floor.config, &wish)
+            }
             Act::Cancel { call, floor } => cancel(&floor.config, call),
         }
         .unwrap_or_else(|exit| exit)
@@ -78,6 +105,12 @@ fn list(config: &Path, json: bool) -> Result<Exit, Exit> {
         let Line { call_id, number, queue, since, tries, most, .. } = line;
         println!("{call_id}  {number:<20} queue {queue}, since {since}, {tries} of {most} calls in vain, {next}");
     }
+    Ok(Exit::Fine)
+}
+
+fn add(config: &Path, wish: &serde_json::Value) -> Result<Exit, Exit> {
+    let made = Client::of(config)?.create("/api/v1/callbacks", wish)?;
+    println!("the request stands as {}", made["call_id"].as_str().unwrap_or_default());
     Ok(Exit::Fine)
 }
 

@@ -96,6 +96,16 @@ impl Client {
         self.told(request.call()).map(|_| ())
     }
 
+    /// Creates something; gives its description.
+    pub(super) fn create(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, Exit> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Authorization", &self.token);
+        let body = self.told(request.send(body.to_string()))?;
+        serde_json::from_str(&body).map_err(|error| {
+            eprintln!("{}{path} answers something else than expected ({error})", self.base);
+            Exit::Environment
+        })
+    }
+
     pub(super) fn put(&self, path: &str, body: &serde_json::Value) -> Result<(), Exit> {
         let request = self.agent.put(format!("{}{path}", self.base)).header("Authorization", &self.token);
         self.told(request.send(body.to_string())).map(|_| ())

@@ -1,6 +1,7 @@
 //! The commands of the binary.
 
 mod ban;
+mod call;
 mod callback;
 mod check;
 mod client;
@@ -72,6 +73,7 @@ enum Command {
     Quality(quality::Quality),
     Recording(recording::Recording),
     Ban(ban::Ban),
+    Call(call::Call),
     Callback(callback::Callback),
     Trunk(trunk::Trunk),
     Trace(trace::Trace),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Quality(quality) => quality.run(),
         Command::Recording(recording) => recording.run(),
         Command::Ban(ban) => ban.run(),
+        Command::Call(call) => call.run(),
         Command::Callback(callback) => callback.run(),
         Command::Trunk(trunk) => trunk.run(),
         Command::Trace(trace) => trace.run(),

@@ -74,6 +74,8 @@ impl Settings {
                 RouteTo::Trunks(names) => switch::RouteTo::Trunks(ids(names)),
             },
             agents: route.agents,
+            class: route.class.clone(),
+            emergency: route.emergency,
             from_trunks: ids(&route.from_trunks),
             record: route.record,
         });
@@ -85,6 +87,12 @@ impl Settings {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             acd: self.acd(&program),
             sip: self.endpoint(&opening),
+            may_call: self
+                .agents
+                .iter()
+                .map(|(name, agent)| (name.as_str().into(), agent.may_call.iter().cloned().collect()))
+                .collect(),
+            caller_ids: caller_ids(&program),
             program,
             trace: self.trace.is_some(),
             media_address: self.media_address(),
@@ -194,4 +202,16 @@ impl Settings {
             .map(|(name, agent)| acd::AgentSettings { id: AgentId::from(name.as_str()), skills: agent.skills.clone() });
         acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: acd::Ageing::default() }
     }
+}
+
+/// What the called party sees of each agent's calls: the number of the first queue, by name, that has one and the agent in it.
+fn caller_ids(program: &Program) -> BTreeMap<AgentId, String> {
+    let mut numbers = BTreeMap::new();
+    for queue in program.queues().values() {
+        let Some(number) = &queue.caller_id else { continue };
+        for agent in &queue.members {
+            numbers.entry(AgentId::from(agent.as_str())).or_insert_with(|| number.clone());
+        }
+    }
+    numbers
 }

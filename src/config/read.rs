@@ -328,6 +328,8 @@ impl Reader<'_> {
             let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
             let nat = table.boolean("nat", false, &mut self.report);
             let auto_answer = table.boolean("auto_answer", false, &mut self.report);
+            let may_call: Vec<String> =
+                table.strings("may_call", &mut self.report).into_iter().map(|class| class.value).collect();
             let srtp = self.srtp(&mut table);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
@@ -342,7 +344,8 @@ impl Reader<'_> {
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
                 let (password, skills) = (password.clone(), skills.clone());
-                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, contact };
+                let may_call = may_call.clone();
+                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, may_call, contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }

@@ -211,6 +211,8 @@ pub struct AgentSettings {
     pub srtp: Option<Srtp>,
     /// What the agent knows, and how well (1–100).
     pub skills: BTreeMap<String, u8>,
+    /// Classes of routes by which the agent may call.
+    pub may_call: Vec<String>,
     /// A phone that needs no registration: its SIP URI.
     pub contact: Option<String>,
 }
@@ -263,6 +265,10 @@ pub struct RouteSettings {
     pub strip: usize,
     /// Whether our own users may call by it.
     pub agents: bool,
+    /// The class of service that a user must have; every user may where absent.
+    pub class: Option<String>,
+    /// Emergency numbers: every user may, and no limit of a trunk holds.
+    pub emergency: bool,
     /// The trunks whose calls may leave by it.
     pub from_trunks: Vec<String>,
     /// Whether both sides are recorded.

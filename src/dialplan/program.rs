@@ -116,6 +116,8 @@ pub struct Queue {
     pub relax: Vec<Relaxation>,
     /// Name of the music, a file in the folder of prompts.
     pub music: Option<String>,
+    /// The number that is shown where its agents call out.
+    pub caller_id: Option<String>,
     /// Whether nobody is put through who cannot be recorded.
     pub must_record: bool,
 }

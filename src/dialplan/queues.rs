@@ -80,6 +80,7 @@ fn read_queue(
         overflow: read_overflow(&mut table, references, report),
         relax: read_relax(&mut table, &skills, tier, report),
         must_record: read_must_record(&mut table, report),
+        caller_id: read_caller_id(&mut table, report),
         members,
         skills,
         tier,
@@ -87,6 +88,17 @@ fn read_queue(
     };
     table.finish(report);
     queue
+}
+
+/// A number, with or without a plus before it.
+fn read_caller_id(table: &mut Table<'_>, report: &mut Report) -> Option<String> {
+    let number = table.string("caller_id", report)?;
+    let digits = number.value.strip_prefix('+').unwrap_or(&number.value);
+    if !(1..=20).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let hint = Some("write 1 to 20 digits, such as \"4008001234\" or \"+864008001234\"".to_owned());
+        report.problem(number.place, format!("\"{}\" is no number", number.value), hint);
+    }
+    Some(number.value)
 }
 
 fn read_members(name: &str, table: &mut Table<'_>, surroundings: Surroundings<'_>, report: &mut Report) -> Vec<String> {

@@ -25,6 +25,9 @@ pub struct CallbackRequest {
     /// Hours within which the customer is called; at any time where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<String>,
+    /// Not before this instant (wall ms).
+    #[serde(default)]
+    pub due_ms: i64,
     /// After how long again, milliseconds.
     pub retry_ms: u64,
     /// How often at most.
@@ -55,7 +58,8 @@ impl Callbacks {
     pub fn handle_event(&mut self, event: &Event) {
         match event {
             Event::CallbackRequested { call, request } => {
-                let callback = Callback { request: request.clone(), tries: 0, due_ms: 0, attempt: None };
+                let due_ms = request.due_ms;
+                let callback = Callback { request: request.clone(), tries: 0, due_ms, attempt: None };
                 self.0.insert(*call, callback);
             }
             Event::CallbackPlaced { call, attempt } => {
@@ -108,6 +112,7 @@ mod tests {
             entered_ms: 5,
             trunk: "t".into(),
             hours: None,
+            due_ms: 0,
             retry_ms: 1_000,
             most: 3,
             record: false,

@@ -30,8 +30,19 @@ impl Switch {
         } else {
             tracing::info!(%call, %queue, "a customer is to be called back");
             let number = Personal::number(&number);
-            let request =
-                CallbackRequest { number, shown, queue, priority, entered_ms, trunk, hours, retry_ms, most, record };
+            let request = CallbackRequest {
+                number,
+                shown,
+                queue,
+                priority,
+                entered_ms,
+                trunk,
+                hours,
+                due_ms: 0,
+                retry_ms,
+                most,
+                record,
+            };
             self.journal(Event::CallbackRequested { call, request }, now);
         }
         self.store_for(call, now);

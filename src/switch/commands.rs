@@ -20,6 +20,8 @@ impl Switch {
             Command::ReopenHours { hours } => self.reopen_hours(hours, now),
             Command::Announce { flow, prompt, until_ms } => self.announce(flow, prompt, until_ms, now),
             Command::EndAnnouncement { flow } => self.end_announcement(flow, now),
+            Command::PlaceCall { call, user, to, queue } => self.summon(call, user, to, queue, now),
+            Command::FollowUp { call, wish } => self.follow_up(call, wish, now),
             Command::CancelCallback { call } => self.cancel_callback(call, now),
             Command::HangUp { call } if self.calls.contains_key(&call) => {
                 let cause = Cause::new(31, "hung_up_by_operator");

@@ -69,6 +69,10 @@ impl Switch {
             tracing::info!(%call, code = cause.code, why = cause.text, "nobody answers there; the next one is called");
             return self.dial_places(call);
         }
+        // Where no plan goes on, there is nothing more to be done for the caller.
+        if self.calls.get(&call).is_some_and(|cell| cell.cursor.is_none()) {
+            return self.tell(call, Input::Hangup { cause, as_designed: false });
+        }
         self.advance(call, CursorInput::NotReached { cause }, now);
     }
 
@@ -101,6 +105,7 @@ impl Switch {
                     self.tell(call, Input::AgentFailed { leg, end: SegmentEnd::Unreachable, cause });
                 }
             }
+            CallOutput::CallerThere => self.lead_summoned(call, now),
             CallOutput::CallBack { agent, leg } => self.call_back(call, agent, leg, now),
             CallOutput::BridgeEarly { leg } => self.bridge_early(call, leg, now),
             CallOutput::CancelLeg { leg, cause } => {
@@ -249,7 +254,8 @@ impl Switch {
         let body = self.offer_to(call, leg, &way, callee, now)?;
         let cell = self.calls.get_mut(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         cell.early_media = true;
-        let (from, carried) = (cell.number.clone(), cell.carried.clone());
+        let carried = cell.carried.clone();
+        let from = self.shown_outside(call).unwrap_or_default();
         let dial = Dial { carried, ..Dial::new(vec![way], from, body) }.redirected_within(own);
         self.endpoint.dial(leg, dial, now);
         Ok(())
@@ -258,11 +264,12 @@ impl Switch {
     fn dial_trunk(&mut self, call: CallId, leg: LegId, trunk: TrunkId, now: Now) -> Result<(), Cause> {
         let cell = self.calls.get(&call).ok_or_else(|| Cause::new(500, "no_call"))?;
         let called = cell.onward.as_ref().map(|onward| onward.called.clone()).unwrap_or_default();
-        let ours = cell.from_agent.is_some() || cell.calls_back.is_some();
+        let emergency = cell.onward.as_ref().is_some_and(|onward| onward.emergency);
         let carried = cell.carried.clone();
-        // A customer who is called back sees the number that was called.
-        let number = if cell.calls_back.is_some() { &cell.called } else { &cell.number };
-        let caller = Shown { number: number.clone(), name: carried.name.clone(), private: carried.private };
+        let number = self.shown_outside(call).unwrap_or_default();
+        // A number that a queue has is not the trunk's to replace.
+        let ours = cell.calls_back.is_some() || (cell.from_agent.is_some() && number == cell.number);
+        let caller = Shown { number, name: carried.name.clone(), private: carried.private };
         let because = |why: Why| Cause::new(why.code, &why.text);
         let secure = cell.secure;
         let mut ways = self.endpoint.trunk_ways(&trunk, &called).map_err(because)?;
@@ -275,10 +282,22 @@ impl Switch {
         if let Some(cell) = self.calls.get_mut(&call) {
             cell.early_media = heard;
         }
-        let placed = TrunkCall { ways, called, caller, ours, body, carried };
+        let placed = TrunkCall { ways, called, caller, ours, body, carried, emergency };
         self.endpoint.dial_trunk(leg, &trunk, placed, now).map_err(because)?;
         self.journal(Event::TrunkChosen { call, leg, trunk }, now);
         Ok(())
+    }
+
+    /// The number that somebody outside sees: that which a customer who is called back had called, that of the queue of a user who
+    /// places the call, else the caller's own.
+    fn shown_outside(&self, call: CallId) -> Option<String> {
+        let cell = self.calls.get(&call)?;
+        if cell.calls_back.is_some() {
+            return Some(cell.called.clone());
+        }
+        let user = cell.from_agent.as_ref().filter(|user| user.as_str() == cell.number);
+        let queues = user.and_then(|user| self.settings.caller_ids.get(user));
+        cell.caller_id.as_ref().or(queues).or(Some(&cell.number)).cloned()
     }
 
     /// A place did not take the call: the next one is called on the same leg. `false` where that is of no use.
@@ -300,6 +319,10 @@ impl Switch {
         }
         let Some(call) = self.legs.get(&rings).map(|party| party.call) else { return };
         match self.calls.get(&call).map(|cell| cell.call.state()) {
+            Some(CallState::Summoning) => {
+                let cause = Cause::new(408, "no_answer");
+                self.tell(call, Input::Hangup { cause, as_designed: false });
+            }
             Some(CallState::CallingBack { leg, .. }) if *leg != rings => {
                 let cause = Cause::new(408, "no_answer");
                 self.tell(call, Input::Hangup { cause, as_designed: false });
@@ -347,7 +370,7 @@ impl Switch {
         let codec = first.and_then(|media| media.negotiated.as_ref()).map(|negotiated| negotiated.codec);
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
         let thread = first.map(|media| media.lease.thread);
-        let begins = thread.is_none() && cell.calls_back.is_some();
+        let begins = thread.is_none() && (cell.calls_back.is_some() || *cell.call.state() == CallState::Summoning);
         let thread = if begins { Some(self.stock.next_thread()) } else { thread };
         let kept = self.legs.get_mut(&leg).and_then(|party| party.media.take());
         let keys = self.draw_keys();

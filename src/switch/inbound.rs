@@ -31,11 +31,12 @@ impl Switch {
         };
         let caller = Personal::number(&invite.caller);
         let called = invite.called.clone();
-        let leads = self.leads(invite);
+        let leads = self.leads(&invite.identity, &invite.called);
         // A user who calls the outside places a call; whoever calls from outside is received, wherever the call goes on to.
         let direction = match &leads {
             Leads::User(_) => Direction::Internal,
-            Leads::Route(Route { to: RouteTo::Trunks(_), .. }) if trunk.is_none() => Direction::Outbound,
+            Leads::Route(route) if trunk.is_none() && matches!(route.to, RouteTo::Trunks(_)) => Direction::Outbound,
+            Leads::Barred(_) => Direction::Outbound,
             Leads::Route(_) | Leads::Plan => Direction::Inbound,
         };
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: trunk.clone(), caller, called }, now);
@@ -52,11 +53,7 @@ impl Switch {
         self.calls.insert(id, PartyCall { from_agent, linked, carried, secure, ..cell });
         let thread = matches!(leads, Leads::Plan).then(|| self.room_thread(invite)).flatten();
         match self.prepare_media(leg, invite, thread) {
-            Ok(()) => match leads {
-                Leads::User(user) => self.ring_user(id, user),
-                Leads::Route(route) => self.send_on(id, &route),
-                Leads::Plan => self.begin(id, trunk, now),
-            },
+            Ok(()) => self.lead(id, leads, trunk, now),
             Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
         }
     }
@@ -171,27 +168,57 @@ impl Switch {
     /// Where a call goes. For a user the dialplan's numbers come first, then the other users, then routes: no route takes a
     /// colleague's name, and no user's name a number of the plan. Of a trunk, and of whoever has proved nothing, no call reaches
     /// a phone by a user's name; the routes that name the trunk come before the plan.
-    fn leads(&self, invite: &Invite) -> Leads {
-        if let Identity::User(_) = &invite.identity {
-            if self.settings.program.numbers().destination(&invite.called, None).is_some() {
-                return Leads::Plan;
+    pub(super) fn leads(&self, identity: &Identity, called: &str) -> Leads {
+        let route = match identity {
+            Identity::User(user) => {
+                if self.settings.program.numbers().destination(called, None).is_some() {
+                    return Leads::Plan;
+                }
+                if self.is_user(called) {
+                    return Leads::User(AgentId::from(called));
+                }
+                match self.route_for(&AgentId::from(user.as_str()), called) {
+                    Ok(route) => route,
+                    Err(class) => return Leads::Barred(class),
+                }
             }
-            if self.is_user(&invite.called) {
-                return Leads::User(AgentId::from(invite.called.as_str()));
+            // Nobody leaves by a trunk without a route that names the trunk that they come from.
+            Identity::Trunk(trunk) => {
+                let may = |route: &&Route| route.from_trunks.contains(trunk) && called.starts_with(&route.prefix);
+                self.settings.routes.iter().find(may)
             }
-        }
-        self.route_of(invite).map_or(Leads::Plan, |route| Leads::Route(route.clone()))
+            Identity::Anyone => None,
+        };
+        route.map_or(Leads::Plan, |route| Leads::Route(Box::new(route.clone())))
     }
 
-    /// The route that a call takes, if any: the longest prefix first. Nobody leaves by a trunk without a route that says so: a
-    /// user by default, a trunk's caller only where the trunk is named.
-    fn route_of(&self, invite: &Invite) -> Option<&Route> {
-        let may = |route: &&Route| match &invite.identity {
-            Identity::Trunk(trunk) => route.from_trunks.contains(trunk),
-            Identity::User(_) => route.agents,
-            Identity::Anyone => false,
-        };
-        self.settings.routes.iter().filter(may).find(|route| invite.called.starts_with(&route.prefix))
+    /// The route that a user's call takes, if any: the longest prefix first, of those for users. Where the user lacks its class of
+    /// service no shorter prefix helps.
+    ///
+    /// # Errors
+    /// The class that the user lacks.
+    pub(super) fn route_for(&self, user: &AgentId, called: &str) -> Result<Option<&Route>, String> {
+        let open = |route: &&Route| (route.agents || route.emergency) && called.starts_with(&route.prefix);
+        let Some(route) = self.settings.routes.iter().find(open) else { return Ok(None) };
+        match route.class.as_ref().filter(|_| !route.emergency) {
+            Some(class) if !self.settings.may_call.get(user).is_some_and(|classes| classes.contains(class)) => {
+                Err(class.clone())
+            }
+            _ => Ok(Some(route)),
+        }
+    }
+
+    /// Sends a call where it goes.
+    pub(super) fn lead(&mut self, id: CallId, leads: Leads, trunk: Option<TrunkId>, now: Now) {
+        match leads {
+            Leads::User(user) => self.ring_user(id, user),
+            Leads::Route(route) => self.send_on(id, &route),
+            Leads::Plan => self.begin(id, trunk, now),
+            Leads::Barred(class) => {
+                tracing::info!(call = %id, class, "a user lacks the class of service of a route (may_call)");
+                self.tell(id, Input::Hangup { cause: Cause::new(403, "not_allowed"), as_designed: false });
+            }
+        }
     }
 
     fn ring_user(&mut self, id: CallId, user: AgentId) {
@@ -229,11 +256,13 @@ impl Switch {
     }
 }
 
-/// Where a call goes that comes in.
-enum Leads {
+/// Where a call goes.
+pub(super) enum Leads {
     Plan,
     User(AgentId),
-    Route(Route),
+    Route(Box<Route>),
+    /// Nowhere: the user lacks this class of service.
+    Barred(String),
 }
 
 /// To the phone of one of our users.
@@ -248,5 +277,5 @@ pub(super) fn onward_by(route: &Route, number: &str) -> Onward {
         RouteTo::Target(target) => [Place::Target(target.clone())].into(),
         RouteTo::Trunks(trunks) => trunks.iter().cloned().map(Place::Trunk).collect(),
     };
-    Onward::to(called, left)
+    Onward { emergency: route.emergency, ..Onward::to(called, left) }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Settings;
-use crate::id::{AgentId, CallId};
+use crate::id::{AgentId, CallId, QueueId, TrunkId};
 use crate::journal::Entry;
 use crate::media::{LegCommand, MediaReport, PortLease, StorageFigures};
 use crate::sip::locate::{Question, Reply};
@@ -96,6 +96,24 @@ pub enum Command {
         agent: AgentId,
         /// What to.
         wish: AgentWish,
+    },
+    /// Call a user's phone, and then whom the user wants to speak with.
+    PlaceCall {
+        /// The new call, drawn by whoever asks.
+        call: CallId,
+        /// The user.
+        user: AgentId,
+        /// What the user would dial.
+        to: String,
+        /// The queue whose number is shown outside.
+        queue: Option<QueueId>,
+    },
+    /// Have an agent call a customer.
+    FollowUp {
+        /// Names the request, drawn by whoever asks.
+        call: CallId,
+        /// Whom, and how.
+        wish: FollowUp,
     },
     /// Listen again to a source that is ignored.
     LiftBan {
@@ -243,6 +261,19 @@ pub enum CommandError {
         name: String,
     },
     /// 404.
+    #[error("{0} is no number of the plan, no user and no number that a route takes")]
+    NoWay(String),
+    /// 403.
+    #[error("{user} may not call {number}: may_call lacks \"{class}\"")]
+    Barred {
+        /// Who.
+        user: AgentId,
+        /// Whom.
+        number: String,
+        /// The class of service that is lacking.
+        class: String,
+    },
+    /// 404.
     #[error("nothing stands in front of flow \"{0}\"")]
     NotAnnounced(String),
     /// 404.
@@ -295,6 +326,27 @@ pub enum CommandError {
     /// 503: the change was made and could not be made durable in time.
     #[error("the disk is stalled: the change is made, but would not survive a power cut yet; ask again")]
     Stalled,
+}
+
+/// A customer whom an agent is to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowUp {
+    /// The number.
+    pub number: String,
+    /// Whose agents call.
+    pub queue: QueueId,
+    /// By which trunk.
+    pub trunk: TrunkId,
+    /// What the customer sees; the queue's number where absent.
+    pub shown: Option<String>,
+    /// Not before this instant (wall ms); now where absent.
+    pub due_ms: Option<i64>,
+    /// After how long a customer who was not reached is called again, milliseconds.
+    pub retry_ms: u64,
+    /// How often at most.
+    pub most: u32,
+    /// Greater goes first.
+    pub priority: i32,
 }
 
 /// A question to another system.

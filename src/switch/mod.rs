@@ -25,6 +25,7 @@ mod restart;
 mod secrecy;
 mod settings;
 mod storage;
+mod summon;
 mod supervise;
 mod transfer;
 mod users;
@@ -42,7 +43,7 @@ pub use crate::sip::transaction::{Flow, Transmit};
 pub use crate::sip::trunk::Health;
 pub use figures::Figures;
 pub use flow::Floor;
-pub use io::{AgentWish, Command, CommandError, Consultation, Input, JournalProgress, Output, Supervision};
+pub use io::{AgentWish, Command, CommandError, Consultation, FollowUp, Input, JournalProgress, Output, Supervision};
 pub use orders::{AnnouncementStatus, HoursStatus};
 pub use settings::{RecordingCodes, Restart, Route, RouteTo, Settings, TrunkMedia, WebSettings};
 

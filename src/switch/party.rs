@@ -37,6 +37,8 @@ pub(super) struct PartyCall {
     pub(super) flow_timer: Option<TimerId>,
     /// The room in which its caller speaks.
     pub(super) room: Option<String>,
+    /// The number that is shown where it goes to the outside, in place of that of the user who places it.
+    pub(super) caller_id: Option<String>,
     /// What the caller hears while waiting.
     pub(super) music: MusicId,
     /// Where a routed call goes.
@@ -74,6 +76,7 @@ impl PartyCall {
             cursor: None,
             flow_timer: None,
             room: None,
+            caller_id: None,
             music,
             onward: None,
             recording: Recording::None,
@@ -118,12 +121,14 @@ pub(super) struct Onward {
     pub(super) ring_ms: Option<u64>,
     /// Whether the conversation with whoever answers is recorded, where a plan calls.
     pub(super) record: bool,
+    /// Whether no limit of a trunk holds.
+    pub(super) emergency: bool,
 }
 
 impl Onward {
     /// To the first of these places that takes the call.
     pub(super) fn to(called: String, left: VecDeque<Place>) -> Self {
-        Self { called, left, together: Vec::new(), ring_ms: None, record: false }
+        Self { called, left, together: Vec::new(), ring_ms: None, record: false, emergency: false }
     }
 }
 

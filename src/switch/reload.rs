@@ -33,8 +33,11 @@ impl Switch {
         (old.routes, old.record_internal, old.recording_codes) = (new.routes, new.record_internal, new.recording_codes);
         (old.srtp, old.users_srtp) = (new.srtp, new.users_srtp);
         (old.auto_answer, old.static_contacts) = (new.auto_answer, new.static_contacts);
+        (old.may_call, old.caller_ids) = (new.may_call, new.caller_ids);
         for agent in phones {
             self.acd.handle(acd::Input::AgentSignedIn { agent }, now);
         }
+        // Their hours may have changed.
+        self.resume_callbacks(now);
     }
 }

@@ -57,6 +57,10 @@ pub struct Settings {
     pub trunks: BTreeMap<TrunkId, TrunkMedia>,
     /// Agents whose phones answer by themselves.
     pub auto_answer: BTreeSet<AgentId>,
+    /// Classes of routes by which each user may call.
+    pub may_call: BTreeMap<AgentId, BTreeSet<String>>,
+    /// The number that is shown of calls that a user places to the outside, in place of the user's own.
+    pub caller_ids: BTreeMap<AgentId, String>,
     /// Phones that need no registration.
     pub static_contacts: BTreeMap<AgentId, String>,
 }
@@ -110,6 +114,10 @@ pub struct Route {
     pub strip: usize,
     /// Whether our own users may call by it.
     pub agents: bool,
+    /// The class of service that a user must have; every user may where absent.
+    pub class: Option<String>,
+    /// Emergency numbers: every user may, and no limit of a trunk holds.
+    pub emergency: bool,
     /// The trunks whose calls may leave by it.
     pub from_trunks: Vec<TrunkId>,
     /// Whether both sides are recorded.

@@ -30,7 +30,7 @@ enum Onto {
     Agent(AgentId),
     /// Another user, as if the giver had called the name.
     User(AgentId),
-    Route(Route),
+    Route(Box<Route>),
     /// The party of a call that the agent has placed meanwhile.
     Party(CallId, LegId),
 }
@@ -113,8 +113,8 @@ impl Switch {
                 _ => self.why_not_called(&to).map_or(Ok(Onto::User(to)), |cause| Err(cause.code)),
             };
         }
-        let open = |route: &&Route| route.agents && target.starts_with(&route.prefix);
-        self.settings.routes.iter().find(open).map(|route| Onto::Route(route.clone())).ok_or(404)
+        let route = self.route_for(from, target).map_err(|_| 403_u16)?;
+        route.map(|route| Onto::Route(Box::new(route.clone()))).ok_or(404)
     }
 
     /// A call that no queue has given to anybody becomes the conversation of the user who hands it on; the other party stands

@@ -232,6 +232,7 @@ impl Stage<'_> {
             Output::RingCaller
             | Output::BridgeEarly { .. }
             | Output::CallBack { .. }
+            | Output::CallerThere
             | Output::Suspend { .. }
             | Output::Rejoin
             | Output::TransferEnded { .. } => {}

@@ -170,6 +170,12 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::Announce { flow, .. } | Command::EndAnnouncement { flow } => {
             Err(CommandError::NotAnnounced(flow.clone()))
         }
+        Command::PlaceCall { user, .. } if user.as_str() == "1001" => Ok(1),
+        Command::PlaceCall { user, to, .. } => {
+            Err(CommandError::Barred { user: user.clone(), number: to.clone(), class: "mobile".into() })
+        }
+        Command::FollowUp { wish, .. } if wish.most == 3 && wish.retry_ms == 300_000 => Ok(1),
+        Command::FollowUp { wish, .. } => Err(CommandError::NoWay(wish.number.clone())),
         Command::TakeOver { call, by } => Err(CommandError::NotSupervised { call: *call, user: by.clone() }),
     });
     assert_eq!(put("1002", "{\"state\":\"offline\"}").problem(503)["title"], "Service Unavailable");
@@ -188,6 +194,19 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     supervise("shout").problem(400);
     assert_eq!(ask(address, "DELETE", &supervisor, &[TOKEN], "").status, 204);
     ask(address, "POST", &format!("{supervisor}/take_over"), &[TOKEN], "").problem(404);
+    let post = |path: &str, body: &str| ask(address, "POST", path, &[TOKEN], body);
+    let placed = post("/api/v1/calls", "{\"user\":\"1001\",\"to\":\"13800138000\"}");
+    assert!(placed.status == 201 && placed.json()["call_id"].as_str().is_some_and(|call| call.len() == 26));
+    post("/api/v1/calls", "{\"user\":\"1002\",\"to\":\"13800138000\"}").problem(403);
+    post("/api/v1/calls", "{\"user\":\"1001\",\"to\":\"a b\"}").problem(400);
+    post("/api/v1/calls", "{\"user\":\"1001\"}").problem(400);
+    let follow =
+        |more: &str| post("/api/v1/callbacks", &format!("{{\"number\":\"1\",\"queue\":\"q\",\"trunk\":\"t\"{more}}}"));
+    assert_eq!(follow(",\"at\":\"2099-01-01T00:00:00Z\"").status, 201);
+    follow(",\"most\":4").problem(404);
+    for wrong in [",\"most\":21", ",\"retry_s\":0", ",\"at\":\"soon\"", ",\"priority\":1001", ",\"who\":1"] {
+        follow(wrong).problem(400);
+    }
     let bans = ask(address, "GET", "/api/v1/bans", &[TOKEN], "").json();
     assert_eq!(bans["items"][0]["address"], "192.0.2.7");
     let none = ask(address, "GET", "/api/v1/callbacks", &[TOKEN], "").json();
@@ -212,6 +231,6 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     ask(address, "DELETE", "/api/v1/flows/hotline/announcement", &[TOKEN], "").problem(404);
     assert_eq!(ask(address, "POST", "/api/v1/reload", &[TOKEN], "").json()["changes"], json!([]));
     ask(address, "POST", "/api/v1/reload?dry=1", &[TOKEN], "").problem(400);
-    assert_eq!(asked.try_iter().count(), 18);
+    assert_eq!(asked.try_iter().count(), 22);
     floor.stop();
 }

@@ -92,6 +92,8 @@ pub fn settings(program: &Arc<Program>) -> Settings {
             route("8", RouteTo::Trunks(vec![TrunkId::from("onward")]), true),
         ],
         auto_answer: Default::default(),
+        may_call: Default::default(),
+        caller_ids: Default::default(),
         static_contacts: BTreeMap::new(),
         recording_codes: Default::default(),
         record_internal: false,
@@ -100,7 +102,8 @@ pub fn settings(program: &Arc<Program>) -> Settings {
 
 fn route(prefix: &str, to: RouteTo, record: bool) -> Route {
     let from_trunks = vec![TrunkId::from("carrier")];
-    Route { prefix: prefix.to_owned(), to, strip: 0, agents: true, from_trunks, record }
+    let prefix = prefix.to_owned();
+    Route { prefix, to, strip: 0, agents: true, class: None, emergency: false, from_trunks, record }
 }
 
 const NAMES: [&str; 12] = [

@@ -32,6 +32,7 @@ mod nameserver;
 mod nat;
 mod network;
 mod orders;
+mod outbound;
 mod overload;
 mod own_calls;
 mod pcap;

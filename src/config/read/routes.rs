@@ -23,12 +23,19 @@ impl Reader<'_> {
             let record = table.boolean("record", false, &mut self.report);
             let by_trunk = matches!(to, Some(RouteTo::Trunks(_)));
             let agents = table.boolean("agents", true, &mut self.report);
+            let class = table.string("class", &mut self.report).map(|class| class.value);
+            let emergency = table.boolean("emergency", false, &mut self.report);
+            if emergency && (class.is_some() || !agents) {
+                let hint = Some("take class and agents away".to_owned());
+                self.report.problem(table.place, "every user may call emergency numbers", hint);
+            }
             let from_trunks = self.trunk_names(&mut table, "from_trunks", trunks);
             // What a trunk may call at all is listed with it; from there to another trunk only by name.
             let from_trunks = if by_trunk { from_trunks } else { trunks.keys().cloned().collect() };
             table.finish(&mut self.report);
             if let (Some(prefix), Some(to)) = (prefix, to) {
-                routes.push(RouteSettings { prefix: prefix.value, to, strip, agents, from_trunks, record });
+                let prefix = prefix.value;
+                routes.push(RouteSettings { prefix, to, strip, agents, class, emergency, from_trunks, record });
             }
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));

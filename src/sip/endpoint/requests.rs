@@ -120,7 +120,7 @@ impl Endpoint {
             Err(code) => return self.reply(&key, &msg, code, now),
         };
         let counted = match &admitted.identity {
-            Identity::Trunk(trunk) if self.enter_trunk(trunk, false, now).is_err() => {
+            Identity::Trunk(trunk) if self.enter_trunk(trunk, false, false, now).is_err() => {
                 return self.reply(&key, &msg, 503, now);
             }
             Identity::Trunk(trunk) => Some(Counted::Trunk(trunk.clone(), false)),

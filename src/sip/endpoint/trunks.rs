@@ -32,6 +32,8 @@ pub struct TrunkCall {
     pub body: String,
     /// What the call brought along.
     pub carried: super::Carried,
+    /// Whether it passes whatever else the trunk carries.
+    pub emergency: bool,
 }
 
 /// A trunk as it stands.
@@ -137,7 +139,7 @@ impl Endpoint {
     /// # Errors
     /// Where the trunk carries as much as it may.
     pub fn dial_trunk(&mut self, leg: LegId, id: &TrunkId, call: TrunkCall, now: Now) -> Result<(), Why> {
-        let TrunkCall { ways, called, mut caller, ours, body, carried } = call;
+        let TrunkCall { ways, called, mut caller, ours, body, carried, emergency } = call;
         let remote = ways.first().and_then(|way| self.remote_of(way, now));
         let Some(trunk) = self.settings.trunks.get(id) else { return Err(Why::new(404, "no_trunk")) };
         if let Some(number) = trunk.caller.clone().filter(|_| ours) {
@@ -147,7 +149,7 @@ impl Endpoint {
         let told = trunk.told(&caller, &carried.diverted, &called, &host);
         let redirect_nets = trunk.redirect_nets();
         let (account, patience_ms, nat) = (trunk.account.clone(), trunk.patience_ms, trunk.nat);
-        self.enter_trunk(id, true, now).map_err(|refused| match refused {
+        self.enter_trunk(id, true, emergency, now).map_err(|refused| match refused {
             Refused::Calls => Why::new(503, "trunk_full"),
             Refused::Rate => Why::new(503, "trunk_rate"),
         })?;
@@ -167,8 +169,15 @@ impl Endpoint {
     }
 
     /// Counts a call of a trunk's in, until its session is forgotten.
-    pub(super) fn enter_trunk(&mut self, id: &TrunkId, outbound: bool, now: Now) -> Result<(), Refused> {
+    pub(super) fn enter_trunk(
+        &mut self,
+        id: &TrunkId,
+        outbound: bool,
+        emergency: bool,
+        now: Now,
+    ) -> Result<(), Refused> {
         let limits = self.settings.trunks.get(id).map(|trunk| trunk.limits).unwrap_or_default();
+        let limits = if emergency { Limits::default() } else { limits };
         let Some(state) = self.trunks.get_mut(id) else { return Ok(()) };
         let entered = state.load.enter(outbound, limits, now);
         if let Err(refused) = entered {

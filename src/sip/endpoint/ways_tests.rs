@@ -194,6 +194,7 @@ fn a_trunk_counts_a_call_while_its_way_is_looked_for_and_until_its_end() {
         let leg = endpoint.next_leg();
         let ways = vec![Way { target: uri.parse().unwrap(), flow: None, routes: vec![] }];
         let call = TrunkCall {
+            emergency: false,
             ways,
             called: "1".into(),
             caller: Default::default(),
