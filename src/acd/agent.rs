@@ -76,6 +76,8 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
+    /// Calls in a row that rang out, since the agent answered or said anything.
+    pub(super) missed: u32,
     /// The settings name the agent no longer: offline as soon as no call is left.
     pub(super) retired: bool,
 }
@@ -96,6 +98,7 @@ impl Agent {
             next: Next::Available,
             timer: None,
             phone: Phone::default(),
+            missed: 0,
             retired: false,
         }
     }
@@ -126,7 +129,7 @@ impl Agent {
         let ms = now.wall_ms.saturating_sub(self.since_ms).max(0);
         let tally = &mut self.tally;
         match &self.state {
-            AgentState::Offline => *tally = Tally::default(),
+            AgentState::Offline => (*tally, self.missed) = (Tally::default(), 0),
             AgentState::Talking { .. } | AgentState::Hold { .. } => {
                 tally.talk_ms = tally.talk_ms.saturating_add(ms);
                 self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
@@ -144,6 +147,7 @@ impl Agent {
         let answered = matches!(next, AgentState::Talking { .. }) && self.presented().is_some();
         if answered {
             self.tally.calls += 1;
+            self.missed = 0;
             self.handled_ms = Some(0);
         }
     }
@@ -189,6 +193,7 @@ impl Acd {
     }
 
     pub(super) fn handle_set_available(&mut self, n: usize, now: Now) {
+        self.agents[n].missed = 0;
         match self.agents[n].state {
             AgentState::NotReady { .. } => self.free(n, now),
             AgentState::Acw { .. } => {
@@ -244,8 +249,32 @@ impl Acd {
 
     pub(super) fn handle_failed(&mut self, n: usize, call: CallId, why: Failure, now: Now) {
         if self.agents[n].presented() == Some(call) {
-            self.transition_to_not_ready(n, why.reason().to_owned(), now);
+            let again_ms = self.again_after(n, why);
+            let until_ms = again_ms.map(|ms| now.wall_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
+            self.transition_to_not_ready(n, why.reason().to_owned(), until_ms, now);
             self.return_to_line(call, n, now);
+        }
+    }
+
+    /// After how long (ms) an agent who did not take a call gets another one; `None` where he or she has to say so.
+    fn again_after(&mut self, n: usize, why: Failure) -> Option<u64> {
+        let queue = &self.queues[self.agents[n].serving].settings;
+        let missed = &mut self.agents[n].missed;
+        match why {
+            Failure::NoAnswer => {
+                *missed = missed.saturating_add(1);
+                queue.untaken.no_answer_ms.filter(|_| queue.untaken.most.is_none_or(|most| *missed < most))
+            }
+            Failure::Busy => queue.untaken.busy_ms,
+            Failure::Rejected => queue.untaken.rejected_ms,
+            Failure::Unreachable => None,
+        }
+    }
+
+    /// An agent who was left alone after a call that was not taken is there again.
+    pub(super) fn handle_back(&mut self, n: usize, now: Now) {
+        if matches!(self.agents[n].state, AgentState::NotReady { until_ms: Some(_), .. }) {
+            self.free(n, now);
         }
     }
 
@@ -317,7 +346,11 @@ impl Acd {
             }
             // What hindered the phone ended with the last run, or shows again.
             AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
-            AgentState::NotReady { .. } => self.set_state(n, state),
+            AgentState::NotReady { until_ms: Some(until_ms), .. } if until_ms <= now.wall_ms => self.free(n, now),
+            AgentState::NotReady { until_ms, .. } => {
+                self.set_state(n, state);
+                self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
+            }
             AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
                 self.set_state(n, state);
                 self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
@@ -364,7 +397,7 @@ impl Acd {
         match std::mem::replace(&mut self.agents[n].next, Next::Available) {
             _ if self.agents[n].retired => self.transition_to_offline(n, now),
             Next::Available => self.free(n, now),
-            Next::NotReady { reason } => self.transition_to_not_ready(n, reason, now),
+            Next::NotReady { reason } => self.transition_to_not_ready(n, reason, None, now),
             Next::Offline => self.transition_to_offline(n, now),
         }
         let back = back.and_then(|call| self.callers.get(&call)).map(|caller| caller.place);
@@ -385,7 +418,7 @@ impl Acd {
     /// Available, unless the phone can take no call.
     fn offer(&mut self, n: usize, now: Now) {
         match self.agents[n].hindrance() {
-            Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), now),
+            Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), None, now),
             None => self.transition_to_available(n, now),
         }
     }

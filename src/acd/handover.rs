@@ -110,10 +110,10 @@ mod tests {
         acd.handle(handed(), now);
         acd.handle(Input::PhoneRinging { agent: "1002".into(), call }, now);
         acd.handle_timeout(now.plus_ms(600_000));
-        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into() });
+        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into(), until_ms: None });
         // Who is not available is not reserved, and nobody hands over a call of others.
         acd.handle(handed(), now);
         acd.handle(Input::HandedOver { call, from: "1002".into(), to: "1001".into() }, now);
-        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into() });
+        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into(), until_ms: None });
     }
 }

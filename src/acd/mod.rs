@@ -29,7 +29,9 @@ mod wait;
 use caller::Entering;
 pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::OWN_CALL;
-pub use settings::{Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings};
+pub use settings::{
+    Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,
+};
 pub use view::{AgentView, QueueView, View};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -52,6 +54,8 @@ enum Timer {
     Lease { agent: usize },
     /// When to end an agent's after-call work.
     Acw { agent: usize },
+    /// When an agent who did not take a call gets calls again.
+    Back { agent: usize },
     /// When the next thing about a caller's wait is due.
     Wait { call: CallId },
 }
@@ -177,6 +181,7 @@ impl Acd {
             match timer {
                 Timer::Lease { agent } => self.handle_lease_over(agent, now),
                 Timer::Acw { agent } => self.handle_acw_over(agent, now),
+                Timer::Back { agent } => self.handle_back(agent, now),
                 Timer::Wait { call } => self.handle_wait_due(call, now),
             }
         }

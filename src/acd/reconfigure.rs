@@ -130,7 +130,7 @@ impl Acd {
         }
         self.handed.values_mut().for_each(|agent| *agent = moved[*agent]);
         for timer in self.timers.iter_mut() {
-            if let Timer::Lease { agent } | Timer::Acw { agent } = timer {
+            if let Timer::Lease { agent } | Timer::Acw { agent } | Timer::Back { agent } = timer {
                 *agent = moved[*agent];
             }
         }

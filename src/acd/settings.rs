@@ -38,6 +38,8 @@ pub struct QueueSettings {
     pub ring_timeout_ms: u64,
     /// After how long one more phone rings, by [`Strategy::RingProgressively`] (ms).
     pub ring_more_ms: u64,
+    /// What becomes of agents who do not take a call.
+    pub untaken: Untaken,
     /// After-call work (ms); 0 for none.
     pub acw_ms: u64,
     /// The longest wait (ms). A phone that rings at that instant may ring on.
@@ -63,6 +65,7 @@ impl QueueSettings {
             strategy: Strategy::LongestIdle,
             ring_timeout_ms: 15_000,
             ring_more_ms: 5_000,
+            untaken: Untaken::default(),
             acw_ms: 0,
             max_wait_ms: None,
             overflow: Vec::new(),
@@ -89,6 +92,19 @@ impl QueueSettings {
         let step = usize::from(ring).checked_sub(1).and_then(|step| self.relax.get(step));
         step.map_or(&self.required, |step| &step.required)
     }
+}
+
+/// After how long an agent who did not take a call gets calls again (ms each); not before saying so where `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untaken {
+    /// After the phone rang out.
+    pub no_answer_ms: Option<u64>,
+    /// After how many calls in a row that rang out the agent has to say so all the same; never where `None`.
+    pub most: Option<u32>,
+    /// After the phone was busy.
+    pub busy_ms: Option<u64>,
+    /// After the agent refused.
+    pub rejected_ms: Option<u64>,
 }
 
 /// One who may be called for a queue.

@@ -27,6 +27,12 @@ fn acd_queue(name: &str, queue: &Queue) -> acd::QueueSettings {
         strategy: queue.strategy,
         ring_timeout_ms: queue.ring_ms,
         ring_more_ms: queue.ring_more_ms,
+        untaken: acd::Untaken {
+            no_answer_ms: queue.untaken.no_answer_ms,
+            most: queue.untaken.most,
+            busy_ms: queue.untaken.busy_ms,
+            rejected_ms: queue.untaken.rejected_ms,
+        },
         acw_ms: queue.acw_ms,
         max_wait_ms: queue.max_wait_ms,
         overflow: overflow.collect(),

@@ -6,6 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trunkline::acd::{
     Acd, Ageing, Failure, Forced, Input, Member, Output, OverflowStep, Preference, QueueSettings, Relaxation, Settings,
+    Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Strategy};
@@ -57,6 +58,7 @@ fn busy_settings(turn: usize) -> Settings {
     (night.max_wait_ms, night.ring_timeout_ms) = (Some(10_000), 4_000);
     let mut queues = vec![sales, support, vip, night, queue_settings("nobody", [])];
     for (at, queue) in queues.iter_mut().enumerate() {
+        queue.untaken = Untaken { no_answer_ms: Some(2_000), most: Some(2), busy_ms: Some(500), rejected_ms: None };
         queue.strategy = STRATEGIES[(turn + at) % STRATEGIES.len()];
         queue.ring_more_ms = 1_000;
     }
@@ -91,6 +93,8 @@ fn other_settings(random: &mut ChaCha12Rng) -> Settings {
         }
         queue.capacity = [None, Some(3)][below(random, 2) as usize];
         (queue.acw_ms, queue.ring_timeout_ms) = (below(random, 3_000), 1_000 + below(random, 9_000));
+        queue.untaken.rejected_ms = [None, Some(1_000)][below(random, 2) as usize];
+        queue.untaken.no_answer_ms = [None, Some(1_000)][below(random, 2) as usize];
     }
     settings
 }

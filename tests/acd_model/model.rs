@@ -28,6 +28,8 @@ pub struct Agent {
     pub next: AgentState,
     pub own_calls: Vec<CallId>,
     pub reachable: bool,
+    /// Calls in a row that rang out.
+    pub missed: u32,
     /// The settings name the agent no longer.
     pub retired: bool,
     /// Every state since signing in, and how long it held.
@@ -85,6 +87,7 @@ impl Agent {
             next: AgentState::Available,
             own_calls: Vec::new(),
             reachable: true,
+            missed: 0,
             retired: false,
             past: Vec::new(),
             since: 0,

@@ -145,7 +145,7 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::SetAgent { agent: "1001".into(), wish: AgentWish::NotReady { reason: reason.clone() } }
     );
     floor.replies.reply(id, Ok(seq));
-    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason } });
+    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason, until_ms: None } });
     let line = wish.join().expect("answered").json();
     assert_eq!((&line["state"], &line["reason"]), (&json!("not_ready"), &json!("lunch")));
     let asked = floor.answer(|command| match command {

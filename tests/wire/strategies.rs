@@ -87,3 +87,23 @@ fn every_strategy_puts_a_caller_through() {
         assert_eq!(records[0].segments[0].end_reason, SegmentEnd::Caller, "{strategy}: {:?}", records[0]);
     }
 }
+
+#[test]
+fn who_refuses_a_call_is_called_again_after_the_time_of_the_queue() {
+    let plan = |plan| without_acw(plan).replace("[queue.support]", "[queue.support]\nrejected = \"1s\"");
+    let mut daemon = Daemon::start_with(plan, &[]);
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.reply_tagged(&invite, "603 Decline", "");
+    let agents = daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["reason"] == "rejected");
+    assert!(agents["items"][0]["until"].is_string(), "until when: {agents}");
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.hang_up();
+    agent.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let ends: Vec<SegmentEnd> = records[0].segments.iter().map(|segment| segment.end_reason).collect();
+    assert_eq!(ends, [SegmentEnd::Rejected, SegmentEnd::Caller]);
+}

@@ -87,7 +87,7 @@ pub struct AgentLine {
     pub call: Option<CallId>,
     /// Since when; none where the agent was never seen.
     pub since: Option<Wall>,
-    /// When after-call work ends by itself.
+    /// When after-call work, or "not ready" after a call that was not taken, ends by itself.
     pub until: Option<Wall>,
 }
 
@@ -97,8 +97,8 @@ impl AgentLine {
         let state = match seen.map_or(&AgentState::Offline, |(state, _)| state) {
             AgentState::Offline => "offline",
             AgentState::Available => "available",
-            AgentState::NotReady { reason: why } => {
-                reason = Some(why.clone());
+            AgentState::NotReady { reason: why, until_ms } => {
+                (reason, until) = (Some(why.clone()), until_ms.map(Wall));
                 "not_ready"
             }
             AgentState::Acw { call: about, until_ms } => {
