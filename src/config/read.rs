@@ -102,6 +102,7 @@ impl Reader<'_> {
             speech: self.speech(root),
             webhooks: self.webhooks(root),
             agents: self.agents(root),
+            reasons: self.reasons(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
             sip,
@@ -390,6 +391,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 mod network;
+mod reasons;
 mod recording;
 mod routes;
 mod speech;

@@ -318,6 +318,8 @@ pub struct Settings {
     pub trunks: BTreeMap<String, TrunkSettings>,
     /// Agents by number.
     pub agents: BTreeMap<String, AgentSettings>,
+    /// Why agents may be "not ready", and whether the time is paid; any reason will do where empty.
+    pub reasons: BTreeMap<String, bool>,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<RouteSettings>,
 }

@@ -2,7 +2,7 @@
 
 use trunkline::records::Disposition;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, own_address};
 use super::queue::{agent, caller};
 
 #[test]
@@ -60,4 +60,24 @@ fn a_stranger_is_asked_for_a_password() {
     caller.invite("*71");
     let refusal = caller.expect("challenge", |text| text.is("401"));
     caller.ack_refusal(&refusal);
+}
+
+#[test]
+fn a_supervisor_gives_a_reason_that_the_settings_know() {
+    let reasons = |settings| format!("{settings}\n[reason.lunch]\npaid = false\n[reason.training]\n");
+    let mut daemon = Daemon::start_set(own_address(), reasons, |plan| plan, &[]);
+    let _phone = agent(&daemon, "1001");
+    let ask = |reason: &str| {
+        let body = format!("{{\"state\": \"not_ready\", \"reason\": \"{reason}\"}}");
+        let (status, _, body) = daemon.http("PUT /api/v1/agents/1001/state", "", &body);
+        (status, String::from_utf8(body).expect("JSON"))
+    };
+    let (status, problem) = ask("dinner");
+    assert_eq!(status, 400);
+    assert!(problem.contains("there are lunch, training, supervisor"), "{problem}");
+    let (status, line) = ask("lunch");
+    assert!(status == 200 && line.contains("\"paid\":false"), "{status} {line}");
+    assert_eq!(ask("training").0, 200);
+    daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["paid"] == true);
+    daemon.stop();
 }

@@ -83,6 +83,8 @@ pub struct AgentLine {
     pub state: &'static str,
     /// Why, where the agent is not ready.
     pub reason: Option<String>,
+    /// Whether the time counts as paid, where the settings say so of the reason; set by who knows them.
+    pub paid: Option<bool>,
     /// The call that the state is about.
     pub call: Option<CallId>,
     /// Since when; none where the agent was never seen.
@@ -119,7 +121,7 @@ impl AgentLine {
             }
         };
         let since = seen.map(|(_, since)| Wall(since));
-        Self { agent: agent.clone(), state, reason, call, since, until }
+        Self { agent: agent.clone(), state, reason, paid: None, call, since, until }
     }
 
     pub(super) fn is_available(&self) -> bool {
