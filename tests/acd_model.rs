@@ -10,6 +10,8 @@ mod choice;
 mod expected;
 #[path = "acd_model/model.rs"]
 mod model;
+#[path = "acd_model/needs.rs"]
+mod needs;
 #[path = "acd_model/strategies.rs"]
 mod strategies;
 #[path = "acd_model/waits.rs"]

@@ -75,6 +75,7 @@ impl Acd {
 
     fn check_caller(&self, caller: &Caller) -> Result<(), String> {
         let call = caller.place.call;
+        ensure(!self.is_left_alone(caller), || format!("{call} waits where nobody is there"))?;
         ensure(!caller.queues.is_empty(), || format!("{call} waits nowhere"))?;
         match &caller.standing {
             Standing::Waiting => {}

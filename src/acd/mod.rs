@@ -30,11 +30,11 @@ use caller::Entering;
 pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::OWN_CALL;
 pub use settings::{
-    Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,
+    Ageing, AgentSettings, BadSettings, Member, Needs, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,
 };
 pub use view::{AgentView, QueueView, View};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
@@ -74,6 +74,10 @@ pub struct Acd {
     callers: BTreeMap<CallId, Caller>,
     /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
     handed: BTreeMap<CallId, usize>,
+    /// Whether a queue sends on who waits while nobody is there.
+    sends_on: bool,
+    /// Callers for whom nobody may be there any more.
+    doubtful: BTreeSet<CallId>,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
     /// For strategies that draw lots.
@@ -99,6 +103,8 @@ impl Acd {
             queue_numbers: BTreeMap::new(),
             callers: BTreeMap::new(),
             handed: BTreeMap::new(),
+            sends_on: false,
+            doubtful: BTreeSet::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             random: ChaCha12Rng::from_seed(seed),
@@ -112,6 +118,7 @@ impl Acd {
     fn number(&mut self) {
         self.agent_numbers = self.agents.iter().enumerate().map(|(n, agent)| (agent.id.clone(), n)).collect();
         self.queue_numbers = self.queues.iter().enumerate().map(|(n, queue)| (queue.settings.id.clone(), n)).collect();
+        self.sends_on = self.queues.iter().any(|queue| queue.settings.wait_needs != Needs::Nobody);
         self.agents.iter_mut().for_each(|agent| agent.queues.clear());
         for (number, queue) in self.queues.iter_mut().enumerate() {
             for (place, member) in (0..).zip(&queue.settings.members) {
@@ -173,6 +180,7 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_restored(n, state, since_wall_ms, now));
             }
         }
+        self.send_on();
     }
 
     /// Acts on every deadline that has passed.
@@ -184,6 +192,7 @@ impl Acd {
                 Timer::Back { agent } => self.handle_back(agent, now),
                 Timer::Wait { call } => self.handle_wait_due(call, now),
             }
+            self.send_on();
         }
     }
 

@@ -45,6 +45,10 @@ impl Acd {
         self.number();
         self.stand_again(&waits_changed, now);
         self.match_all(now);
+        if self.sends_on {
+            self.doubtful.extend(self.callers.keys());
+        }
+        self.send_on();
         Ok(())
     }
 

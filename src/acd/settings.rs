@@ -48,6 +48,12 @@ pub struct QueueSettings {
     pub overflow: Vec<OverflowStep>,
     /// How many callers may wait at once, those whose agent's phone rings included; further ones are refused.
     pub capacity: Option<u32>,
+    /// Who has to be there for a caller to join, one who is to be called back aside.
+    pub join_needs: Needs,
+    /// Who has to be there, in one of the queues in which a caller waits who entered here, for him or her to go on waiting.
+    pub wait_needs: Needs,
+    /// The longest wait (ms) that may be expected of whoever joins.
+    pub max_expected_ms: Option<u64>,
     /// Skill → least proficiency that a member needs for this queue.
     pub required: BTreeMap<String, u8>,
     /// The highest tier that is called at first.
@@ -70,6 +76,9 @@ impl QueueSettings {
             max_wait_ms: None,
             overflow: Vec::new(),
             capacity: None,
+            join_needs: Needs::Nobody,
+            wait_needs: Needs::Nobody,
+            max_expected_ms: None,
             required: BTreeMap::new(),
             tier: u8::MAX,
             relax: Vec::new(),
@@ -92,6 +101,18 @@ impl QueueSettings {
         let step = usize::from(ring).checked_sub(1).and_then(|step| self.relax.get(step));
         step.map_or(&self.required, |step| &step.required)
     }
+}
+
+/// Who of a queue's members has to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// One who is signed in, "not ready" or not.
+    SignedIn,
+    /// One who is signed in and not "not ready", busy or not.
+    Ready,
 }
 
 /// After how long an agent who did not take a call gets calls again (ms each); not before saying so where `None`.

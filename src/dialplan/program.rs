@@ -85,6 +85,18 @@ pub struct Relaxation {
     pub tier: u8,
 }
 
+/// Who of a queue's members has to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// One who is signed in.
+    SignedIn,
+    /// One who is signed in and not "not ready".
+    Ready,
+}
+
 /// After how long an agent who did not take a call gets calls again, milliseconds each; not before saying so where absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Untaken {
@@ -111,6 +123,12 @@ pub struct Queue {
     pub strategy: Strategy,
     /// How many may wait; no limit where absent.
     pub capacity: Option<u32>,
+    /// Who has to be there for a caller to join.
+    pub join_needs: Needs,
+    /// Who has to be there for a caller to go on waiting.
+    pub wait_needs: Needs,
+    /// The longest wait that may be expected of whoever joins, milliseconds; none where absent.
+    pub max_expected_ms: Option<u64>,
     /// How long a phone rings, milliseconds.
     pub ring_ms: u64,
     /// After how long one more phone rings, where the strategy is to ring progressively, milliseconds.

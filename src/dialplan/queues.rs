@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::load::Surroundings;
-use super::program::{Overflow, Program, Queue, Relaxation, Untaken};
+use super::program::{Needs, Overflow, Program, Queue, Relaxation, Untaken};
 use super::report::{Place, Report, suggest};
 use super::table::{At, Table, duration_ms};
 use crate::id::QueueId;
@@ -13,6 +13,8 @@ use crate::journal::{Strategy, UnknownStrategy};
 const MOST_CALLERS: i64 = 1_000_000;
 const HIGHEST_TIER: u8 = 100;
 const MOST_STEPS: usize = 20;
+/// Who has to be there, by name.
+const NEEDS: [(&str, Needs); 3] = [("nobody", Needs::Nobody), ("signed-in", Needs::SignedIn), ("ready", Needs::Ready)];
 /// The most calls in a row that may ring out.
 const MOST_UNANSWERED: i64 = 1_000;
 /// The shortest time for which an agent who did not take a call gets none, ms.
@@ -77,6 +79,9 @@ fn read_queue(
         weights: read_of_members("weights", &mut table, &members, report),
         strategy: read_strategy(&mut table, report),
         capacity: u32::try_from(capacity).ok().filter(|_| limited),
+        join_needs: read_needs("join_needs", &mut table, report),
+        wait_needs: read_needs("wait_needs", &mut table, report),
+        max_expected_ms: table.duration("max_expected_wait", report),
         ring_ms: table.duration("ring", report).unwrap_or(15_000),
         ring_more_ms: table.duration("ring_more", report).unwrap_or(5_000),
         untaken: read_untaken(&mut table, report),
@@ -203,6 +208,18 @@ fn read_after(rule: &mut Table<'_>, report: &mut Report) -> Option<u64> {
     rule.duration("after", report)
 }
 
+/// Who has to be there: nobody where nothing is said.
+fn read_needs(key: &'static str, table: &mut Table<'_>, report: &mut Report) -> Needs {
+    let Some(text) = table.string(key, report) else { return Needs::Nobody };
+    let Some((_, needs)) = NEEDS.iter().find(|(name, _)| *name == text.value) else {
+        let names = NEEDS.map(|(name, _)| name);
+        let hint = suggest(&text.value, names).or(Some(names.join(", ")));
+        report.problem(text.place, format!("\"{key}\" cannot be \"{}\"", text.value), hint);
+        return Needs::Nobody;
+    };
+    *needs
+}
+
 /// What becomes of agents who do not take a call.
 fn read_untaken(table: &mut Table<'_>, report: &mut Report) -> Untaken {
     let limited = table.has("max_no_answer");
@@ -319,6 +336,19 @@ mod tests {
         let [(line, column, message, _)] = &told("max_no_answer = 3")[..] else { panic!("one problem") };
         assert_eq!((*line, *column), (13, 17));
         assert_eq!(message, "an agent is \"not ready\" after the first call that rings out");
+    }
+
+    #[test]
+    fn a_queue_says_who_has_to_be_there() {
+        let queue = read("join_needs = \"ready\"\nwait_needs = \"signed-in\"\nmax_expected_wait = \"10m\"").unwrap();
+        let needs = (queue.join_needs, queue.wait_needs, queue.max_expected_ms);
+        assert_eq!(needs, (Needs::Ready, Needs::SignedIn, Some(600_000)));
+        let queue = read("").unwrap();
+        assert_eq!((queue.join_needs, queue.wait_needs, queue.max_expected_ms), (Needs::Nobody, Needs::Nobody, None));
+        let problems = read("join_needs = \"redy\"").expect_err("a word that nobody knows");
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!((problem.line, problem.column), (13, 14));
+        assert_eq!(problem.hint.as_deref(), Some("did you mean \"ready\"?"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trunkline::acd::{
-    Acd, Ageing, Failure, Forced, Input, Member, Output, OverflowStep, Preference, QueueSettings, Relaxation, Settings,
-    Untaken,
+    Acd, Ageing, Failure, Forced, Input, Member, Needs, Output, OverflowStep, Preference, QueueSettings, Relaxation,
+    Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Strategy};
@@ -56,6 +56,7 @@ fn busy_settings(turn: usize) -> Settings {
     vip.members.iter_mut().enumerate().for_each(|(at, member)| member.tier = (at % 3) as u8);
     let mut night = queue_settings("night", 9..12);
     (night.max_wait_ms, night.ring_timeout_ms) = (Some(10_000), 4_000);
+    (night.join_needs, vip.wait_needs) = (Needs::Ready, Needs::SignedIn);
     let mut queues = vec![sales, support, vip, night, queue_settings("nobody", [])];
     for (at, queue) in queues.iter_mut().enumerate() {
         queue.untaken = Untaken { no_answer_ms: Some(2_000), most: Some(2), busy_ms: Some(500), rejected_ms: None };
@@ -91,6 +92,8 @@ fn other_settings(random: &mut ChaCha12Rng) -> Settings {
         if below(random, 2) == 0 {
             queue.max_wait_ms = [None, Some(5_000), Some(40_000)][below(random, 3) as usize];
         }
+        let mut needs = || [Needs::Nobody, Needs::SignedIn, Needs::Ready][below(random, 3) as usize];
+        (queue.join_needs, queue.wait_needs) = (needs(), needs());
         queue.capacity = [None, Some(3)][below(random, 2) as usize];
         (queue.acw_ms, queue.ring_timeout_ms) = (below(random, 3_000), 1_000 + below(random, 9_000));
         queue.untaken.rejected_ms = [None, Some(1_000)][below(random, 2) as usize];

@@ -198,6 +198,7 @@ impl Model {
             self.arm_wait(call, now);
         }
         self.pair(now);
+        self.send_on();
     }
 
     pub fn queue(&self, id: &QueueId) -> Option<&Queue> {
@@ -227,6 +228,7 @@ impl Model {
             Due::Wait(call) => self.wait_due(call, now),
         }
         self.pair(now);
+        self.send_on();
         true
     }
 
@@ -261,6 +263,7 @@ impl Model {
             }
         }
         self.pair(now);
+        self.send_on();
     }
 
     pub fn number(&self, agent: &AgentId) -> Option<usize> {
