@@ -1,5 +1,7 @@
 //! The ACD: one scenario for each behaviour, and (`acd_model/`) random days beside a slow and obvious model.
 
+#[path = "acd_model/after_call.rs"]
+mod after_call;
 #[path = "acd_model/agents.rs"]
 mod agents;
 #[path = "acd_model/beside.rs"]
@@ -30,7 +32,7 @@ const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
 
 fn agent_settings(number: usize) -> AgentSettings {
     let skills = BTreeMap::from([("billing".to_owned(), (number * 20 % 100) as u8)]);
-    AgentSettings { id: agent(number), skills }
+    AgentSettings { id: agent(number), skills, acw_ms: None }
 }
 
 fn queue_settings(id: &str, members: impl IntoIterator<Item = usize>) -> QueueSettings {

@@ -6,7 +6,7 @@ use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
-use super::events::{Failure, Forced, Output};
+use super::events::{Forced, Output};
 use super::line::Place;
 use super::phone::{Phone, is_hindered};
 use super::queue::Rank;
@@ -57,6 +57,10 @@ impl Tally {
 pub(super) struct Agent {
     pub(super) id: AgentId,
     pub(super) skills: BTreeMap<String, u8>,
+    /// After-call work (ms) whatever the queue.
+    pub(super) acw_ms: Option<u64>,
+    /// After-call work (ms) that the agent has asked for beyond that, in this call.
+    pub(super) more_acw_ms: u64,
     /// The queues for which the agent qualifies, ascending.
     pub(super) queues: Vec<Membership>,
     /// Callers who wait for this agent alone.
@@ -87,6 +91,8 @@ impl Agent {
         Self {
             id: settings.id,
             skills: settings.skills,
+            acw_ms: settings.acw_ms,
+            more_acw_ms: 0,
             queues: Vec::new(),
             wanted: BTreeSet::new(),
             tally: Tally::default(),
@@ -147,7 +153,7 @@ impl Agent {
         let answered = matches!(next, AgentState::Talking { .. }) && self.presented().is_some();
         if answered {
             self.tally.calls += 1;
-            self.missed = 0;
+            (self.missed, self.more_acw_ms) = (0, 0);
             self.handled_ms = Some(0);
         }
     }
@@ -216,13 +222,6 @@ impl Acd {
         }
     }
 
-    pub(super) fn handle_acw_over(&mut self, n: usize, now: Now) {
-        if let AgentState::Acw { call, .. } = self.agents[n].state {
-            self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, None, now);
-        }
-    }
-
     pub(super) fn handle_ringing(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Reserved { call }) {
             self.transition_to_ringing(n, call, now);
@@ -247,47 +246,6 @@ impl Acd {
         }
     }
 
-    pub(super) fn handle_failed(&mut self, n: usize, call: CallId, why: Failure, now: Now) {
-        if self.agents[n].presented() == Some(call) {
-            let again_ms = self.again_after(n, why);
-            let until_ms = again_ms.map(|ms| now.wall_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
-            self.transition_to_not_ready(n, why.reason().to_owned(), until_ms, now);
-            self.return_to_line(call, n, now);
-        }
-    }
-
-    /// After how long (ms) an agent who did not take a call gets another one; `None` where he or she has to say so.
-    fn again_after(&mut self, n: usize, why: Failure) -> Option<u64> {
-        let queue = &self.queues[self.agents[n].serving].settings;
-        let missed = &mut self.agents[n].missed;
-        match why {
-            Failure::NoAnswer => {
-                *missed = missed.saturating_add(1);
-                queue.untaken.no_answer_ms.filter(|_| queue.untaken.most.is_none_or(|most| *missed < most))
-            }
-            Failure::Busy => queue.untaken.busy_ms,
-            Failure::Rejected => queue.untaken.rejected_ms,
-            Failure::Unreachable => None,
-        }
-    }
-
-    /// An agent who was left alone after a call that was not taken is there again.
-    pub(super) fn handle_back(&mut self, n: usize, now: Now) {
-        if matches!(self.agents[n].state, AgentState::NotReady { until_ms: Some(_), .. }) {
-            self.free(n, now);
-        }
-    }
-
-    pub(super) fn handle_lease_over(&mut self, n: usize, now: Now) {
-        let Some(call) = self.agents[n].presented() else { return };
-        let (why, reason) = match self.agents[n].state {
-            AgentState::Ringing { .. } => (Failure::NoAnswer, SegmentEnd::NoAnswer),
-            _ => (Failure::Unreachable, SegmentEnd::Unreachable),
-        };
-        self.cancel(n, call, reason);
-        self.handle_failed(n, call, why, now);
-    }
-
     pub(super) fn handle_hold(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Talking { call }) {
             self.transition(n, AgentState::Hold { call }, now);
@@ -297,21 +255,6 @@ impl Acd {
     pub(super) fn handle_resume(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Hold { call }) {
             self.transition(n, AgentState::Talking { call }, now);
-        }
-    }
-
-    /// Every conversation gives one `AcwEnded`, at once where there is no after-call work.
-    pub(super) fn handle_conversation_ended(&mut self, n: usize, call: CallId, now: Now) {
-        if self.agents[n].conversation() != Some(call) {
-            return;
-        }
-        let acw_ms = self.queues[self.agents[n].serving].settings.acw_ms;
-        if acw_ms > 0 && self.agents[n].next != Next::Offline && !self.agents[n].retired {
-            let until_ms = now.wall_ms.saturating_add(i64::try_from(acw_ms).unwrap_or(i64::MAX));
-            self.transition_to_acw(n, call, until_ms, now);
-        } else {
-            self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, None, now);
         }
     }
 
@@ -393,7 +336,7 @@ impl Acd {
 
     /// Goes to what waited for the end of the call. Whoever can have somebody else now, because the agent is gone or in another
     /// presentation no longer (`back`), is served in the order of the line.
-    fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
+    pub(super) fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
         match std::mem::replace(&mut self.agents[n].next, Next::Available) {
             _ if self.agents[n].retired => self.transition_to_offline(n, now),
             Next::Available => self.free(n, now),

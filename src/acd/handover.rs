@@ -45,7 +45,7 @@ mod tests {
 
     fn floor() -> (Acd, CallId, Now) {
         let (call, now) = (CallId::new(1, 1), Now::default());
-        let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default() };
+        let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default(), acw_ms: None };
         let members = vec![AgentId::from("1001").into()];
         let queue = QueueSettings { members, acw_ms: 5_000, ..QueueSettings::named("support".into()) };
         let settings =

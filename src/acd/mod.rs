@@ -10,6 +10,7 @@
 //! deadline passes without an answer the agent is taken out (not ready) and the caller, whose place never changed, goes to the
 //! next one.
 
+mod after_call;
 mod agent;
 mod caller;
 mod events;
@@ -23,6 +24,7 @@ mod queue;
 mod reconfigure;
 mod settings;
 mod transition;
+mod untaken;
 mod view;
 mod wait;
 
@@ -158,6 +160,7 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_set_not_ready(n, reason, now))
             }
             Input::EndAcw { agent } => self.with(&agent, |acd, n| acd.handle_acw_over(n, now)),
+            Input::ExtendAcw { agent, by_ms } => self.with(&agent, |acd, n| acd.handle_extend_acw(n, by_ms, now)),
             Input::HandedOver { call, from, to } => {
                 self.with(&to, |acd, n| acd.handle_handed_over(n, call, &from, now))
             }

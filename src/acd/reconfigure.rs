@@ -112,7 +112,7 @@ impl Acd {
         for settings in settings {
             let from = self.agent_numbers.get(&settings.id).copied();
             let agent = match from.and_then(|from| former[from].take()) {
-                Some(agent) => Agent { skills: settings.skills, ..agent },
+                Some(agent) => Agent { skills: settings.skills, acw_ms: settings.acw_ms, ..agent },
                 None => Agent::new(settings),
             };
             if let Some(from) = from {

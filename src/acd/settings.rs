@@ -23,6 +23,8 @@ pub struct AgentSettings {
     pub id: AgentId,
     /// Skill → proficiency, 1–100.
     pub skills: BTreeMap<String, u8>,
+    /// After-call work (ms) whatever the queue; 0 for none, as the queue says where `None`.
+    pub acw_ms: Option<u64>,
 }
 
 /// One queue.

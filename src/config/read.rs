@@ -330,6 +330,7 @@ impl Reader<'_> {
             let nat = table.boolean("nat", false, &mut self.report);
             let auto_answer = table.boolean("auto_answer", false, &mut self.report);
             let srtp = self.srtp(&mut table);
+            let acw_ms = table.duration("acw", &mut self.report);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
@@ -343,7 +344,7 @@ impl Reader<'_> {
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
                 let (password, skills) = (password.clone(), skills.clone());
-                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, contact };
+                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, acw_ms, contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }

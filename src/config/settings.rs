@@ -211,6 +211,8 @@ pub struct AgentSettings {
     pub srtp: Option<Srtp>,
     /// What the agent knows, and how well (1–100).
     pub skills: BTreeMap<String, u8>,
+    /// After-call work in milliseconds, whatever the queue; as the queue says where not set.
+    pub acw_ms: Option<u64>,
     /// A phone that needs no registration: its SIP URI.
     pub contact: Option<String>,
 }

@@ -30,6 +30,10 @@ impl Model {
                 self.interrupt(a, NotReady { reason, until_ms: None }, SegmentEnd::Rejected, now);
             }
             (Input::EndAcw { .. }, Acw { .. }) => self.agent_due(a, now),
+            (Input::ExtendAcw { by_ms, .. }, Acw { call, until_ms }) => {
+                self.become_(a, Acw { call, until_ms: until_ms + by_ms as i64 }, now);
+            }
+            (Input::ExtendAcw { by_ms, .. }, _) if in_call => self.agents[a].more_acw += by_ms as i64,
             (Input::PhoneRinging { call, .. }, Reserved { call: of }) if call == of => {
                 self.become_(a, Ringing { call }, now);
             }
@@ -41,7 +45,8 @@ impl Model {
             (Input::Hold { call, .. }, Talking { call: of }) if call == of => self.become_(a, Hold { call }, now),
             (Input::Resume { call, .. }, Hold { call: of }) if call == of => self.become_(a, Talking { call }, now),
             (Input::ConversationEnded { call, .. }, Talking { call: of } | Hold { call: of }) if call == of => {
-                let acw = self.settings(&self.agents[a].serving).acw_ms as i64;
+                let of_queue = self.settings(&self.agents[a].serving).acw_ms;
+                let acw = self.agents[a].settings.acw_ms.unwrap_or(of_queue) as i64 + self.agents[a].more_acw;
                 let next = self.agents[a].next.clone();
                 let acw_first = acw > 0 && next != Offline && !self.agents[a].retired;
                 self.become_(a, if acw_first { Acw { call, until_ms: now + acw } } else { next }, now);
@@ -144,7 +149,8 @@ impl Model {
                 (agent.idle_since, agent.next, agent.past_when_free) = (now, AgentState::Available, agent.past.len());
             }
             AgentState::Offline | AgentState::NotReady { .. } => agent.next = AgentState::Available,
-            AgentState::Reserved { .. } | AgentState::Ringing { .. } | AgentState::Acw { .. } => {}
+            AgentState::Reserved { .. } | AgentState::Ringing { .. } => agent.more_acw = 0,
+            AgentState::Acw { .. } => {}
         }
         agent.state = state.clone();
         self.due.retain(|(.., what)| *what != Due::Agent(id.clone()));

@@ -79,6 +79,7 @@ fn other_settings(random: &mut ChaCha12Rng) -> Settings {
     settings.ageing.base = [5, 300][below(random, 2) as usize];
     for agent in &mut settings.agents {
         agent.skills.insert("billing".to_owned(), below(random, 100) as u8);
+        agent.acw_ms = [None, Some(0), Some(1_500)][below(random, 3) as usize];
     }
     let there = |queue: &QueueId, queues: &[QueueSettings]| queues.iter().any(|known| known.id == *queue);
     let known = settings.queues.clone();
@@ -286,7 +287,8 @@ impl Pair {
             25 => Input::Hold { agent, call },
             26 => Input::Resume { agent, call },
             27..=31 => Input::ConversationEnded { agent, call },
-            32 => Input::EndAcw { agent },
+            32 if below(random, 2) == 0 => Input::EndAcw { agent },
+            32 => Input::ExtendAcw { agent, by_ms: below(random, 2_000) },
             33..=35 => Input::SetAvailable { agent },
             36 => Input::SetNotReady { agent, reason },
             48 => Input::PhoneTaken { agent, call: self::call(2_000_000 + below(random, 2)) },

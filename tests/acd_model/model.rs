@@ -30,6 +30,8 @@ pub struct Agent {
     pub reachable: bool,
     /// Calls in a row that rang out.
     pub missed: u32,
+    /// After-call work that was asked for in this call.
+    pub more_acw: i64,
     /// The settings name the agent no longer.
     pub retired: bool,
     /// Every state since signing in, and how long it held.
@@ -88,6 +90,7 @@ impl Agent {
             own_calls: Vec::new(),
             reachable: true,
             missed: 0,
+            more_acw: 0,
             retired: false,
             past: Vec::new(),
             since: 0,
@@ -247,6 +250,7 @@ impl Model {
             | Input::SetAvailable { agent }
             | Input::SetNotReady { agent, .. }
             | Input::EndAcw { agent }
+            | Input::ExtendAcw { agent, .. }
             | Input::PhoneRinging { agent, .. }
             | Input::AgentFailed { agent, .. }
             | Input::Hold { agent, .. }

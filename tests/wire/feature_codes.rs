@@ -81,3 +81,33 @@ fn a_supervisor_gives_a_reason_that_the_settings_know() {
     daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["paid"] == true);
     daemon.stop();
 }
+
+#[test]
+fn after_call_work_is_the_agents_own_and_longer_by_a_code() {
+    let acw = |settings: String| format!("{settings}\n[agent.\"1500\"]\npassword = \"demo\"\nacw = \"1h\"\n");
+    let plan = |plan: String| {
+        let plan = plan.replace("[\"1001-1004\"]", "[\"1500\"]");
+        assert!(plan.contains("state = \"end_acw\""));
+        plan.replace("state = \"end_acw\"", "state = \"extend_acw\"\nby = \"2h\"")
+    };
+    let mut daemon = Daemon::start_set(own_address(), acw, plan, &[]);
+    let (mut agent, mut caller) = (agent(&daemon, "1500"), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.hang_up();
+    agent.expect_bye();
+    let ends = |hours: i64| {
+        daemon.json_until("/api/v1/agents", |agents| {
+            let lines = agents["items"].as_array().expect("agents");
+            let line = lines.iter().find(|line| line["agent"] == "1500").expect("the agent");
+            let until = line["until"].as_str().and_then(|until| until.parse::<jiff::Timestamp>().ok());
+            let left = until.map_or(0, |until| until.as_second() - jiff::Timestamp::now().as_second());
+            line["state"] == "acw" && (hours * 3_600 - 60..=hours * 3_600).contains(&left)
+        })
+    };
+    ends(1);
+    agent.dial_code("*73", "demo");
+    ends(3);
+    daemon.stop();
+}
