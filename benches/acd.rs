@@ -43,6 +43,7 @@ impl Floor {
         let agent_of = |agent: usize| AgentSettings {
             id: name(agent),
             skills: of_agent(agent).map(|queue| (skill(queue), 50 + (agent % 50) as u8)).collect(),
+            acw_ms: None,
         };
         let settings = Settings {
             agents: (0..agents).map(agent_of).collect(),

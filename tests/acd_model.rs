@@ -1,5 +1,7 @@
 //! The ACD: one scenario for each behaviour, and (`acd_model/`) random days beside a slow and obvious model.
 
+#[path = "acd_model/after_call.rs"]
+mod after_call;
 #[path = "acd_model/agents.rs"]
 mod agents;
 #[path = "acd_model/beside.rs"]
@@ -10,6 +12,8 @@ mod choice;
 mod expected;
 #[path = "acd_model/model.rs"]
 mod model;
+#[path = "acd_model/needs.rs"]
+mod needs;
 #[path = "acd_model/strategies.rs"]
 mod strategies;
 #[path = "acd_model/waits.rs"]
@@ -17,7 +21,9 @@ mod waits;
 
 use std::collections::BTreeMap;
 
-use trunkline::acd::{Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Settings};
+use trunkline::acd::{
+    Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Settings, Untaken,
+};
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use trunkline::time::Now;
@@ -26,7 +32,7 @@ const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
 
 fn agent_settings(number: usize) -> AgentSettings {
     let skills = BTreeMap::from([("billing".to_owned(), (number * 20 % 100) as u8)]);
-    AgentSettings { id: agent(number), skills }
+    AgentSettings { id: agent(number), skills, acw_ms: None }
 }
 
 fn queue_settings(id: &str, members: impl IntoIterator<Item = usize>) -> QueueSettings {
@@ -142,7 +148,7 @@ fn left(of: u64, from: &str, reason: LeaveReason) -> Output {
 }
 
 fn not_ready(reason: &str) -> AgentState {
-    AgentState::NotReady { reason: reason.to_owned() }
+    AgentState::NotReady { reason: reason.to_owned(), until_ms: None }
 }
 
 #[test]
@@ -188,6 +194,41 @@ fn no_answer_takes_the_agent_out_and_presents_the_next_one() {
     floor.pass(15_000);
     assert_eq!(floor.state(1), not_ready("unreachable"));
     assert_eq!(floor.tell(Input::SetAvailable { agent: agent(0) }).presented(), [(call(1), agent(0))]);
+}
+
+#[test]
+fn who_does_not_take_a_call_is_back_after_the_time_of_its_rule() {
+    let mut support = queue_settings("support", 0..1);
+    support.untaken = Untaken { no_answer_ms: Some(30_000), most: Some(2), busy_ms: Some(60_000), rejected_ms: None };
+    let mut floor = Floor::new(vec![support], 1);
+    let out = |floor: &Floor, reason: &str, ms: i64| {
+        let until_ms = Some(floor.now.wall_ms + ms);
+        AgentState::NotReady { reason: reason.to_owned(), until_ms }
+    };
+    floor.sign_in(0).enter(1, "support").ring(0, 1).pass(15_000);
+    assert_eq!(floor.state(0), out(&floor, "no_answer", 30_000));
+    floor.pass(29_999).take();
+    assert_eq!(floor.presented(), []);
+    assert_eq!(floor.pass(1).presented(), [(call(1), agent(0))]);
+    floor.tell(Input::AgentFailed { agent: agent(0), call: call(1), why: Failure::Busy });
+    assert_eq!(floor.state(0), out(&floor, "busy", 60_000));
+    // The time goes on over a restart.
+    let left = out(&floor, "busy", 60_000);
+    floor.pass(59_000).take();
+    let mut again = Floor::new(vec![queue_settings("support", 0..1)], 1);
+    let since_wall_ms = again.now.wall_ms - 59_000;
+    let AgentState::NotReady { reason, .. } = left else { unreachable!("a busy phone") };
+    let state = AgentState::NotReady { reason, until_ms: Some(again.now.wall_ms + 1_000) };
+    again.tell(Input::Restored { agent: agent(0), state, since_wall_ms });
+    assert_eq!(again.pass(1_000).state(0), AgentState::Available);
+    // The second one in a row that rings out needs a word of the agent, which counts from the beginning again.
+    assert_eq!(floor.pass(1_000).presented(), [(call(1), agent(0))]);
+    assert_eq!(floor.ring(0, 1).pass(15_000).state(0), not_ready("no_answer"));
+    floor.tell(Input::SetAvailable { agent: agent(0) }).ring(0, 1).pass(15_000);
+    assert_eq!(floor.state(0), out(&floor, "no_answer", 30_000));
+    floor.tell(Input::SetAvailable { agent: agent(0) });
+    floor.tell(Input::AgentFailed { agent: agent(0), call: call(1), why: Failure::Rejected });
+    assert_eq!(floor.pass(3_600_000).state(0), not_ready("rejected"));
 }
 
 #[test]

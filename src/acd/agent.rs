@@ -6,7 +6,7 @@ use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
-use super::events::{Failure, Forced, Output};
+use super::events::{Forced, Output};
 use super::line::Place;
 use super::phone::{Phone, is_hindered};
 use super::queue::Rank;
@@ -57,6 +57,10 @@ impl Tally {
 pub(super) struct Agent {
     pub(super) id: AgentId,
     pub(super) skills: BTreeMap<String, u8>,
+    /// After-call work (ms) whatever the queue.
+    pub(super) acw_ms: Option<u64>,
+    /// After-call work (ms) that the agent has asked for beyond that, in this call.
+    pub(super) more_acw_ms: u64,
     /// The queues for which the agent qualifies, ascending.
     pub(super) queues: Vec<Membership>,
     /// Callers who wait for this agent alone.
@@ -76,6 +80,8 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
+    /// Calls in a row that rang out, since the agent answered or said anything.
+    pub(super) missed: u32,
     /// The settings name the agent no longer: offline as soon as no call is left.
     pub(super) retired: bool,
 }
@@ -85,6 +91,8 @@ impl Agent {
         Self {
             id: settings.id,
             skills: settings.skills,
+            acw_ms: settings.acw_ms,
+            more_acw_ms: 0,
             queues: Vec::new(),
             wanted: BTreeSet::new(),
             tally: Tally::default(),
@@ -96,6 +104,7 @@ impl Agent {
             next: Next::Available,
             timer: None,
             phone: Phone::default(),
+            missed: 0,
             retired: false,
         }
     }
@@ -126,7 +135,7 @@ impl Agent {
         let ms = now.wall_ms.saturating_sub(self.since_ms).max(0);
         let tally = &mut self.tally;
         match &self.state {
-            AgentState::Offline => *tally = Tally::default(),
+            AgentState::Offline => (*tally, self.missed) = (Tally::default(), 0),
             AgentState::Talking { .. } | AgentState::Hold { .. } => {
                 tally.talk_ms = tally.talk_ms.saturating_add(ms);
                 self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
@@ -144,6 +153,7 @@ impl Agent {
         let answered = matches!(next, AgentState::Talking { .. }) && self.presented().is_some();
         if answered {
             self.tally.calls += 1;
+            (self.missed, self.more_acw_ms) = (0, 0);
             self.handled_ms = Some(0);
         }
     }
@@ -189,6 +199,7 @@ impl Acd {
     }
 
     pub(super) fn handle_set_available(&mut self, n: usize, now: Now) {
+        self.agents[n].missed = 0;
         match self.agents[n].state {
             AgentState::NotReady { .. } => self.free(n, now),
             AgentState::Acw { .. } => {
@@ -208,13 +219,6 @@ impl Acd {
             }
         } else if self.agents[n].state != AgentState::Offline {
             self.take_out(n, Next::NotReady { reason }, SegmentEnd::Rejected, now);
-        }
-    }
-
-    pub(super) fn handle_acw_over(&mut self, n: usize, now: Now) {
-        if let AgentState::Acw { call, .. } = self.agents[n].state {
-            self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, None, now);
         }
     }
 
@@ -242,23 +246,6 @@ impl Acd {
         }
     }
 
-    pub(super) fn handle_failed(&mut self, n: usize, call: CallId, why: Failure, now: Now) {
-        if self.agents[n].presented() == Some(call) {
-            self.transition_to_not_ready(n, why.reason().to_owned(), now);
-            self.return_to_line(call, n, now);
-        }
-    }
-
-    pub(super) fn handle_lease_over(&mut self, n: usize, now: Now) {
-        let Some(call) = self.agents[n].presented() else { return };
-        let (why, reason) = match self.agents[n].state {
-            AgentState::Ringing { .. } => (Failure::NoAnswer, SegmentEnd::NoAnswer),
-            _ => (Failure::Unreachable, SegmentEnd::Unreachable),
-        };
-        self.cancel(n, call, reason);
-        self.handle_failed(n, call, why, now);
-    }
-
     pub(super) fn handle_hold(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Talking { call }) {
             self.transition(n, AgentState::Hold { call }, now);
@@ -268,21 +255,6 @@ impl Acd {
     pub(super) fn handle_resume(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Hold { call }) {
             self.transition(n, AgentState::Talking { call }, now);
-        }
-    }
-
-    /// Every conversation gives one `AcwEnded`, at once where there is no after-call work.
-    pub(super) fn handle_conversation_ended(&mut self, n: usize, call: CallId, now: Now) {
-        if self.agents[n].conversation() != Some(call) {
-            return;
-        }
-        let acw_ms = self.queues[self.agents[n].serving].settings.acw_ms;
-        if acw_ms > 0 && self.agents[n].next != Next::Offline && !self.agents[n].retired {
-            let until_ms = now.wall_ms.saturating_add(i64::try_from(acw_ms).unwrap_or(i64::MAX));
-            self.transition_to_acw(n, call, until_ms, now);
-        } else {
-            self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-            self.settle(n, None, now);
         }
     }
 
@@ -317,7 +289,11 @@ impl Acd {
             }
             // What hindered the phone ended with the last run, or shows again.
             AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
-            AgentState::NotReady { .. } => self.set_state(n, state),
+            AgentState::NotReady { until_ms: Some(until_ms), .. } if until_ms <= now.wall_ms => self.free(n, now),
+            AgentState::NotReady { until_ms, .. } => {
+                self.set_state(n, state);
+                self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
+            }
             AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
                 self.set_state(n, state);
                 self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
@@ -360,11 +336,11 @@ impl Acd {
 
     /// Goes to what waited for the end of the call. Whoever can have somebody else now, because the agent is gone or in another
     /// presentation no longer (`back`), is served in the order of the line.
-    fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
+    pub(super) fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
         match std::mem::replace(&mut self.agents[n].next, Next::Available) {
             _ if self.agents[n].retired => self.transition_to_offline(n, now),
             Next::Available => self.free(n, now),
-            Next::NotReady { reason } => self.transition_to_not_ready(n, reason, now),
+            Next::NotReady { reason } => self.transition_to_not_ready(n, reason, None, now),
             Next::Offline => self.transition_to_offline(n, now),
         }
         let back = back.and_then(|call| self.callers.get(&call)).map(|caller| caller.place);
@@ -385,7 +361,7 @@ impl Acd {
     /// Available, unless the phone can take no call.
     fn offer(&mut self, n: usize, now: Now) {
         match self.agents[n].hindrance() {
-            Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), now),
+            Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), None, now),
             None => self.transition_to_available(n, now),
         }
     }

@@ -7,6 +7,7 @@ use crate::time::{Now, TimerId};
 use super::Acd;
 use super::events::{Output, Preference};
 use super::line::Place;
+use super::settings::Needs;
 
 /// What a caller waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Acd {
         let place = Place::new(self.ageing, priority, entered_ms, call);
         let position = self.queues[home].line.position(place);
         self.journal(Event::QueueEntered { call, queue: queue.clone(), priority, position });
-        if !stays && !self.queues[home].takes() {
+        if !stays && !self.queues[home].takes(position) {
             self.journal(Event::QueueLeft { call, queue: queue.clone(), reason: LeaveReason::Refused, position });
             self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Refused });
             return;
@@ -193,14 +194,46 @@ impl Acd {
         if overdue {
             return self.time_out(call);
         }
+        if self.sends_on {
+            self.doubtful.insert(call);
+        }
         self.arm_wait(call, now);
     }
 
     pub(super) fn time_out(&mut self, call: CallId) {
+        self.put_out(call, LeaveReason::Timeout);
+    }
+
+    fn put_out(&mut self, call: CallId, reason: LeaveReason) {
         if let Some(home) = self.callers.get(&call).map(|caller| caller.queues[0].queue) {
-            self.leave_all(call, home, LeaveReason::Timeout);
-            self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Timeout });
+            self.leave_all(call, home, reason);
+            self.outputs.push_back(Output::CallerOut { call, reason });
         }
+    }
+
+    /// The members of a queue who are there have become fewer: its callers are looked at once the event is over.
+    pub(super) fn doubt(&mut self, queue: usize) {
+        let queue = &self.queues[queue];
+        if self.sends_on && !queue.has(Needs::Ready) {
+            self.touched += queue.by_age.len() as u64;
+            self.doubtful.extend(queue.by_age.iter().map(|(_, call)| *call));
+        }
+    }
+
+    /// Who waits where nobody is there goes on by the plan, in the order of the calls.
+    pub(super) fn send_on(&mut self) {
+        for call in std::mem::take(&mut self.doubtful) {
+            if self.callers.get(&call).is_some_and(|caller| self.is_left_alone(caller)) {
+                self.put_out(call, LeaveReason::Refused);
+            }
+        }
+    }
+
+    /// Whether a caller waits for anybody while nobody is there of whom the queue that was entered says that he or she has to be.
+    pub(super) fn is_left_alone(&self, caller: &Caller) -> bool {
+        let needs = self.queues[caller.queues[0].queue].settings.wait_needs;
+        let waits = caller.standing == Standing::Waiting && !caller.stays;
+        waits && !caller.queues.iter().any(|entry| self.queues[entry.queue].has(needs))
     }
 
     /// Removes the entry. `last` is the queue that accounts for the call: it is left with `reason`, after the others. The

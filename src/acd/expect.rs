@@ -76,6 +76,9 @@ impl Acd {
             expectation.discount(was);
             expectation.count(is);
         }
+        for at in 0..self.agents[n].queues.len() {
+            self.doubt(self.agents[n].queues[at].queue);
+        }
     }
 
     /// A conversation and what had to be done after it are over.

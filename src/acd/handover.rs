@@ -45,7 +45,7 @@ mod tests {
 
     fn floor() -> (Acd, CallId, Now) {
         let (call, now) = (CallId::new(1, 1), Now::default());
-        let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default() };
+        let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default(), acw_ms: None };
         let members = vec![AgentId::from("1001").into()];
         let queue = QueueSettings { members, acw_ms: 5_000, ..QueueSettings::named("support".into()) };
         let settings =
@@ -110,10 +110,10 @@ mod tests {
         acd.handle(handed(), now);
         acd.handle(Input::PhoneRinging { agent: "1002".into(), call }, now);
         acd.handle_timeout(now.plus_ms(600_000));
-        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into() });
+        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into(), until_ms: None });
         // Who is not available is not reserved, and nobody hands over a call of others.
         acd.handle(handed(), now);
         acd.handle(Input::HandedOver { call, from: "1002".into(), to: "1001".into() }, now);
-        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into() });
+        assert_eq!(state(&acd, "1002"), AgentState::NotReady { reason: "no_answer".into(), until_ms: None });
     }
 }

@@ -56,7 +56,8 @@ impl Acd {
         }
         let fit = agent.state != AgentState::Available || agent.hindrance().is_none();
         ensure(fit, || format!("agent {id} is available with a phone that takes no call"))?;
-        let timed = agent.presented().is_some() || matches!(agent.state, AgentState::Acw { .. });
+        let ends = matches!(agent.state, AgentState::Acw { .. } | AgentState::NotReady { until_ms: Some(_), .. });
+        let timed = agent.presented().is_some() || ends;
         ensure(timed == agent.timer.is_some(), || format!("agent {id} has no deadline, or one too many"))?;
         let alone = agent.wanted.is_empty() || !matches!(agent.state, AgentState::Available | AgentState::Offline);
         ensure(alone, || format!("callers wait for {id} alone, who is {:?}", agent.state))?;
@@ -74,6 +75,7 @@ impl Acd {
 
     fn check_caller(&self, caller: &Caller) -> Result<(), String> {
         let call = caller.place.call;
+        ensure(!self.is_left_alone(caller), || format!("{call} waits where nobody is there"))?;
         ensure(!caller.queues.is_empty(), || format!("{call} waits nowhere"))?;
         match &caller.standing {
             Standing::Waiting => {}

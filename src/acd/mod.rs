@@ -10,6 +10,7 @@
 //! deadline passes without an answer the agent is taken out (not ready) and the caller, whose place never changed, goes to the
 //! next one.
 
+mod after_call;
 mod agent;
 mod caller;
 mod events;
@@ -23,16 +24,19 @@ mod queue;
 mod reconfigure;
 mod settings;
 mod transition;
+mod untaken;
 mod view;
 mod wait;
 
 use caller::Entering;
 pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::OWN_CALL;
-pub use settings::{Ageing, AgentSettings, BadSettings, Member, OverflowStep, QueueSettings, Relaxation, Settings};
+pub use settings::{
+    Ageing, AgentSettings, BadSettings, Member, Needs, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,
+};
 pub use view::{AgentView, QueueView, View};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
@@ -52,6 +56,8 @@ enum Timer {
     Lease { agent: usize },
     /// When to end an agent's after-call work.
     Acw { agent: usize },
+    /// When an agent who did not take a call gets calls again.
+    Back { agent: usize },
     /// When the next thing about a caller's wait is due.
     Wait { call: CallId },
 }
@@ -70,6 +76,10 @@ pub struct Acd {
     callers: BTreeMap<CallId, Caller>,
     /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
     handed: BTreeMap<CallId, usize>,
+    /// Whether a queue sends on who waits while nobody is there.
+    sends_on: bool,
+    /// Callers for whom nobody may be there any more.
+    doubtful: BTreeSet<CallId>,
     timers: Timers<Timer>,
     outputs: VecDeque<Output>,
     /// For strategies that draw lots.
@@ -95,6 +105,8 @@ impl Acd {
             queue_numbers: BTreeMap::new(),
             callers: BTreeMap::new(),
             handed: BTreeMap::new(),
+            sends_on: false,
+            doubtful: BTreeSet::new(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             random: ChaCha12Rng::from_seed(seed),
@@ -108,6 +120,7 @@ impl Acd {
     fn number(&mut self) {
         self.agent_numbers = self.agents.iter().enumerate().map(|(n, agent)| (agent.id.clone(), n)).collect();
         self.queue_numbers = self.queues.iter().enumerate().map(|(n, queue)| (queue.settings.id.clone(), n)).collect();
+        self.sends_on = self.queues.iter().any(|queue| queue.settings.wait_needs != Needs::Nobody);
         self.agents.iter_mut().for_each(|agent| agent.queues.clear());
         for (number, queue) in self.queues.iter_mut().enumerate() {
             for (place, member) in (0..).zip(&queue.settings.members) {
@@ -147,6 +160,7 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_set_not_ready(n, reason, now))
             }
             Input::EndAcw { agent } => self.with(&agent, |acd, n| acd.handle_acw_over(n, now)),
+            Input::ExtendAcw { agent, by_ms } => self.with(&agent, |acd, n| acd.handle_extend_acw(n, by_ms, now)),
             Input::HandedOver { call, from, to } => {
                 self.with(&to, |acd, n| acd.handle_handed_over(n, call, &from, now))
             }
@@ -169,6 +183,7 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_restored(n, state, since_wall_ms, now));
             }
         }
+        self.send_on();
     }
 
     /// Acts on every deadline that has passed.
@@ -177,8 +192,10 @@ impl Acd {
             match timer {
                 Timer::Lease { agent } => self.handle_lease_over(agent, now),
                 Timer::Acw { agent } => self.handle_acw_over(agent, now),
+                Timer::Back { agent } => self.handle_back(agent, now),
                 Timer::Wait { call } => self.handle_wait_due(call, now),
             }
+            self.send_on();
         }
     }
 

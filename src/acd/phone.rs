@@ -30,7 +30,7 @@ impl Agent {
 
 /// Whether a "not ready" is the phone's and not the agent's wish.
 pub(super) fn is_hindered(state: &AgentState) -> bool {
-    matches!(state, AgentState::NotReady { reason } if reason == OWN_CALL || reason == Failure::Unreachable.reason())
+    matches!(state, AgentState::NotReady { reason, .. } if reason == OWN_CALL || reason == Failure::Unreachable.reason())
 }
 
 impl Acd {
@@ -59,7 +59,7 @@ impl Acd {
     fn follow_phone(&mut self, n: usize, now: Now) {
         match self.agents[n].hindrance() {
             Some(reason) if self.agents[n].state == AgentState::Available || is_hindered(&self.agents[n].state) => {
-                self.transition_to_not_ready(n, reason.to_owned(), now);
+                self.transition_to_not_ready(n, reason.to_owned(), None, now);
             }
             None if is_hindered(&self.agents[n].state) => self.free(n, now),
             _ => {}

@@ -8,7 +8,7 @@ use crate::journal::Strategy;
 
 use super::expect::Expectation;
 use super::line::{Line, Place};
-use super::settings::QueueSettings;
+use super::settings::{Needs, QueueSettings};
 
 /// How many phones ring at once for one caller: each needs ports before it is known who answers.
 const MOST_PHONES: usize = 50;
@@ -93,10 +93,23 @@ impl Queue {
         self.settings.max_wait_ms == other.settings.max_wait_ms && self.settings.overflow == other.settings.overflow
     }
 
-    /// Whether one more may join.
-    pub(super) fn takes(&self) -> bool {
-        let room = self.settings.capacity.is_none_or(|capacity| self.by_age.len() < capacity as usize);
-        room && !self.draining
+    /// Whether one more may join, at this position.
+    pub(super) fn takes(&self, position: u32) -> bool {
+        let settings = &self.settings;
+        let room = settings.capacity.is_none_or(|capacity| self.by_age.len() < capacity as usize);
+        let soon = settings.max_expected_ms.is_none_or(|most| {
+            self.expected_ms(position).is_none_or(|ms| u64::try_from(ms).is_ok_and(|ms| ms <= most))
+        });
+        room && soon && !self.draining && self.has(settings.join_needs) && self.has(settings.wait_needs)
+    }
+
+    /// Whether who is needed is there.
+    pub(super) fn has(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Nobody => true,
+            Needs::SignedIn => self.expectation.signed_in > 0,
+            Needs::Ready => self.expectation.ready > 0,
+        }
     }
 
     pub(super) fn wait(&mut self, place: Place, ring: u8) {

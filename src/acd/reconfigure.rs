@@ -45,6 +45,10 @@ impl Acd {
         self.number();
         self.stand_again(&waits_changed, now);
         self.match_all(now);
+        if self.sends_on {
+            self.doubtful.extend(self.callers.keys());
+        }
+        self.send_on();
         Ok(())
     }
 
@@ -108,7 +112,7 @@ impl Acd {
         for settings in settings {
             let from = self.agent_numbers.get(&settings.id).copied();
             let agent = match from.and_then(|from| former[from].take()) {
-                Some(agent) => Agent { skills: settings.skills, ..agent },
+                Some(agent) => Agent { skills: settings.skills, acw_ms: settings.acw_ms, ..agent },
                 None => Agent::new(settings),
             };
             if let Some(from) = from {
@@ -130,7 +134,7 @@ impl Acd {
         }
         self.handed.values_mut().for_each(|agent| *agent = moved[*agent]);
         for timer in self.timers.iter_mut() {
-            if let Timer::Lease { agent } | Timer::Acw { agent } = timer {
+            if let Timer::Lease { agent } | Timer::Acw { agent } | Timer::Back { agent } = timer {
                 *agent = moved[*agent];
             }
         }

@@ -23,6 +23,8 @@ pub struct AgentSettings {
     pub id: AgentId,
     /// Skill → proficiency, 1–100.
     pub skills: BTreeMap<String, u8>,
+    /// After-call work (ms) whatever the queue; 0 for none, as the queue says where `None`.
+    pub acw_ms: Option<u64>,
 }
 
 /// One queue.
@@ -38,6 +40,8 @@ pub struct QueueSettings {
     pub ring_timeout_ms: u64,
     /// After how long one more phone rings, by [`Strategy::RingProgressively`] (ms).
     pub ring_more_ms: u64,
+    /// What becomes of agents who do not take a call.
+    pub untaken: Untaken,
     /// After-call work (ms); 0 for none.
     pub acw_ms: u64,
     /// The longest wait (ms). A phone that rings at that instant may ring on.
@@ -46,6 +50,12 @@ pub struct QueueSettings {
     pub overflow: Vec<OverflowStep>,
     /// How many callers may wait at once, those whose agent's phone rings included; further ones are refused.
     pub capacity: Option<u32>,
+    /// Who has to be there for a caller to join, one who is to be called back aside.
+    pub join_needs: Needs,
+    /// Who has to be there, in one of the queues in which a caller waits who entered here, for him or her to go on waiting.
+    pub wait_needs: Needs,
+    /// The longest wait (ms) that may be expected of whoever joins.
+    pub max_expected_ms: Option<u64>,
     /// Skill → least proficiency that a member needs for this queue.
     pub required: BTreeMap<String, u8>,
     /// The highest tier that is called at first.
@@ -63,10 +73,14 @@ impl QueueSettings {
             strategy: Strategy::LongestIdle,
             ring_timeout_ms: 15_000,
             ring_more_ms: 5_000,
+            untaken: Untaken::default(),
             acw_ms: 0,
             max_wait_ms: None,
             overflow: Vec::new(),
             capacity: None,
+            join_needs: Needs::Nobody,
+            wait_needs: Needs::Nobody,
+            max_expected_ms: None,
             required: BTreeMap::new(),
             tier: u8::MAX,
             relax: Vec::new(),
@@ -89,6 +103,31 @@ impl QueueSettings {
         let step = usize::from(ring).checked_sub(1).and_then(|step| self.relax.get(step));
         step.map_or(&self.required, |step| &step.required)
     }
+}
+
+/// Who of a queue's members has to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// One who is signed in, "not ready" or not.
+    SignedIn,
+    /// One who is signed in and not "not ready", busy or not.
+    Ready,
+}
+
+/// After how long an agent who did not take a call gets calls again (ms each); not before saying so where `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untaken {
+    /// After the phone rang out.
+    pub no_answer_ms: Option<u64>,
+    /// After how many calls in a row that rang out the agent has to say so all the same; never where `None`.
+    pub most: Option<u32>,
+    /// After the phone was busy.
+    pub busy_ms: Option<u64>,
+    /// After the agent refused.
+    pub rejected_ms: Option<u64>,
 }
 
 /// One who may be called for a queue.

@@ -38,8 +38,10 @@ impl Acd {
         self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
     }
 
-    pub(super) fn transition_to_not_ready(&mut self, n: usize, reason: String, now: Now) {
-        self.transition(n, AgentState::NotReady { reason }, now);
+    /// Not ready until the agent says otherwise, or until an instant (wall ms).
+    pub(super) fn transition_to_not_ready(&mut self, n: usize, reason: String, until_ms: Option<i64>, now: Now) {
+        self.transition(n, AgentState::NotReady { reason, until_ms }, now);
+        self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
     }
 
     pub(super) fn transition_to_offline(&mut self, n: usize, now: Now) {

@@ -91,9 +91,10 @@ impl Acd {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let Some(step) = self.queues[caller.queues[0].queue].settings.overflow.get(caller.steps) else { return };
         caller.steps += 1;
-        // A step to a queue that is named already, full or no more leaves the caller where he or she is.
+        // A step to a queue that is named already, that takes nobody or is no more leaves the caller where he or she is.
         let Some(to) = self.queue_numbers.get(&step.to).copied() else { return };
-        if caller.queues.iter().any(|entry| entry.queue == to) || !self.queues[to].takes() {
+        let position = self.queues[to].line.position(caller.place);
+        if caller.queues.iter().any(|entry| entry.queue == to) || !self.queues[to].takes(position) {
             return;
         }
         self.unlist(call);
@@ -102,7 +103,6 @@ impl Acd {
         let ring = self.queues[to].ring_after(now.wall_ms.saturating_sub(place.entered_ms));
         caller.queues.push(Entry { queue: to, ring });
         self.touched += 1;
-        let position = self.queues[to].line.position(place);
         let queue = self.queues[to].settings.id.clone();
         self.journal(Event::QueueEntered { call, queue, priority, position });
         self.queues[to].join(place);

@@ -11,16 +11,19 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::problem::Problem;
+use super::{Names, Shared};
 use crate::id::{AgentId, CallId};
 use crate::records::Wall;
+use crate::records::live::{AgentLine, LiveFold};
 use crate::switch::{AgentWish, Command};
 
 /// How long an answer waits until the live view has folded what it caused.
 const FOLDING: Duration = Duration::from_millis(500);
 /// The longest reason code, bytes.
 const LONGEST_REASON: usize = 64;
+/// The reason where none is given; it needs no place in the settings.
+const SUPERVISOR: &str = "supervisor";
 
 /// `GET /api/v1/calls`
 pub(super) async fn calls(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
@@ -32,15 +35,24 @@ pub(super) async fn calls(State(shared): State<Arc<Shared>>) -> Result<Json<Valu
 /// `GET /api/v1/agents`
 pub(super) async fn agents(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let names = shared.named.get();
-    let items = shared.live.ask(move |live| live.agents(&names.agents)).await?;
+    let lines = move |live: &LiveFold| -> Vec<_> {
+        live.agents(&names.agents).into_iter().map(|line| with_pay(line, &names)).collect()
+    };
+    let items = shared.live.ask(lines).await?;
     Ok(Json(json!({ "items": items, "next": null })))
+}
+
+/// With what the settings say of the reason.
+fn with_pay(line: AgentLine, names: &Names) -> AgentLine {
+    let paid = line.reason.as_ref().and_then(|reason| names.reasons.get(reason)).copied();
+    AgentLine { paid, ..line }
 }
 
 /// `GET /api/v1/queues`
 pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let names = shared.named.get();
     let (now, day) = today(&shared);
-    let lines = move |live: &crate::records::live::LiveFold| -> Vec<_> {
+    let lines = move |live: &LiveFold| -> Vec<_> {
         names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect()
     };
     let items = shared.live.ask(lines).await?;
@@ -64,9 +76,15 @@ pub(super) async fn set_agent(
         let detail = format!("the body is not {{\"state\": …, \"reason\": …}} in JSON: {error}");
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
-    let reason = wish.reason.unwrap_or_else(|| "supervisor".to_owned());
+    let names = shared.named.get();
+    let reason = wish.reason.unwrap_or_else(|| SUPERVISOR.to_owned());
     if reason.is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control) {
         return Err(Problem::parameter("reason", "a reason is a code of 1 to 64 bytes without control characters"));
+    }
+    if !names.reasons.is_empty() && reason != SUPERVISOR && !names.reasons.contains_key(&reason) {
+        let known: Vec<&str> = names.reasons.keys().map(String::as_str).chain([SUPERVISOR]).collect();
+        let detail = format!("the settings have no reason \"{reason}\"; there are {}", known.join(", "));
+        return Err(Problem::parameter("reason", detail));
     }
     let wish = match wish.state.as_str() {
         "available" => AgentWish::Available,
@@ -81,7 +99,7 @@ pub(super) async fn set_agent(
     let seq = shared.commands.send(Command::SetAgent { agent: agent.clone(), wish }).await?;
     shared.live.wait_for(seq, FOLDING).await;
     let line = shared.live.ask(move |live| live.agent(&agent)).await?;
-    Ok(Json(json!(line)))
+    Ok(Json(json!(with_pay(line, &names))))
 }
 
 /// `DELETE /api/v1/calls/{call_id}`

@@ -31,6 +31,7 @@ pub use readiness::Readiness;
 pub use serve::{ApiError, ApiHandle, Listeners, bind, start};
 pub use websocket::{Carry, Upgraded, WebSockets};
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -98,6 +99,8 @@ pub struct Names {
     pub agents: Vec<AgentId>,
     /// Every configured queue with its members.
     pub queues: Vec<(QueueId, Vec<AgentId>)>,
+    /// Why agents may be "not ready", and whether the time is paid; any reason will do where empty.
+    pub reasons: BTreeMap<String, bool>,
 }
 
 impl Named {

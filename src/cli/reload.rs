@@ -77,7 +77,7 @@ pub(super) fn names(settings: &Settings, program: &Program) -> Names {
         (QueueId::from(name.as_str()), members)
     });
     let agents = settings.agents.keys().map(|agent| AgentId::from(agent.as_str())).collect();
-    Names { agents, queues: queues.collect() }
+    Names { agents, queues: queues.collect(), reasons: settings.reasons.clone() }
 }
 
 /// What reads the files of `config` again and puts them in force on `node`; the flag says that nothing is to be changed.

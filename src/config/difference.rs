@@ -11,6 +11,9 @@ pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     lines.extend(gone.map(|name| format!("agent {name} removed")));
     let changed = new.agents.iter().filter(|(name, now)| old.agents.get(*name).is_some_and(|before| before != *now));
     lines.extend(changed.map(|(name, _)| format!("agent {name} changed")));
+    if old.reasons != new.reasons {
+        lines.push("reasons changed".to_owned());
+    }
     if old.routes != new.routes {
         lines.push("routes changed".to_owned());
     }

@@ -196,10 +196,11 @@ impl Settings {
 
     /// What the ACD is to know.
     pub fn acd(&self, program: &Program) -> acd::Settings {
-        let agents = self
-            .agents
-            .iter()
-            .map(|(name, agent)| acd::AgentSettings { id: AgentId::from(name.as_str()), skills: agent.skills.clone() });
+        let agents = self.agents.iter().map(|(name, agent)| acd::AgentSettings {
+            id: AgentId::from(name.as_str()),
+            skills: agent.skills.clone(),
+            acw_ms: agent.acw_ms,
+        });
         acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: acd::Ageing::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! From the queues of a checked plan to what the ACD wants to know.
 
 use crate::acd;
-use crate::dialplan::{Program, Queue};
+use crate::dialplan::{Needs, Program, Queue};
 use crate::id::{AgentId, QueueId};
 
 /// Every queue of the plan.
@@ -27,12 +27,29 @@ fn acd_queue(name: &str, queue: &Queue) -> acd::QueueSettings {
         strategy: queue.strategy,
         ring_timeout_ms: queue.ring_ms,
         ring_more_ms: queue.ring_more_ms,
+        untaken: acd::Untaken {
+            no_answer_ms: queue.untaken.no_answer_ms,
+            most: queue.untaken.most,
+            busy_ms: queue.untaken.busy_ms,
+            rejected_ms: queue.untaken.rejected_ms,
+        },
         acw_ms: queue.acw_ms,
         max_wait_ms: queue.max_wait_ms,
         overflow: overflow.collect(),
         capacity: queue.capacity,
+        join_needs: needs(queue.join_needs),
+        wait_needs: needs(queue.wait_needs),
+        max_expected_ms: queue.max_expected_ms,
         required: queue.skills.clone(),
         tier: queue.tier,
         relax: relax.collect(),
+    }
+}
+
+fn needs(needs: Needs) -> acd::Needs {
+    match needs {
+        Needs::Nobody => acd::Needs::Nobody,
+        Needs::SignedIn => acd::Needs::SignedIn,
+        Needs::Ready => acd::Needs::Ready,
     }
 }

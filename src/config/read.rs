@@ -102,6 +102,7 @@ impl Reader<'_> {
             speech: self.speech(root),
             webhooks: self.webhooks(root),
             agents: self.agents(root),
+            reasons: self.reasons(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
             sip,
@@ -331,6 +332,7 @@ impl Reader<'_> {
             let may_call: Vec<String> =
                 table.strings("may_call", &mut self.report).into_iter().map(|class| class.value).collect();
             let srtp = self.srtp(&mut table);
+            let acw_ms = table.duration("acw", &mut self.report);
             table.finish(&mut self.report);
             if password.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
@@ -345,7 +347,7 @@ impl Reader<'_> {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
                 let (password, skills) = (password.clone(), skills.clone());
                 let may_call = may_call.clone();
-                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, may_call, contact };
+                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, may_call, acw_ms, contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }
@@ -393,6 +395,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 mod network;
+mod reasons;
 mod recording;
 mod routes;
 mod speech;

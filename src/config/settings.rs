@@ -213,6 +213,8 @@ pub struct AgentSettings {
     pub skills: BTreeMap<String, u8>,
     /// Classes of routes by which the agent may call.
     pub may_call: Vec<String>,
+    /// After-call work in milliseconds, whatever the queue; as the queue says where not set.
+    pub acw_ms: Option<u64>,
     /// A phone that needs no registration: its SIP URI.
     pub contact: Option<String>,
 }
@@ -324,6 +326,8 @@ pub struct Settings {
     pub trunks: BTreeMap<String, TrunkSettings>,
     /// Agents by number.
     pub agents: BTreeMap<String, AgentSettings>,
+    /// Why agents may be "not ready", and whether the time is paid; any reason will do where empty.
+    pub reasons: BTreeMap<String, bool>,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<RouteSettings>,
 }

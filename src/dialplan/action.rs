@@ -20,6 +20,11 @@ pub enum AgentChange {
     NotReady,
     /// Is done with after-call work.
     EndAcw,
+    /// Needs so much more after-call work, milliseconds.
+    ExtendAcw {
+        /// How much.
+        by_ms: u64,
+    },
     /// Signed out.
     SignOut,
 }

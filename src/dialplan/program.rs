@@ -85,6 +85,31 @@ pub struct Relaxation {
     pub tier: u8,
 }
 
+/// Who of a queue's members has to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// One who is signed in.
+    SignedIn,
+    /// One who is signed in and not "not ready".
+    Ready,
+}
+
+/// After how long an agent who did not take a call gets calls again, milliseconds each; not before saying so where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untaken {
+    /// After the phone rang out.
+    pub no_answer_ms: Option<u64>,
+    /// After how many calls in a row that rang out the agent has to say so all the same.
+    pub most: Option<u32>,
+    /// After the phone was busy.
+    pub busy_ms: Option<u64>,
+    /// After the agent refused.
+    pub rejected_ms: Option<u64>,
+}
+
 /// How a queue is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
@@ -98,10 +123,18 @@ pub struct Queue {
     pub strategy: Strategy,
     /// How many may wait; no limit where absent.
     pub capacity: Option<u32>,
+    /// Who has to be there for a caller to join.
+    pub join_needs: Needs,
+    /// Who has to be there for a caller to go on waiting.
+    pub wait_needs: Needs,
+    /// The longest wait that may be expected of whoever joins, milliseconds; none where absent.
+    pub max_expected_ms: Option<u64>,
     /// How long a phone rings, milliseconds.
     pub ring_ms: u64,
     /// After how long one more phone rings, where the strategy is to ring progressively, milliseconds.
     pub ring_more_ms: u64,
+    /// What becomes of agents who do not take a call.
+    pub untaken: Untaken,
     /// After-call work, milliseconds.
     pub acw_ms: u64,
     /// The longest wait, milliseconds; none where absent.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::load::Surroundings;
-use super::program::{Overflow, Program, Queue, Relaxation};
+use super::program::{Needs, Overflow, Program, Queue, Relaxation, Untaken};
 use super::report::{Place, Report, suggest};
-use super::table::{At, Table};
+use super::table::{At, Table, duration_ms};
 use crate::id::QueueId;
 use crate::journal::{Strategy, UnknownStrategy};
 
@@ -13,6 +13,12 @@ use crate::journal::{Strategy, UnknownStrategy};
 const MOST_CALLERS: i64 = 1_000_000;
 const HIGHEST_TIER: u8 = 100;
 const MOST_STEPS: usize = 20;
+/// Who has to be there, by name.
+const NEEDS: [(&str, Needs); 3] = [("nobody", Needs::Nobody), ("signed-in", Needs::SignedIn), ("ready", Needs::Ready)];
+/// The most calls in a row that may ring out.
+const MOST_UNANSWERED: i64 = 1_000;
+/// The shortest time for which an agent who did not take a call gets none, ms.
+const LEAST_AGAIN_MS: u64 = 1_000;
 
 pub(super) fn read_queues(
     tables: Vec<(String, Table<'_>)>,
@@ -73,8 +79,12 @@ fn read_queue(
         weights: read_of_members("weights", &mut table, &members, report),
         strategy: read_strategy(&mut table, report),
         capacity: u32::try_from(capacity).ok().filter(|_| limited),
+        join_needs: read_needs("join_needs", &mut table, report),
+        wait_needs: read_needs("wait_needs", &mut table, report),
+        max_expected_ms: table.duration("max_expected_wait", report),
         ring_ms: table.duration("ring", report).unwrap_or(15_000),
         ring_more_ms: table.duration("ring_more", report).unwrap_or(5_000),
+        untaken: read_untaken(&mut table, report),
         acw_ms: table.duration("acw", report).unwrap_or(5_000),
         max_wait_ms: table.duration("max_wait", report),
         overflow: read_overflow(&mut table, references, report),
@@ -210,6 +220,47 @@ fn read_after(rule: &mut Table<'_>, report: &mut Report) -> Option<u64> {
     rule.duration("after", report)
 }
 
+/// Who has to be there: nobody where nothing is said.
+fn read_needs(key: &'static str, table: &mut Table<'_>, report: &mut Report) -> Needs {
+    let Some(text) = table.string(key, report) else { return Needs::Nobody };
+    let Some((_, needs)) = NEEDS.iter().find(|(name, _)| *name == text.value) else {
+        let names = NEEDS.map(|(name, _)| name);
+        let hint = suggest(&text.value, names).or(Some(names.join(", ")));
+        report.problem(text.place, format!("\"{key}\" cannot be \"{}\"", text.value), hint);
+        return Needs::Nobody;
+    };
+    *needs
+}
+
+/// What becomes of agents who do not take a call.
+fn read_untaken(table: &mut Table<'_>, report: &mut Report) -> Untaken {
+    let limited = table.has("max_no_answer");
+    let place = table.place_of("max_no_answer");
+    let most = table.integer("max_no_answer", 1..MOST_UNANSWERED + 1, 1, report);
+    let untaken = Untaken {
+        no_answer_ms: read_again(table, "no_answer", report),
+        most: u32::try_from(most).ok().filter(|_| limited),
+        busy_ms: read_again(table, "busy", report),
+        rejected_ms: read_again(table, "rejected", report),
+    };
+    if limited && untaken.no_answer_ms.is_none() {
+        let hint = Some("write no_answer = \"30s\", too, or leave it out".to_owned());
+        report.problem(place, "an agent is \"not ready\" after the first call that rings out", hint);
+    }
+    untaken
+}
+
+/// `"not-ready"`, or a time. A phone that is busy would be called without end if there were none.
+fn read_again(table: &mut Table<'_>, key: &'static str, report: &mut Report) -> Option<u64> {
+    let text = table.string(key, report)?;
+    let ms = duration_ms(&text.value);
+    if text.value != "not-ready" && ms.is_none_or(|ms| ms < LEAST_AGAIN_MS) {
+        let hint = Some("write \"not-ready\", or for how long the agent gets no calls, at least \"1s\"".to_owned());
+        report.problem(text.place, format!("\"{key}\" cannot be \"{}\"", text.value), hint);
+    }
+    ms
+}
+
 /// Whether a queue takes nobody who cannot be recorded.
 fn read_must_record(table: &mut Table<'_>, report: &mut Report) -> bool {
     let Some(policy) = table.string("recording", report) else { return false };
@@ -292,5 +343,32 @@ mod tests {
         assert_eq!(told("skills = { billing = 101 }")[0].2, "\"billing\" must be a whole number from 1 to 100");
         let steps = "relax = [{ after = \"20s\", tier = 1 }, { after = \"10s\", tier = 2 }]";
         assert_eq!(told(steps)[0].2, "this step does not come after the one before it");
+        assert_eq!(told("busy = \"0s\"")[0].2, "\"busy\" cannot be \"0s\"");
+        assert_eq!(told("rejected = \"never\"")[0].2, "\"rejected\" cannot be \"never\"");
+        let [(line, column, message, _)] = &told("max_no_answer = 3")[..] else { panic!("one problem") };
+        assert_eq!((*line, *column), (13, 17));
+        assert_eq!(message, "an agent is \"not ready\" after the first call that rings out");
+    }
+
+    #[test]
+    fn a_queue_says_who_has_to_be_there() {
+        let queue = read("join_needs = \"ready\"\nwait_needs = \"signed-in\"\nmax_expected_wait = \"10m\"").unwrap();
+        let needs = (queue.join_needs, queue.wait_needs, queue.max_expected_ms);
+        assert_eq!(needs, (Needs::Ready, Needs::SignedIn, Some(600_000)));
+        let queue = read("").unwrap();
+        assert_eq!((queue.join_needs, queue.wait_needs, queue.max_expected_ms), (Needs::Nobody, Needs::Nobody, None));
+        let problems = read("join_needs = \"redy\"").expect_err("a word that nobody knows");
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!((problem.line, problem.column), (13, 14));
+        assert_eq!(problem.hint.as_deref(), Some("did you mean \"ready\"?"));
+    }
+
+    #[test]
+    fn calls_that_are_not_taken_have_a_rule_each() {
+        let read = |lines: &str| read(lines).unwrap().untaken;
+        assert_eq!(read(""), Untaken::default());
+        let untaken = read("no_answer = \"30s\"\nmax_no_answer = 3\nbusy = \"1m\"\nrejected = \"not-ready\"");
+        let expected = Untaken { no_answer_ms: Some(30_000), most: Some(3), busy_ms: Some(60_000), rejected_ms: None };
+        assert_eq!(untaken, expected);
     }
 }

@@ -56,6 +56,9 @@ pub enum AgentState {
     NotReady {
         /// Why: `no_answer`, `rejected`, or a reason code chosen by the agent.
         reason: String,
+        /// When the agent is available again by itself, wall milliseconds; survives a restart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until_ms: Option<i64>,
     },
 }
 

@@ -298,6 +298,7 @@ impl Switch {
             }
             AgentChange::NotReady => acd::Input::SetNotReady { agent, reason: "feature_code".into() },
             AgentChange::EndAcw => acd::Input::EndAcw { agent },
+            AgentChange::ExtendAcw { by_ms } => acd::Input::ExtendAcw { agent, by_ms },
             AgentChange::SignOut => acd::Input::AgentSignedOut { agent },
         };
         self.acd.handle(input, now);

@@ -176,6 +176,7 @@ impl Stage<'_> {
             }
             AgentChange::NotReady => acd::Input::SetNotReady { agent, reason: "feature_code".into() },
             AgentChange::EndAcw => acd::Input::EndAcw { agent },
+            AgentChange::ExtendAcw { by_ms } => acd::Input::ExtendAcw { agent, by_ms },
             AgentChange::SignOut => acd::Input::AgentSignedOut { agent },
         };
         self.tell_acd(input);

@@ -15,7 +15,7 @@ impl Stage<'_> {
             return self.tell_acd(acd::Input::AgentSignedIn { agent });
         }
         // Before anybody can be presented in between.
-        let state = AgentState::NotReady { reason: "not_ready".to_owned() };
+        let state = AgentState::NotReady { reason: "not_ready".to_owned(), until_ms: None };
         self.tell_acd(acd::Input::Restored { agent, state, since_wall_ms: self.now.wall_ms });
     }
 

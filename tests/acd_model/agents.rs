@@ -11,6 +11,9 @@ impl Model {
         use AgentState::{Acw, Available, Hold, NotReady, Offline, Reserved, Ringing, Talking};
         let state = self.agents[a].state.clone();
         let in_call = matches!(state, Talking { .. } | Hold { .. });
+        if matches!(input, Input::SetAvailable { .. }) {
+            self.agents[a].missed = 0;
+        }
         match (input, state) {
             (Input::AgentSignedIn { .. }, Offline) => self.become_(a, Available, now),
             (Input::AgentSignedIn { .. }, _) if self.agents[a].next == Offline => self.agents[a].next = Available,
@@ -19,30 +22,31 @@ impl Model {
             (Input::SetAvailable { .. }, NotReady { .. } | Acw { .. }) => self.become_(a, Available, now),
             (Input::SetAvailable { .. }, _) if in_call => self.agents[a].next = Available,
             (Input::SetNotReady { .. }, _) if in_call && self.agents[a].next == Offline => {}
-            (Input::SetNotReady { reason, .. }, _) if in_call => self.agents[a].next = NotReady { reason },
+            (Input::SetNotReady { reason, .. }, _) if in_call => {
+                self.agents[a].next = NotReady { reason, until_ms: None }
+            }
             (Input::SetNotReady { .. }, Offline) => {}
             (Input::SetNotReady { reason, .. }, _) => {
-                self.interrupt(a, NotReady { reason }, SegmentEnd::Rejected, now);
+                self.interrupt(a, NotReady { reason, until_ms: None }, SegmentEnd::Rejected, now);
             }
             (Input::EndAcw { .. }, Acw { .. }) => self.agent_due(a, now),
+            (Input::ExtendAcw { by_ms, .. }, Acw { call, until_ms }) => {
+                self.become_(a, Acw { call, until_ms: until_ms + by_ms as i64 }, now);
+            }
+            (Input::ExtendAcw { by_ms, .. }, _) if in_call => self.agents[a].more_acw += by_ms as i64,
             (Input::PhoneRinging { call, .. }, Reserved { call: of }) if call == of => {
                 self.become_(a, Ringing { call }, now);
             }
             (Input::AgentFailed { call, why, .. }, Reserved { call: of } | Ringing { call: of }) if call == of => {
-                let reason = match why {
-                    Failure::NoAnswer => "no_answer",
-                    Failure::Busy => "busy",
-                    Failure::Rejected => "rejected",
-                    Failure::Unreachable => "unreachable",
-                };
-                self.become_(a, NotReady { reason: reason.into() }, now);
+                self.miss(a, why, now);
                 let id = self.agents[a].settings.id.clone();
                 self.give_back(call, &id, now);
             }
             (Input::Hold { call, .. }, Talking { call: of }) if call == of => self.become_(a, Hold { call }, now),
             (Input::Resume { call, .. }, Hold { call: of }) if call == of => self.become_(a, Talking { call }, now),
             (Input::ConversationEnded { call, .. }, Talking { call: of } | Hold { call: of }) if call == of => {
-                let acw = self.settings(&self.agents[a].serving).acw_ms as i64;
+                let of_queue = self.settings(&self.agents[a].serving).acw_ms;
+                let acw = self.agents[a].settings.acw_ms.unwrap_or(of_queue) as i64 + self.agents[a].more_acw;
                 let next = self.agents[a].next.clone();
                 let acw_first = acw > 0 && next != Offline && !self.agents[a].retired;
                 self.become_(a, if acw_first { Acw { call, until_ms: now + acw } } else { next }, now);
@@ -69,7 +73,7 @@ impl Model {
                 }
                 let next = match to {
                     Forced::Available => Available,
-                    Forced::NotReady { reason } => NotReady { reason },
+                    Forced::NotReady { reason } => NotReady { reason, until_ms: None },
                     Forced::Offline => Offline,
                 };
                 self.interrupt(a, next, SegmentEnd::Switch, now);
@@ -84,8 +88,10 @@ impl Model {
     pub fn restore(&mut self, a: usize, state: AgentState, since: i64, now: i64) {
         match state {
             AgentState::Offline => {}
-            AgentState::NotReady { reason } if reason != "unreachable" => {
-                self.become_(a, AgentState::NotReady { reason }, now);
+            AgentState::NotReady { reason, until_ms }
+                if reason != "unreachable" && until_ms.is_none_or(|at| at > now) =>
+            {
+                self.become_(a, AgentState::NotReady { reason, until_ms }, now);
             }
             AgentState::Acw { until_ms, .. } if until_ms > now => self.become_(a, state, now),
             AgentState::Available => {
@@ -102,7 +108,7 @@ impl Model {
         let by_phone = |reason: &str| reason == "own_call" || reason == "unreachable";
         match &self.agents[a].state {
             AgentState::Available => self.stay_idle(a, now),
-            AgentState::NotReady { reason } if by_phone(reason) => self.become_(a, AgentState::Available, now),
+            AgentState::NotReady { reason, .. } if by_phone(reason) => self.become_(a, AgentState::Available, now),
             _ => {}
         }
     }
@@ -118,8 +124,12 @@ impl Model {
     pub fn become_(&mut self, a: usize, wanted: AgentState, now: i64) {
         let agent = &mut self.agents[a];
         let state = match wanted {
-            AgentState::Available if !agent.reachable => AgentState::NotReady { reason: "unreachable".into() },
-            AgentState::Available if !agent.own_calls.is_empty() => AgentState::NotReady { reason: "own_call".into() },
+            AgentState::Available if !agent.reachable => {
+                AgentState::NotReady { reason: "unreachable".into(), until_ms: None }
+            }
+            AgentState::Available if !agent.own_calls.is_empty() => {
+                AgentState::NotReady { reason: "own_call".into(), until_ms: None }
+            }
             other => other,
         };
         let id = agent.settings.id.clone();
@@ -127,18 +137,20 @@ impl Model {
         let state = if agent.retired && !talks { AgentState::Offline } else { state };
         if agent.state == AgentState::Offline {
             agent.past.clear();
+            agent.missed = 0;
         } else if agent.state != state {
             agent.past.push((agent.state.clone(), now - agent.since));
         }
         agent.since = if agent.state == state { agent.since } else { now };
         let serving = agent.serving.clone();
         match &state {
-            AgentState::Talking { .. } | AgentState::Hold { .. } => {}
+            AgentState::Talking { .. } | AgentState::Hold { .. } => agent.missed = 0,
             AgentState::Available => {
                 (agent.idle_since, agent.next, agent.past_when_free) = (now, AgentState::Available, agent.past.len());
             }
             AgentState::Offline | AgentState::NotReady { .. } => agent.next = AgentState::Available,
-            AgentState::Reserved { .. } | AgentState::Ringing { .. } | AgentState::Acw { .. } => {}
+            AgentState::Reserved { .. } | AgentState::Ringing { .. } => agent.more_acw = 0,
+            AgentState::Acw { .. } => {}
         }
         agent.state = state.clone();
         self.due.retain(|(.., what)| *what != Due::Agent(id.clone()));
@@ -147,7 +159,9 @@ impl Model {
                 let ring = self.settings(&serving).ring_timeout_ms as i64;
                 self.arm(now + ring, Due::Agent(id));
             }
-            AgentState::Acw { until_ms, .. } => self.arm(until_ms, Due::Agent(id)),
+            AgentState::Acw { until_ms, .. } | AgentState::NotReady { until_ms: Some(until_ms), .. } => {
+                self.arm(until_ms, Due::Agent(id));
+            }
             AgentState::Offline => self.nobody_waits_alone_for(&id, now),
             _ => {}
         }
@@ -166,16 +180,32 @@ impl Model {
 
     pub fn agent_due(&mut self, a: usize, now: i64) {
         let next = self.agents[a].next.clone();
-        let (call, end, reason) = match self.agents[a].state {
+        let (call, end, why) = match self.agents[a].state {
             AgentState::Acw { .. } => return self.become_(a, next, now),
-            AgentState::Reserved { call } => (call, SegmentEnd::Unreachable, "unreachable"),
-            AgentState::Ringing { call } => (call, SegmentEnd::NoAnswer, "no_answer"),
+            AgentState::NotReady { .. } => return self.become_(a, AgentState::Available, now),
+            AgentState::Reserved { call } => (call, SegmentEnd::Unreachable, Failure::Unreachable),
+            AgentState::Ringing { call } => (call, SegmentEnd::NoAnswer, Failure::NoAnswer),
             ref other => panic!("no deadline belongs to {other:?}"),
         };
         self.cancel(a, call, end);
-        self.become_(a, AgentState::NotReady { reason: reason.into() }, now);
+        self.miss(a, why, now);
         let id = self.agents[a].settings.id.clone();
         self.give_back(call, &id, now);
+    }
+
+    /// Not ready, and for how long, by the queue's rule for such a call.
+    pub fn miss(&mut self, a: usize, why: Failure, now: i64) {
+        let rules = self.settings(&self.agents[a].serving).untaken;
+        self.agents[a].missed += u32::from(why == Failure::NoAnswer);
+        let (reason, again) = match why {
+            Failure::NoAnswer if rules.most.is_some_and(|most| self.agents[a].missed >= most) => ("no_answer", None),
+            Failure::NoAnswer => ("no_answer", rules.no_answer_ms),
+            Failure::Busy => ("busy", rules.busy_ms),
+            Failure::Rejected => ("rejected", rules.rejected_ms),
+            Failure::Unreachable => ("unreachable", None),
+        };
+        let until_ms = again.map(|ms| now + ms as i64);
+        self.become_(a, AgentState::NotReady { reason: reason.into(), until_ms }, now);
     }
 
     pub fn interrupt(&mut self, a: usize, next: AgentState, reason: SegmentEnd, now: i64) {

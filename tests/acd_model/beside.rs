@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trunkline::acd::{
-    Acd, Ageing, Failure, Forced, Input, Member, Output, OverflowStep, Preference, QueueSettings, Relaxation, Settings,
+    Acd, Ageing, Failure, Forced, Input, Member, Needs, Output, OverflowStep, Preference, QueueSettings, Relaxation,
+    Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Strategy};
@@ -55,8 +56,10 @@ fn busy_settings(turn: usize) -> Settings {
     vip.members.iter_mut().enumerate().for_each(|(at, member)| member.tier = (at % 3) as u8);
     let mut night = queue_settings("night", 9..12);
     (night.max_wait_ms, night.ring_timeout_ms) = (Some(10_000), 4_000);
+    (night.join_needs, vip.wait_needs) = (Needs::Ready, Needs::SignedIn);
     let mut queues = vec![sales, support, vip, night, queue_settings("nobody", [])];
     for (at, queue) in queues.iter_mut().enumerate() {
+        queue.untaken = Untaken { no_answer_ms: Some(2_000), most: Some(2), busy_ms: Some(500), rejected_ms: None };
         queue.strategy = STRATEGIES[(turn + at) % STRATEGIES.len()];
         queue.ring_more_ms = 1_000;
     }
@@ -76,6 +79,7 @@ fn other_settings(random: &mut ChaCha12Rng) -> Settings {
     settings.ageing.base = [5, 300][below(random, 2) as usize];
     for agent in &mut settings.agents {
         agent.skills.insert("billing".to_owned(), below(random, 100) as u8);
+        agent.acw_ms = [None, Some(0), Some(1_500)][below(random, 3) as usize];
     }
     let there = |queue: &QueueId, queues: &[QueueSettings]| queues.iter().any(|known| known.id == *queue);
     let known = settings.queues.clone();
@@ -89,8 +93,12 @@ fn other_settings(random: &mut ChaCha12Rng) -> Settings {
         if below(random, 2) == 0 {
             queue.max_wait_ms = [None, Some(5_000), Some(40_000)][below(random, 3) as usize];
         }
+        let mut needs = || [Needs::Nobody, Needs::SignedIn, Needs::Ready][below(random, 3) as usize];
+        (queue.join_needs, queue.wait_needs) = (needs(), needs());
         queue.capacity = [None, Some(3)][below(random, 2) as usize];
         (queue.acw_ms, queue.ring_timeout_ms) = (below(random, 3_000), 1_000 + below(random, 9_000));
+        queue.untaken.rejected_ms = [None, Some(1_000)][below(random, 2) as usize];
+        queue.untaken.no_answer_ms = [None, Some(1_000)][below(random, 2) as usize];
     }
     settings
 }
@@ -279,7 +287,8 @@ impl Pair {
             25 => Input::Hold { agent, call },
             26 => Input::Resume { agent, call },
             27..=31 => Input::ConversationEnded { agent, call },
-            32 => Input::EndAcw { agent },
+            32 if below(random, 2) == 0 => Input::EndAcw { agent },
+            32 => Input::ExtendAcw { agent, by_ms: below(random, 2_000) },
             33..=35 => Input::SetAvailable { agent },
             36 => Input::SetNotReady { agent, reason },
             48 => Input::PhoneTaken { agent, call: self::call(2_000_000 + below(random, 2)) },

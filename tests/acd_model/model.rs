@@ -28,6 +28,10 @@ pub struct Agent {
     pub next: AgentState,
     pub own_calls: Vec<CallId>,
     pub reachable: bool,
+    /// Calls in a row that rang out.
+    pub missed: u32,
+    /// After-call work that was asked for in this call.
+    pub more_acw: i64,
     /// The settings name the agent no longer.
     pub retired: bool,
     /// Every state since signing in, and how long it held.
@@ -85,6 +89,8 @@ impl Agent {
             next: AgentState::Available,
             own_calls: Vec::new(),
             reachable: true,
+            missed: 0,
+            more_acw: 0,
             retired: false,
             past: Vec::new(),
             since: 0,
@@ -195,6 +201,7 @@ impl Model {
             self.arm_wait(call, now);
         }
         self.pair(now);
+        self.send_on();
     }
 
     pub fn queue(&self, id: &QueueId) -> Option<&Queue> {
@@ -224,6 +231,7 @@ impl Model {
             Due::Wait(call) => self.wait_due(call, now),
         }
         self.pair(now);
+        self.send_on();
         true
     }
 
@@ -242,6 +250,7 @@ impl Model {
             | Input::SetAvailable { agent }
             | Input::SetNotReady { agent, .. }
             | Input::EndAcw { agent }
+            | Input::ExtendAcw { agent, .. }
             | Input::PhoneRinging { agent, .. }
             | Input::AgentFailed { agent, .. }
             | Input::Hold { agent, .. }
@@ -258,6 +267,7 @@ impl Model {
             }
         }
         self.pair(now);
+        self.send_on();
     }
 
     pub fn number(&self, agent: &AgentId) -> Option<usize> {

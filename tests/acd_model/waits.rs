@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trunkline::acd::Preference;
+use trunkline::acd::{Needs, Preference};
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, LeaveReason, SegmentEnd};
 
@@ -86,7 +86,34 @@ impl Model {
     pub fn takes(&self, id: &QueueId) -> bool {
         let inside = self.callers.iter().filter(|caller| caller.queues.contains(id)).count();
         let room = |queue: &Queue| queue.settings.capacity.is_none_or(|capacity| inside < capacity as usize);
-        self.queue(id).is_some_and(|queue| room(queue) && !queue.draining)
+        let there =
+            |queue: &Queue| [queue.settings.join_needs, queue.settings.wait_needs].map(|needs| self.has(id, needs));
+        self.queue(id).is_some_and(|queue| room(queue) && !queue.draining && there(queue) == [true, true])
+    }
+
+    /// Whether one of the members is there who have to be.
+    fn has(&self, queue: &QueueId, needs: Needs) -> bool {
+        let mut members = (0..self.agents.len()).filter(|a| self.ring_of(*a, queue).is_some());
+        members.any(|a| match (&self.agents[a].state, needs) {
+            (AgentState::Offline, _) => needs == Needs::Nobody,
+            (AgentState::NotReady { .. }, Needs::Ready) => false,
+            _ => true,
+        }) || needs == Needs::Nobody
+    }
+
+    /// Whoever waits for anybody where nobody is there does not wait any longer.
+    pub fn send_on(&mut self) {
+        let alone = |caller: &&Caller| {
+            let needs = self.settings(&caller.queues[0]).wait_needs;
+            let waits = caller.presented.is_empty() && caller.alone.is_none();
+            waits && !caller.queues.iter().any(|queue| self.has(queue, needs))
+        };
+        let mut calls: Vec<CallId> = self.callers.iter().filter(alone).map(|caller| caller.call).collect();
+        calls.sort_unstable();
+        for call in calls {
+            self.forget(call);
+            self.effects.push(Effect::Out(call, LeaveReason::Refused));
+        }
     }
 
     fn next_step(&self, caller: &Caller) -> Option<(i64, Step)> {

@@ -1,5 +1,6 @@
 //! A floor without a switch: journal, feed, database and API, and a hand that journals.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -54,6 +55,7 @@ impl Floor {
         named.set(Names {
             agents: vec!["1001".into(), "1002".into()],
             queues: vec![("support".into(), vec!["1001".into(), "1002".into()])],
+            reasons: BTreeMap::from([("lunch".to_owned(), false)]),
         });
         let handles = Handles {
             tap: feed.tap(seq, backlog),

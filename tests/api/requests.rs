@@ -133,6 +133,8 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     assert_eq!(put("1001", "{\"state\":\"asleep\"}").problem(400)["parameter"], "state");
     assert_eq!(put("1001", "{\"state\":\"not_ready\",\"reason\":\"\"}").problem(400)["parameter"], "reason");
     put("1001", "state").problem(400);
+    let unknown = put("1001", "{\"state\":\"not_ready\",\"reason\":\"luhnch\"}").problem(400);
+    assert_eq!(unknown["detail"], "the settings have no reason \"luhnch\"; there are lunch, supervisor");
     // The answer names an entry that the live view has still to fold.
     let seq = floor.journal.next_seq();
     let wish = std::thread::spawn(move || {
@@ -145,9 +147,11 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::SetAgent { agent: "1001".into(), wish: AgentWish::NotReady { reason: reason.clone() } }
     );
     floor.replies.reply(id, Ok(seq));
-    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason } });
+    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason, until_ms: None } });
     let line = wish.join().expect("answered").json();
     assert_eq!((&line["state"], &line["reason"]), (&json!("not_ready"), &json!("lunch")));
+    assert_eq!(line["paid"], json!(false));
+    assert_eq!(ask(address, "GET", "/api/v1/agents", &[TOKEN], "").json()["items"][0]["paid"], json!(false));
     let asked = floor.answer(|command| match command {
         Command::SetAgent { agent, .. } if agent.as_str() == "1002" => Err(CommandError::Stalled),
         Command::SetAgent { agent, .. } => Err(CommandError::UnknownAgent(agent.clone())),

@@ -151,7 +151,7 @@ pub fn program() -> Arc<Program> {
 }
 
 fn acd_settings(program: &Program) -> acd::Settings {
-    let agent = |id: &&str| acd::AgentSettings { id: AgentId::from(*id), skills: BTreeMap::new() };
+    let agent = |id: &&str| acd::AgentSettings { id: AgentId::from(*id), skills: BTreeMap::new(), acw_ms: None };
     let mut queues = config::acd_queues(program);
     queues.iter_mut().for_each(|queue| queue.capacity = Some(8));
     acd::Settings { agents: AGENTS.iter().map(agent).collect(), queues, ageing: acd::Ageing::default() }

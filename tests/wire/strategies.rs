@@ -87,3 +87,43 @@ fn every_strategy_puts_a_caller_through() {
         assert_eq!(records[0].segments[0].end_reason, SegmentEnd::Caller, "{strategy}: {:?}", records[0]);
     }
 }
+
+#[test]
+fn who_refuses_a_call_is_called_again_after_the_time_of_the_queue() {
+    let plan = |plan| without_acw(plan).replace("[queue.support]", "[queue.support]\nrejected = \"1s\"");
+    let mut daemon = Daemon::start_with(plan, &[]);
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.reply_tagged(&invite, "603 Decline", "");
+    let agents = daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["reason"] == "rejected");
+    assert!(agents["items"][0]["until"].is_string(), "until when: {agents}");
+    let invite = agent.expect_invite();
+    agent.answer(&invite);
+    caller.hang_up();
+    agent.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let ends: Vec<SegmentEnd> = records[0].segments.iter().map(|segment| segment.end_reason).collect();
+    assert_eq!(ends, [SegmentEnd::Rejected, SegmentEnd::Caller]);
+}
+
+#[test]
+fn who_waits_goes_on_by_the_plan_when_nobody_is_ready_any_more() {
+    let plan = |plan| {
+        let plan = without_acw(plan).replace("[queue.support]", "[queue.support]\nwait_needs = \"ready\"");
+        plan.replace("queue = \"support\"\nrecord = true\nnext = \"busy\"", "queue = \"support\"\nnext = \"hangup\"")
+    };
+    let mut daemon = Daemon::start_with(plan, &[]);
+    let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    agent.reply_tagged(&invite, "486 Busy Here", "");
+    caller.expect_bye();
+    caller.call("4001");
+    caller.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let asked: Vec<usize> = records.iter().map(|record| record.segments.len()).collect();
+    assert_eq!(asked, [1, 0], "the second one was not let in: {records:?}");
+}

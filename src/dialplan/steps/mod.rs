@@ -51,10 +51,11 @@ pub(super) const KINDS: [&str; 26] = [
     "goto",
 ];
 
-const CHANGES: [(&str, AgentChange); 4] = [
+const CHANGES: [(&str, AgentChange); 5] = [
     ("available", AgentChange::Available),
     ("not_ready", AgentChange::NotReady),
     ("end_acw", AgentChange::EndAcw),
+    ("extend_acw", AgentChange::ExtendAcw { by_ms: 60_000 }),
     ("sign_out", AgentChange::SignOut),
 ];
 
@@ -141,6 +142,8 @@ fn optional(table: &mut Table<'_>, key: &'static str, names: &Names<'_>, report:
 
 fn read_agent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let state = table.required("state", report);
+    let by = table.place_of("by");
+    let by_ms = table.duration("by", report);
     let next = step(table, "next", names, report);
     let state = state?;
     let Some((_, change)) = CHANGES.iter().find(|(name, _)| *name == state.value) else {
@@ -148,7 +151,16 @@ fn read_agent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> 
         report.problem(state.place, format!("an agent cannot become \"{}\"", state.value), hint);
         return None;
     };
-    Some(Action::Agent { change: *change, next: next? })
+    let change = match (*change, by_ms) {
+        (AgentChange::ExtendAcw { .. }, Some(by_ms)) => AgentChange::ExtendAcw { by_ms },
+        (_, Some(_)) => {
+            let hint = Some("write state = \"extend_acw\", or leave it out".to_owned());
+            report.problem(by, "\"by\" is for after-call work that is extended", hint);
+            return None;
+        }
+        (change, None) => change,
+    };
+    Some(Action::Agent { change, next: next? })
 }
 
 fn read_record(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {

@@ -83,11 +83,13 @@ pub struct AgentLine {
     pub state: &'static str,
     /// Why, where the agent is not ready.
     pub reason: Option<String>,
+    /// Whether the time counts as paid, where the settings say so of the reason; set by who knows them.
+    pub paid: Option<bool>,
     /// The call that the state is about.
     pub call: Option<CallId>,
     /// Since when; none where the agent was never seen.
     pub since: Option<Wall>,
-    /// When after-call work ends by itself.
+    /// When after-call work, or "not ready" after a call that was not taken, ends by itself.
     pub until: Option<Wall>,
 }
 
@@ -97,8 +99,8 @@ impl AgentLine {
         let state = match seen.map_or(&AgentState::Offline, |(state, _)| state) {
             AgentState::Offline => "offline",
             AgentState::Available => "available",
-            AgentState::NotReady { reason: why } => {
-                reason = Some(why.clone());
+            AgentState::NotReady { reason: why, until_ms } => {
+                (reason, until) = (Some(why.clone()), until_ms.map(Wall));
                 "not_ready"
             }
             AgentState::Acw { call: about, until_ms } => {
@@ -119,7 +121,7 @@ impl AgentLine {
             }
         };
         let since = seen.map(|(_, since)| Wall(since));
-        Self { agent: agent.clone(), state, reason, call, since, until }
+        Self { agent: agent.clone(), state, reason, paid: None, call, since, until }
     }
 
     pub(super) fn is_available(&self) -> bool {

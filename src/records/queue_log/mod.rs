@@ -72,7 +72,7 @@ impl QueueLog {
             SignedIn { since: at, paused: None }
         });
         let paused = match state {
-            AgentState::NotReady { reason } => Some(reason.clone()),
+            AgentState::NotReady { reason, .. } => Some(reason.clone()),
             _ => None,
         };
         if known.paused != paused {

@@ -173,7 +173,7 @@ fn overflow_is_a_second_wait_that_ends_by_itself() {
 
 #[test]
 fn agents_log_in_pause_and_log_off() {
-    let not_ready = |reason: &str| AgentState::NotReady { reason: reason.to_owned() };
+    let not_ready = |reason: &str| AgentState::NotReady { reason: reason.to_owned(), until_ms: None };
     let lines = told(vec![
         (1_000, is("1001", AgentState::Available)),
         (2_000, is("1001", AgentState::Ringing { call: this() })),
