@@ -9,7 +9,7 @@ use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, SegmentEnd};
 use crate::time::Now;
 
-use super::agent::Agent;
+use super::agent::{Agent, Next};
 use super::caller::Standing;
 use super::line::Place;
 use super::queue::Queue;
@@ -63,6 +63,8 @@ impl Acd {
         if let AgentState::Acw { call, .. } = self.agents[n].state {
             self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
         }
+        // What was to follow the after-call work is no wish of whoever signs in by that number again.
+        self.agents[n].next = Next::Available;
         self.transition(n, AgentState::Offline, now);
         // Who takes the callers instead is decided once all is in place.
         self.release_wanted(n, now);
