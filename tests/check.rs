@@ -347,3 +347,54 @@ fn tests_beside_a_folder_of_dialplans_are_no_dialplans_and_are_checked() {
     assert!(told.contains("dialplans/tests/case.toml:5:16: there is no queue \"sails\""), "{told}");
     assert!(told.contains("did you mean \"sales\"?"), "{told}");
 }
+
+#[test]
+fn an_included_file_that_is_not_there_is_told_at_its_place_and_hides_nothing() {
+    let folder = floor();
+    edit(folder.path(), "dialplans/demo.toml", "version = 1\n", "version = 1\ninclude = [\"bnech.toml\"]\n");
+    edit(folder.path(), "dialplans/demo.toml", "flow = \"echo\"", "flow = \"ecko\"");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("dialplans/demo.toml:") && told.contains(":12: \"bnech.toml\" cannot be included"), "{told}");
+    assert!(told.contains("did you mean \"bench.toml\"?") && told.contains("there is no flow \"ecko\""), "{told}");
+}
+
+#[test]
+fn whoever_a_step_calls_or_is_sent_on_to_has_to_be_there() {
+    let folder = floor();
+    let echo = "[flow.echo.step.echo]\ndo = \"echo\"\n";
+    let steps = "[flow.echo.step.echo]\ndo = \"dial\"\nusers = [\"1001\", [\"1002\", \"9999\"]]\nnext = \"on\"\n\
+                 [flow.echo.step.on]\ndo = \"transfer\"\nto = \"4020\"\nfailed = \"end\"\n\
+                 [flow.echo.step.end]\ndo = \"hangup\"\n";
+    edit(folder.path(), "dialplans/demo.toml", echo, steps);
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("step \"echo\" calls \"9999\""), "{told}");
+    assert!(told.contains("leads to \"4020\", which is neither"), "{told}");
+    edit(folder.path(), "dialplans/demo.toml", "\"9999\"", "\"1003\"");
+    edit(folder.path(), "dialplans/demo.toml", "to = \"4020\"", "to = \"4003\"");
+    let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// What the tour of the reference has people write, step by step: tables and keys in backticks.
+#[test]
+fn the_tour_in_ten_steps_makes_a_hotline() {
+    let page = include_str!("../docs/dialplan.md");
+    let tour = page.split("## A hotline in ten steps").nth(1).expect("a tour").split("\n## ").next().expect("its end");
+    let snippets = tour.split('`').skip(1).step_by(2).map(|snippet| snippet.replace('\n', " "));
+    let written: Vec<String> = snippets.filter(|text| text.starts_with('[') || text.contains(" = ")).collect();
+    let folder = floor();
+    // The reader's own floor has one plan, and the demo's agents.
+    fs::write(folder.path().join("dialplans/shop.toml"), written.join("\n")).expect("written");
+    let settings = fs::read_to_string(folder.path().join("config/demo.toml")).expect("settings");
+    let named = settings.lines().find(|line| line.starts_with("dialplans = ")).expect("plans").to_owned();
+    edit(folder.path(), "config/demo.toml", &named, "dialplans = [\"dialplans/shop.toml\"]");
+    let checked = run(folder.path(), &["check", "--config", "config/demo.toml"]);
+    assert!(checked.status.success(), "{}\n{}", written.join("\n"), String::from_utf8_lossy(&checked.stderr));
+    let route = ["route", "--config", "config/demo.toml", "--to", "4008001234", "--keys", "1"];
+    let routed = run(folder.path(), &[&route[..], &["--at", "2026-11-27T10:00:00+08:00"]].concat());
+    let told = String::from_utf8_lossy(&routed.stdout).into_owned();
+    assert!(told.contains("shop.sales") && told.contains("queue sales, priority 0, recorded"), "{told}");
+}

@@ -53,7 +53,9 @@ fn read_settings(config: &Path) -> Result<(Option<Settings>, Vec<Problem>), Floo
 pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let (settings, mut problems) = read_settings(config)?;
     let Some(settings) = settings else { return Err(FloorError::Wrong(problems)) };
-    let plans = Plans::read(&settings.dialplans)?;
+    let mut plans = Plans::read(&settings.dialplans)?;
+    let sound = problems.is_empty();
+    problems.append(&mut plans.problems);
     let folder = Path::new(&settings.prompts);
     let prompts = prompt_files(folder)?;
     let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
@@ -61,9 +63,9 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let webhooks: BTreeSet<String> = settings.webhooks.keys().cloned().collect();
     let surroundings = Surroundings {
         prompts: &prompts,
-        agents: problems.is_empty().then_some(&agents),
-        trunks: problems.is_empty().then_some(&trunks),
-        webhooks: problems.is_empty().then_some(&webhooks),
+        agents: sound.then_some(&agents),
+        trunks: sound.then_some(&trunks),
+        webhooks: sound.then_some(&webhooks),
         beside: &plans.beside,
         year: Some(TimeZone::UTC.to_datetime(Timestamp::now()).year()),
     };
@@ -89,6 +91,8 @@ struct Plans {
     sources: Vec<Source>,
     beside: BTreeMap<String, String>,
     seen: BTreeSet<PathBuf>,
+    /// What is included and is not there.
+    problems: Vec<Problem>,
 }
 
 impl Plans {
@@ -108,17 +112,25 @@ impl Plans {
 
     /// One file, and those that it includes, each once.
     fn take(&mut self, path: &Path) -> Result<(), FloorError> {
-        let real = path.canonicalize().map_err(|source| unreadable(path, source))?;
-        if !self.seen.insert(real) {
+        if !self.seen.insert(real(path)?) {
             return Ok(());
         }
         let source = read(path)?;
+        let own = self.sources.len();
         let included = dialplan::includes(&source.text);
         self.sources.push(source);
         for name in included {
-            let target = path.parent().unwrap_or(Path::new("")).join(name);
-            for file in plan_files(&target)? {
-                self.take(&file)?;
+            let target = path.parent().unwrap_or(Path::new("")).join(&name);
+            let there = plan_files(&target).and_then(|files| {
+                files.iter().try_for_each(|file| real(file).map(drop))?;
+                Ok(files)
+            });
+            match there {
+                Ok(files) => files.iter().try_for_each(|file| self.take(file))?,
+                Err(error) => {
+                    let text = self.sources.get(own).map_or("", |source| source.text.as_str());
+                    self.problems.push(missing(path, text, &name, &error));
+                }
             }
         }
         Ok(())
@@ -136,6 +148,36 @@ impl Plans {
             }
         }
         Ok(())
+    }
+}
+
+/// A file by the one name that it has, however it is written.
+fn real(path: &Path) -> Result<PathBuf, FloorError> {
+    path.canonicalize().map_err(|source| unreadable(path, source))
+}
+
+/// An included file that cannot be read, at the place where it is named.
+fn missing(path: &Path, text: &str, name: &str, error: &FloorError) -> Problem {
+    let quoted = format!("\"{name}\"");
+    let at = text.find(&quoted).unwrap_or(0);
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    let folder = path.parent().unwrap_or(Path::new("")).join(name);
+    let beside = list(folder.parent().unwrap_or(Path::new("."))).unwrap_or_default();
+    let names: Vec<String> =
+        beside.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    Problem {
+        severity: Severity::Error,
+        file: path.display().to_string(),
+        line: line + 1,
+        column: column + 1,
+        message: match error {
+            FloorError::Unreadable { source, .. } => format!("\"{name}\" cannot be included: {source}"),
+            FloorError::Wrong(_) => format!("\"{name}\" cannot be included: {error}"),
+        },
+        hint: dialplan::suggest(name, names.iter().map(String::as_str)),
+        excerpt: text.lines().nth(line).unwrap_or_default().to_owned(),
     }
 }
 

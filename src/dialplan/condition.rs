@@ -200,6 +200,8 @@ fn read_queue(table: &mut Table<'_>, known: Known<'_>, report: &mut Report) -> O
     let Some((_, found)) = MEASURES.iter().find(|(name, _)| *name == measure.value) else {
         let hint = suggest(&measure.value, MEASURES.map(|(name, _)| name));
         report.problem(measure.place, format!("a queue has no figure \"{}\"", measure.value), hint);
+        // Its bounds are none of a figure that there is not.
+        ["at_least", "at_most"].into_iter().for_each(|key| table.ignore(key));
         return None;
     };
     let bounds = if *found == Measure::ExpectedWait { waits(table, report) } else { bounds(table, report) };

@@ -32,8 +32,8 @@ struct Rewrite {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Numbers {
     exact: BTreeMap<String, Entry>,
-    /// The narrowest first.
-    patterns: Vec<(Pattern, Entry)>,
+    /// By what their numbers begin with; the narrowest first of those that begin alike.
+    patterns: BTreeMap<String, Vec<(Pattern, Entry)>>,
     rewrites: Vec<Rewrite>,
 }
 
@@ -55,21 +55,29 @@ impl Numbers {
     pub fn destination(&self, called: &str, trunk: Option<&TrunkId>) -> Option<Destination<'_>> {
         let called = self.rewritten(called, trunk);
         let exact = self.exact.get_key_value(&called).map(|(number, entry)| (number.as_str(), entry));
-        let (by, entry) = exact.or_else(|| {
-            self.patterns.iter().find(|(pattern, _)| pattern.fits(&called)).map(|(p, entry)| (p.text(), entry))
-        })?;
+        let (by, entry) = exact.or_else(|| self.narrowest(&called))?;
         let other = trunk.and_then(|trunk| entry.by_trunk.get(trunk.as_str()));
         Some(Destination { called, by, flow: other.unwrap_or(&entry.flow), language: entry.language.as_deref() })
     }
 
-    /// The numbers and patterns that lead into the plan, as written.
+    /// The narrowest pattern that a number fits: only those are looked at whose numbers begin as it does.
+    fn narrowest(&self, called: &str) -> Option<(&str, &Entry)> {
+        let begins = (0..=called.len()).filter_map(|end| self.patterns.get(called.get(..end)?));
+        let fits = begins.filter_map(|alike| alike.iter().find(|(pattern, _)| pattern.fits(called)));
+        let narrowest = fits.min_by(|(one, _), (other, _)| one.narrowness(other));
+        narrowest.map(|(pattern, entry)| (pattern.text(), entry))
+    }
+
+    /// The numbers and then the patterns that lead into the plan, as written, the narrowest first.
     pub fn written(&self) -> impl Iterator<Item = &str> {
-        self.exact.keys().map(String::as_str).chain(self.patterns.iter().map(|(pattern, _)| pattern.text()))
+        let mut patterns: Vec<&Pattern> = self.patterns.values().flatten().map(|(pattern, _)| pattern).collect();
+        patterns.sort_by(|one, other| one.narrowness(other));
+        self.exact.keys().map(String::as_str).chain(patterns.into_iter().map(Pattern::text))
     }
 
     /// Every flow that some number leads to.
     pub(super) fn flows(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let entries = self.exact.values().chain(self.patterns.iter().map(|(_, entry)| entry));
+        let entries = self.exact.values().chain(self.patterns.values().flatten().map(|(_, entry)| entry));
         entries.flat_map(|entry| {
             let flows = [&entry.flow].into_iter().chain(entry.by_trunk.values());
             flows.map(|flow| (flow.as_str(), entry.language.as_deref()))
@@ -92,9 +100,8 @@ impl Numbers {
 #[derive(Default)]
 pub(super) struct Draft {
     numbers: Numbers,
-    /// The numbers that mean one, and those that mean several.
-    exact: Vec<Pattern>,
-    open: Vec<Pattern>,
+    /// Numbers that stand alone, in whatever way they are written, and how.
+    alone: BTreeMap<String, String>,
 }
 
 impl Draft {
@@ -134,28 +141,33 @@ impl Draft {
             report.problem(place, message, hint);
             return;
         }
-        let read = if pattern.exact().is_some() { &mut self.exact } else { &mut self.open };
-        read.push(pattern.clone());
+        if let Some(number) = pattern.only() {
+            self.alone.insert(number, text.to_owned());
+        }
         if pattern.exact().is_some() {
             self.numbers.exact.insert(text.to_owned(), entry);
         } else {
-            let at =
-                self.numbers.patterns.partition_point(|(other, _)| other.narrowness(&pattern) != Ordering::Greater);
-            self.numbers.patterns.insert(at, (pattern, entry));
+            let alike = self.numbers.patterns.entry(pattern.prefix()).or_default();
+            let at = alike.partition_point(|(other, _)| other.narrowness(&pattern) != Ordering::Greater);
+            alike.insert(at, (pattern, entry));
         }
     }
 
-    /// The pattern, as written, that means some number alike without being narrower. Exact numbers are many and clash only where they are
-    /// the same, so they are looked up, and compared with patterns alone.
+    /// The pattern, as written, that means some number alike without being narrower. Only those are compared of whose numbers one
+    /// may begin as the other's do.
     fn clash(&self, pattern: &Pattern) -> Option<&str> {
-        let is_exact = pattern.exact().is_some();
-        let twice =
-            self.numbers.exact.get_key_value(pattern.text()).filter(|_| is_exact).map(|(text, _)| text.as_str());
-        let exact = self.exact.iter().filter(|_| !is_exact);
+        if let Some(number) = pattern.only() {
+            return self.alone.get(&number).map(String::as_str);
+        }
+        let prefix = pattern.prefix();
+        let patterns = &self.numbers.patterns;
+        let shorter = (0..prefix.len()).filter_map(|end| patterns.get(prefix.get(..end)?));
+        let longer = patterns.range(prefix.clone()..).take_while(|(begin, _)| begin.starts_with(&prefix));
         let alike = |other: &&Pattern| {
             other.text() == pattern.text() || (other.narrowness(pattern) == Ordering::Equal && other.overlaps(pattern))
         };
-        twice.or_else(|| self.open.iter().chain(exact).find(alike).map(Pattern::text))
+        let near = shorter.chain(longer.map(|(_, alike)| alike)).flatten().map(|(other, _)| other);
+        near.filter(|other| alike(other)).map(Pattern::text).next()
     }
 
     pub(super) fn read_rewrite(&mut self, mut table: Table<'_>, report: &mut Report) {

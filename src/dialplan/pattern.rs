@@ -62,6 +62,26 @@ impl Pattern {
         matches!(self.shape, Shape::Exact(_)).then_some(&self.text)
     }
 
+    /// What every number that is meant begins with.
+    pub fn prefix(&self) -> String {
+        let digit = |place: &Digits| char::from_digit(place.trailing_zeros(), 10).filter(|_| place.count_ones() == 1);
+        let digits: String = match &self.shape {
+            Shape::Exact(digits) => digits.clone(),
+            Shape::Places { places, .. } => places.iter().map_while(digit).collect(),
+            Shape::Range { first, last } => {
+                let common = first.chars().zip(last.chars()).take_while(|(one, other)| one == other);
+                common.map(|(one, _)| one).collect()
+            }
+        };
+        format!("{}{digits}", self.lead)
+    }
+
+    /// The number, where only one is meant, however that is written.
+    pub fn only(&self) -> Option<String> {
+        let one = self.share().0 == 1 && !self.is_open();
+        one.then(|| self.prefix())
+    }
+
     /// Whether `number` is meant.
     pub fn fits(&self, number: &str) -> bool {
         let Some(rest) = number.strip_prefix(&self.lead) else { return false };

@@ -161,7 +161,7 @@ pub(crate) fn suggest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
     let nearest = known.iter().map(|name| (distance(wrong, name), *name)).min();
     match nearest {
         Some((far, name)) if far <= 1 + wrong.chars().count() / 4 => Some(format!("did you mean \"{name}\"?")),
-        Some(_) if known.len() <= 20 => Some(format!("known here: {}", known.join(", "))),
+        Some(_) if known.len() <= 30 => Some(format!("known here: {}", known.join(", "))),
         _ => None,
     }
 }

@@ -82,6 +82,12 @@ impl Template {
         text
     }
 
+    /// The text, where no variable is in it.
+    pub(super) fn plain(&self) -> Option<String> {
+        let plain = self.variables().next().is_none().then(|| self.fill(|_| String::new()))?;
+        (!plain.is_empty()).then_some(plain)
+    }
+
     /// The variables in it.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

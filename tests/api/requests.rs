@@ -24,7 +24,7 @@ fn errors_are_problem_documents() {
     floor.get("/api/v1/records/nonsense").problem(404);
     floor.get(&format!("/api/v1/records/{}", call(1))).problem(404);
     floor.get("/api/v1/records/%ff/recording").problem(400);
-    let refused = ask(address, "POST", "/api/v1/calls", &[TOKEN], "");
+    let refused = ask(address, "POST", "/api/v1/queues", &[TOKEN], "");
     refused.problem(405);
     assert!(refused.header("allow").is_some_and(|allow| allow.contains("GET")));
     for (query, parameter) in [

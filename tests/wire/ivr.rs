@@ -174,7 +174,7 @@ fn the_next_prompt_comes_within_200_ms_of_the_key() {
     took.sort_unstable();
     println!("from the key to the next prompt's first packet, ms: {took:?}");
     // The machine may stall once; the requirement is about the switch.
-    assert!(took[took.len() / 2] <= 200, "{took:?}");
+    assert!(took[took.len() - 2] <= 200, "{took:?}");
     caller.hang_up();
     daemon.until_idle();
     daemon.stop();

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use super::action::{Action, RecordChange};
 use super::load::{Places, Surroundings};
 use super::program::{Program, Prompt, StepRef};
-use super::report::{Place, Report};
+use super::report::{Place, Report, suggest};
 use super::speech;
 use super::talk::Item;
+use super::values::Template;
 use paths::{Facts, Paths};
 
 const NOWHERE: Place = Place { file: 0, offset: 0 };
@@ -29,6 +30,7 @@ pub(super) fn check(program: &Program, places: &Places, surroundings: Surroundin
             continue;
         };
         check_step(&step.name, &step.action, known, place, report);
+        check_targets(&step.name, &step.action, program, surroundings.agents, place, report);
         for prompt in prompts_of(&step.action, known, place, report) {
             if !surroundings.prompts.contains(&prompt.path()) {
                 let message = format!("step \"{}\" needs the prompt file \"{}\"", step.name, prompt.path());
@@ -64,8 +66,9 @@ fn unasked_consent(program: &Program, places: &Places, report: &mut Report) {
     }
 }
 
-fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: &mut Report) {
-    let heard = matches!(
+/// Whether a step's caller has to be answered before.
+fn needs_answer(action: &Action) -> bool {
+    matches!(
         action,
         Action::Play { .. }
             | Action::Menu { .. }
@@ -82,8 +85,11 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Echo
             | Action::Agent { .. }
             | Action::Record { .. }
-    );
-    if heard && !known.answered {
+    )
+}
+
+fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: &mut Report) {
+    if needs_answer(action) && !known.answered {
         let hint = Some("put a step with do = \"answer\" on every path before it".to_owned());
         report.problem(place, format!("step \"{name}\" can be reached before the call is answered"), hint);
     }
@@ -117,6 +123,38 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
     if records && !known.noticed {
         let hint = Some("put a play step with notice = true on every path before it, or ask by a menu".to_owned());
         report.problem(place, format!("step \"{name}\" would record callers who were not told so"), hint);
+    }
+}
+
+/// Whoever a step names without a variable has to be there.
+fn check_targets(
+    name: &str,
+    action: &Action,
+    program: &Program,
+    agents: Option<&BTreeSet<String>>,
+    place: Place,
+    report: &mut Report,
+) {
+    let Some(agents) = agents else { return };
+    let (users, to): (Vec<&Template>, _) = match action {
+        Action::Dial { users, .. } => (users.iter().flatten().collect(), None),
+        Action::Transfer { to, .. } => (Vec::new(), Some(to)),
+        _ => return,
+    };
+    let hint = |wanted: &str| suggest(wanted, agents.iter().map(String::as_str));
+    for user in users.into_iter().filter_map(Template::plain).filter(|user| !agents.contains(user)) {
+        report.problem(
+            place,
+            format!("step \"{name}\" calls \"{user}\", and the settings have no such agent"),
+            hint(&user),
+        );
+    }
+    if let Some(to) = to.and_then(Template::plain)
+        && !agents.contains(&to)
+        && program.numbers.destination(&to, None).is_none()
+    {
+        let message = format!("step \"{name}\" leads to \"{to}\", which is neither a number of the plan nor an agent");
+        report.problem(place, message, hint(&to));
     }
 }
 

@@ -7,6 +7,9 @@ use super::super::load::Places;
 use super::super::program::{Program, StepRef};
 use super::super::report::Report;
 
+/// Steps of a loop that are named where it is reported.
+const LOOP_TOLD: usize = 8;
+
 /// What holds whenever a step is entered, over every path that leads there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -121,21 +124,26 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// Reports every step that can come back to itself without any step on the way taking time.
+    /// Reports every loop in which no step takes time, once.
     pub(super) fn spinning_loops(&self, places: &Places, report: &mut Report) {
         // Take away, again and again, what leads only to waiting steps; what stays runs in circles or into one.
         let spins = |step: &StepRef| self.program.steps.get(step.0).is_some_and(|step| !step.action.waits());
         let every = (0..self.program.steps.len()).map(StepRef).filter(spins);
         let exits = |step: StepRef| self.exits(step).into_iter().filter(spins).collect();
-        for step in peel(every, exits) {
-            if let (Some(place), Some(named)) = (places.steps.get(step.0), self.program.steps.get(step.0)) {
+        let mut left = Peeled::of(every, exits);
+        while let Some(round) = left.cycle(|step| self.exits(step)) {
+            let name = |step: &StepRef| self.program.steps.get(step.0).map_or("", |step| step.name.as_str());
+            let first = round.iter().min().copied().unwrap_or(StepRef(0));
+            if let Some(place) = places.steps.get(first.0) {
+                let at = round.iter().position(|step| *step == first).unwrap_or(0);
+                let (behind, ahead) = round.split_at(at);
+                let names: Vec<&str> = ahead.iter().chain(behind).take(LOOP_TOLD).map(name).collect();
+                let more = if round.len() > LOOP_TOLD { " → …" } else { "" };
                 let hint = Some("put a play or menu step into the loop".to_owned());
-                report.problem(
-                    *place,
-                    format!("step \"{}\" runs into a loop in which nothing waits", named.name),
-                    hint,
-                );
+                let message = format!("nothing waits in the loop {}{more} → {}", names.join(" → "), name(&first));
+                report.problem(*place, message, hint);
             }
+            left.take_away(round);
         }
     }
 
@@ -187,33 +195,61 @@ impl<'a> Paths<'a> {
     }
 }
 
-/// What is left of a graph when nodes without exits are taken away again and again.
-fn peel(every: impl Iterator<Item = StepRef>, exits: impl Fn(StepRef) -> Vec<StepRef>) -> Vec<StepRef> {
-    let mut left: BTreeMap<StepRef, usize> = BTreeMap::new();
-    let mut before: BTreeMap<StepRef, Vec<StepRef>> = BTreeMap::new();
-    let mut done = Vec::new();
-    for step in every {
-        let exits = exits(step);
-        if exits.is_empty() {
-            done.push(step);
+/// What is left of a graph when nodes without exits are taken away again and again: loops, and what leads into them.
+struct Peeled {
+    /// Each node that is left, and how many of its exits are.
+    left: BTreeMap<StepRef, usize>,
+    before: BTreeMap<StepRef, Vec<StepRef>>,
+}
+
+impl Peeled {
+    fn of(every: impl Iterator<Item = StepRef>, exits: impl Fn(StepRef) -> Vec<StepRef>) -> Self {
+        let mut peeled = Self { left: BTreeMap::new(), before: BTreeMap::new() };
+        let mut done = Vec::new();
+        for step in every {
+            let exits = exits(step);
+            if exits.is_empty() {
+                done.push(step);
+            }
+            peeled.left.insert(step, exits.len());
+            for exit in exits {
+                peeled.before.entry(exit).or_default().push(step);
+            }
         }
-        left.insert(step, exits.len());
-        for exit in exits {
-            before.entry(exit).or_default().push(step);
-        }
+        peeled.take_away(done);
+        peeled
     }
-    while let Some(step) = done.pop() {
-        left.remove(&step);
-        for earlier in before.get(&step).into_iter().flatten() {
-            if let Some(count) = left.get_mut(earlier) {
-                *count -= 1;
-                if *count == 0 {
-                    done.push(*earlier);
+
+    /// Takes nodes away, and then those that have no exits without them.
+    fn take_away(&mut self, mut done: Vec<StepRef>) {
+        while let Some(step) = done.pop() {
+            if self.left.remove(&step).is_none() {
+                continue;
+            }
+            for earlier in self.before.get(&step).into_iter().flatten() {
+                if let Some(count) = self.left.get_mut(earlier) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        done.push(*earlier);
+                    }
                 }
             }
         }
     }
-    left.into_keys().collect()
+
+    /// Some loop of what is left, in its order.
+    fn cycle(&self, exits: impl Fn(StepRef) -> Vec<StepRef>) -> Option<Vec<StepRef>> {
+        let (mut way, mut seen) = (Vec::new(), BTreeMap::new());
+        let mut at = *self.left.keys().next()?;
+        loop {
+            if let Some(begin) = seen.insert(at, way.len()) {
+                return way.get(begin..).map(<[StepRef]>::to_vec);
+            }
+            way.push(at);
+            // Everything that is left has an exit that is.
+            at = exits(at).into_iter().find(|exit| self.left.contains_key(exit))?;
+        }
+    }
 }
 
 fn target(action: &Action) -> Option<StepRef> {
@@ -225,6 +261,8 @@ fn target(action: &Action) -> Option<StepRef> {
 }
 
 fn after(action: &Action, mut facts: Facts) -> Facts {
+    // Where it is not answered that is reported, and not again at every step behind.
+    facts.answered |= super::needs_answer(action);
     match action {
         Action::Answer { .. } => (facts.answered, facts.maybe_answered) = (true, true),
         Action::Play { notice: true, .. } | Action::Consent { .. } => facts.noticed = true,
