@@ -384,6 +384,12 @@ impl Floor {
             let delay = self.rng.between(100, 60_000);
             self.in_ms(delay, Happening::Command(Command::HangUp { call: *call }));
         }
+        if let JournalEvent::CallbackRequested { call, .. } = event
+            && self.rng.thousandths(100)
+        {
+            let delay = self.rng.between(100, 60_000);
+            self.in_ms(delay, Happening::Command(Command::CancelCallback { call: *call }));
+        }
         let JournalEvent::AgentChanged { agent, state } = event else { return };
         let agent: AgentId = agent.clone();
         if matches!(state, AgentState::NotReady { .. }) {
