@@ -9,7 +9,7 @@ use super::reload::{self, names};
 use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Named, Readiness, WebSockets};
 use crate::hooks::{Hook, Notifier, NotifierStatus, Poster};
 use crate::node::{self, Bell, CommandPort, Node, State, Watch};
-use crate::store::{Compressor, FollowSettings, Follower};
+use crate::store::{Compressor, FollowSettings, Follower, QueueLogWriter, Tap};
 use crate::switch::{Health, Standing, Storage, TrunkStatus};
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
@@ -28,6 +28,8 @@ pub(super) enum OpenError {
     Api(#[from] api::ApiError),
     #[error("cannot start a thread that follows the journal: {0}; check the limits on threads")]
     Follower(std::io::Error),
+    #[error("cannot append to the queue_log {path}: {error}; look at its folder and the rights there")]
+    QueueLog { path: String, error: std::io::Error },
 }
 
 /// A running floor.
@@ -37,6 +39,7 @@ pub(super) struct Running {
     follower: Follower,
     compressor: Option<Compressor>,
     notifiers: Vec<Notifier>,
+    queue_log: Option<QueueLogWriter>,
     readiness: Readiness,
     reload: Arc<api::Reload>,
 }
@@ -56,11 +59,12 @@ impl Running {
         let (sender, requests, replies) = api::commands(move || waker.wake_by_ref());
         let answer = Box::new(move |id, outcome| replies.reply(id, outcome));
         let told: Vec<Hook> = node::hooks(&settings)?.into_iter().filter(|hook| !hook.tells.is_empty()).collect();
-        let mut taps = None;
+        let (mut taps, mut for_queue_log) = (None, None);
         let compress = settings.recording.compress;
         let follow = |feed: &mut crate::store::Feed| {
             let for_compressor = compress.then(|| feed.tap(seq, BACKLOG));
             let for_notifiers: Vec<_> = told.iter().map(|_| feed.tap(seq, NOTIFIER_BACKLOG)).collect();
+            for_queue_log = settings.queue_log.is_some().then(|| feed.tap(seq, BACKLOG));
             taps = Some((feed.tap(seq, BACKLOG), feed.tap(seq, BACKLOG), for_compressor, for_notifiers));
         };
         let named = Named::default();
@@ -83,6 +87,12 @@ impl Running {
         let notifiers: Vec<Notifier> = match told.into_iter().zip(for_notifiers).map(start).collect() {
             Ok(notifiers) => notifiers,
             Err(error) => return Err(close(node, OpenError::Follower(error))),
+        };
+        let queue_log = match for_queue_log.zip(settings.queue_log.as_deref()).map(|to| write_queue_log(&data_dir, to))
+        {
+            None => None,
+            Some(Ok(writer)) => Some(writer),
+            Some(Err(error)) => return Err(close(node, error)),
         };
         let hooks = notifiers.iter().map(Notifier::status).collect();
         let opened = open_api(
@@ -110,7 +120,9 @@ impl Running {
             Ok((follower, api, readiness)) => {
                 let start = |tap| Compressor::start(&data_dir, keys, tap);
                 match for_compressor.map(start).transpose() {
-                    Ok(compressor) => Ok(Self { node, api, follower, compressor, notifiers, readiness, reload }),
+                    Ok(compressor) => {
+                        Ok(Self { node, api, follower, compressor, notifiers, queue_log, readiness, reload })
+                    }
                     Err(error) => Err(close(node, OpenError::Follower(error))),
                 }
             }
@@ -144,10 +156,18 @@ impl Running {
             compressor.stop();
         }
         self.notifiers.into_iter().for_each(Notifier::stop);
+        if let Some(writer) = self.queue_log {
+            writer.stop();
+        }
         self.follower.stop();
         self.api.stop(API_PATIENCE);
         sound
     }
+}
+
+fn write_queue_log(data_dir: &Path, (tap, path): (Tap, &str)) -> Result<QueueLogWriter, OpenError> {
+    let failed = |error| OpenError::QueueLog { path: path.to_owned(), error };
+    QueueLogWriter::start(data_dir, Path::new(path), tap).map_err(failed)
 }
 
 /// Closes a node whose floor cannot open.
@@ -161,7 +181,7 @@ type Opened = (Follower, ApiHandle, Readiness);
 
 fn open_api(
     data_dir: &Path,
-    tap: crate::store::Tap,
+    tap: Tap,
     listeners: api::Listeners,
     handles: impl FnOnce(crate::store::FollowStatus) -> Handles,
     settings: ApiSettings,

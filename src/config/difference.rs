@@ -45,6 +45,7 @@ pub fn waiting(old: &Settings, new: &Settings) -> Vec<&'static str> {
     };
     let pairs = [
         ("data_dir", old.data_dir != new.data_dir),
+        ("queue_log", old.queue_log != new.queue_log),
         ("demo", old.demo != new.demo),
         ("log", old.log != new.log),
         ("local_nets", old.local_nets != new.local_nets),

@@ -83,6 +83,7 @@ impl Reader<'_> {
         Settings {
             demo: self.demo,
             data_dir: self.text(root, "data_dir", "var"),
+            queue_log: root.string("queue_log", &mut self.report).map(|path| path.value),
             prompts: self.text(root, "prompts", "dialplans/prompts"),
             dialplans,
             log: self.log(root),

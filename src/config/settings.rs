@@ -284,6 +284,8 @@ pub struct Settings {
     pub demo: bool,
     /// Folder of journal, database and recordings.
     pub data_dir: String,
+    /// The file to which lines of `queue_log` are appended, as Asterisk writes it; none where `None`.
+    pub queue_log: Option<String>,
     /// Dialplan files, or folders of them.
     pub dialplans: Vec<String>,
     /// Folder of prompt files and their catalogue.

@@ -8,6 +8,7 @@ mod feed;
 mod folds;
 mod follower;
 pub mod journal;
+mod queue_log;
 mod recordings;
 mod restore;
 mod sampling;
@@ -21,6 +22,7 @@ pub use feed::{Drained, Feed, Tap};
 pub use folds::Folds;
 pub use follower::{FollowSettings, FollowStatus, Follower};
 pub use journal::{Journal, JournalError};
+pub use queue_log::QueueLogWriter;
 pub use recordings::{
     Compressor, KeptError, RecordingFile, Rekeyed, UnreadableError, mend_recordings, recorded_names, recordings_dir,
     rekey_recordings,

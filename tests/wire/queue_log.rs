@@ -1,6 +1,6 @@
 //! `trunkline report queue-log`: what a queue's calls look like to those who read Asterisk's.
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, own_address, wait, without_acw};
 use super::queue::{agent, caller};
 
 #[test]
@@ -69,4 +69,36 @@ fn an_abandoned_call_and_a_conversation_are_lines_of_queue_log() {
     assert!(complete.len() == 3 && complete.iter().all(is_number) && complete[2] == "1", "{told}");
     // What lies outside the days is not told.
     assert_eq!(daemon.run_command(&["report", "queue-log", "--from", "2000-01-01", "--to", "2000-01-02"]), "");
+}
+
+#[test]
+fn the_file_grows_by_every_line_once_over_a_kill_and_a_rotation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, old) = (folder.path().join("queue_log"), folder.path().join("queue_log.1"));
+    let set = |settings: String| format!("queue_log = \"{}\"\n{settings}", file.display());
+    let mut daemon = Daemon::start_set(own_address(), set, without_acw, &[]);
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
+    let abandon = |daemon: &Daemon, path: &std::path::Path, times: usize| {
+        let mut caller = caller(daemon);
+        caller.call("4001");
+        wait(|| read(path).contains("|ENTERQUEUE|"), || "nobody entered".to_owned());
+        caller.hang_up();
+        wait(|| read(path).matches("|ABANDON|").count() == times, || read(path));
+    };
+    abandon(&daemon, &file, 1);
+    let mut waiting = caller(&daemon);
+    waiting.call("4001");
+    wait(|| read(&file).matches("|ENTERQUEUE|").count() == 2, || read(&file));
+    daemon.kill();
+    // As if the lines had come further than what is known of them.
+    let mut torn = read(&file);
+    torn.push_str("17000");
+    std::fs::write(&file, torn).expect("written");
+    daemon.run();
+    wait(|| read(&file).matches("|QUEUESTART").count() == 2, || read(&file));
+    std::fs::rename(&file, &old).expect("rotated");
+    abandon(&daemon, &file, 1);
+    daemon.stop();
+    let told = daemon.run_command(&["report", "queue-log", "--from", "2000-01-01", "--to", "2099-12-31"]);
+    assert_eq!(read(&old) + &read(&file), told);
 }
