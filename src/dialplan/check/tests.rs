@@ -184,3 +184,27 @@ fn ten_thousand_patterns_are_not_compared_with_one_another() {
     let told = problems(&steps);
     assert!(told.len() == 1 && told[0].contains("mean some number alike, and neither is narrower"), "{told:?}");
 }
+
+/// Each flow calls the next one; the last one leads nowhere, or back.
+#[test]
+fn thousands_of_flows_within_one_another_are_looked_at_once() {
+    let nested = |last: &str| {
+        let mut steps =
+            "go = { do = \"answer\", next = \"call\" }\ncall = { do = \"call\", flow = \"f0\", next = \"end\" }\n\
+                         end = { do = \"hangup\" }\n"
+                .to_owned();
+        for flow in 0..3_000 {
+            let next = if flow == 2_999 { last.to_owned() } else { format!("f{}", flow + 1) };
+            let leads = if next.is_empty() {
+                "s = { do = \"return\" }\n".to_owned()
+            } else {
+                format!("s = {{ do = \"call\", flow = \"{next}\", next = \"back\" }}\nback = {{ do = \"return\" }}\n")
+            };
+            steps += &format!("[flow.f{flow}]\nstart = \"s\"\n[flow.f{flow}.step]\n{leads}");
+        }
+        problems(&steps)
+    };
+    assert_eq!(nested(""), [""; 0]);
+    let told = nested("f2990");
+    assert_eq!(told.iter().filter(|told| told.contains("calls itself through")).count(), 10, "{told:?}");
+}
