@@ -45,10 +45,10 @@ fn goertzel(block: &[i16], hz: f64) -> f64 {
     2.0 * (re * re + im * im) / block.len() as f64
 }
 
-/// Whether a phone that is not ours has heard a tone for a second without anything else: where the machine is busy it plays packets that
-/// come late as silence, so that not every second is like that.
+/// Whether a phone that is not ours has heard a tone for 400 ms without anything else: where the machine is busy it plays packets that
+/// come late as silence, so that few pieces are like that.
 pub fn is_clear(samples: &[i16], hz: f64) -> bool {
-    samples.chunks_exact(8_000).any(|second| share(second, hz) > 0.8)
+    samples.chunks_exact(3_200).any(|piece| share(piece, hz) > 0.8)
 }
 
 /// The channels of a recording: caller, agent.
