@@ -11,6 +11,7 @@ mod handle;
 mod ports;
 mod prompts;
 mod reader;
+mod settings;
 mod slot;
 mod tap;
 mod thread;
@@ -18,8 +19,9 @@ mod writer;
 
 pub use crate::media::{CHUNK_BYTES, KeyRing, MusicId, PromptId, PromptStore, StorageFigures, alaw_ms, alaw_of};
 pub use clock::now;
-pub use handle::{BrowserSettings, Engine, EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
+pub use handle::Engine;
 pub use ports::PortRange;
+pub use settings::{BrowserSettings, EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
 
 #[cfg(test)]
 mod browser_tests;

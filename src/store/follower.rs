@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender};
+use crossbeam_channel::{Receiver, Select};
 use tokio::runtime::{Builder, Runtime};
 
 use super::database::{Database, DatabaseError, Mark};
@@ -15,6 +14,7 @@ use super::folds::Folds;
 use super::journal::Entries;
 use super::restore::snapshot;
 use super::snapshot::Snapshots;
+use super::worker::Worker;
 use crate::records::CallRecord;
 
 /// How the follower works.
@@ -73,8 +73,7 @@ impl FollowStatus {
 #[derive(Debug)]
 pub struct Follower {
     status: FollowStatus,
-    stop: Sender<()>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 impl Follower {
@@ -85,7 +84,6 @@ impl Follower {
     /// The system gives no thread.
     pub fn start(data_dir: &Path, tap: Tap, settings: FollowSettings) -> std::io::Result<Self> {
         let status = FollowStatus::default();
-        let (stop, stopped) = crossbeam_channel::bounded(1);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let data_dir = data_dir.to_owned();
         let snapshot_seq = tap.seq();
@@ -94,7 +92,8 @@ impl Follower {
             data_dir,
             settings,
             tap,
-            stopped,
+            // Nobody can stop it before it runs.
+            stopped: crossbeam_channel::never(),
             stopping: false,
             runtime,
             status: status.clone(),
@@ -110,8 +109,12 @@ impl Follower {
         };
         // Before anybody asks, so that a fresh data folder answers with no records rather than with an error.
         thread.open(Instant::now());
-        let thread = std::thread::Builder::new().name("follower".into()).spawn(move || thread.run())?;
-        Ok(Self { status, stop, thread: Some(thread) })
+        let panicked = "the database's follower panicked; it is caught up from the journal at the next start";
+        let worker = Worker::start("follower", panicked, move |stopped| {
+            thread.stopped = stopped;
+            thread.run();
+        })?;
+        Ok(Self { status, worker })
     }
 
     /// How it fares, to share.
@@ -120,21 +123,8 @@ impl Follower {
     }
 
     /// Writes what the journal holds by now and a snapshot, and ends. Call it when the journal is closed.
-    pub fn stop(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
-        let _ = self.stop.try_send(());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the database's follower panicked; it is caught up from the journal at the next start");
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.finish();
+    pub fn stop(self) {
+        drop(self.worker);
     }
 }
 

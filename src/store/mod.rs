@@ -14,6 +14,7 @@ mod restore;
 mod sampling;
 mod snapshot;
 pub mod trace;
+mod worker;
 
 pub use crate::recording::{BadKeys, KeyRing, Manifest, sha256};
 pub use crate::records::Binding as FoldedBinding;

@@ -4,13 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Select, TryRecvError};
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Drained, Tap};
+use super::worker::Worker;
 use crate::records::QueueLog;
 
 /// Entries read before the stop is looked at.
@@ -25,8 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The thread that writes the file.
 #[derive(Debug)]
 pub struct QueueLogWriter {
-    stop: Sender<()>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 impl QueueLogWriter {
@@ -50,28 +49,17 @@ impl QueueLogWriter {
             file.set_len(place.length)?;
         }
         tap.rewind(place.seq);
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let worker = Worker { path: path.to_owned(), kept, file, place, tap, stopped };
-        let thread = std::thread::Builder::new().name("queue_log".into()).spawn(move || worker.run())?;
-        Ok(Self { stop, thread: Some(thread) })
+        let path = path.to_owned();
+        let panicked = "the writer of queue_log panicked; the next start writes what is left";
+        let worker = Worker::start("queue_log", panicked, move |stopped| {
+            Writer { path, kept, file, place, tap, stopped }.run();
+        })?;
+        Ok(Self { worker })
     }
 
     /// Ends once everything is written that the journal's end had when the node closed.
-    pub fn stop(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
-        let _ = self.stop.try_send(());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the writer of queue_log panicked; the next start writes what is left");
-        }
-    }
-}
-
-impl Drop for QueueLogWriter {
-    fn drop(&mut self) {
-        self.finish();
+    pub fn stop(self) {
+        drop(self.worker);
     }
 }
 
@@ -92,7 +80,7 @@ struct Place {
     fold: QueueLog,
 }
 
-struct Worker {
+struct Writer {
     path: PathBuf,
     /// The file of [`Place`].
     kept: PathBuf,
@@ -102,7 +90,7 @@ struct Worker {
     stopped: Receiver<()>,
 }
 
-impl Worker {
+impl Writer {
     fn run(mut self) {
         loop {
             let before = self.place.clone();

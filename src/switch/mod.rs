@@ -18,6 +18,7 @@ mod orders;
 mod outbox;
 mod party;
 mod phones;
+mod places;
 mod recording;
 mod reload;
 mod replace;

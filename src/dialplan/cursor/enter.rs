@@ -232,28 +232,19 @@ impl Cursor {
                 self.state = State::Ringing { deadline_ns: now.in_ms(*for_ms), next: *next };
             }
             Action::Ring { prompts: items, next, .. } => {
-                let mut prompts = Vec::new();
-                for item in items {
-                    self.say(item, &self.language, now, floor, &mut prompts);
-                }
+                let prompts = self.said(items, now, floor);
                 self.plays = self.plays.wrapping_add(1);
                 let id = self.plays;
                 self.acts.push_back(Act::PlayEarly { prompts, id });
                 self.state = State::Playing { id, notice: false, interruptible: false, next: *next };
             }
             Action::Play { prompts: items, notice, barge_in, next } => {
-                let mut prompts = Vec::new();
-                for item in items {
-                    self.say(item, &self.language, now, floor, &mut prompts);
-                }
+                let prompts = self.said(items, now, floor);
                 let id = self.play(prompts, *barge_in);
                 self.state = State::Playing { id, notice: *notice, interruptible: *barge_in, next: *next };
             }
             Action::Voicemail { greeting, .. } => {
-                let mut prompts = Vec::new();
-                for item in greeting {
-                    self.say(item, &self.language, now, floor, &mut prompts);
-                }
+                let prompts = self.said(greeting, now, floor);
                 let id = self.play(prompts, false);
                 self.state = State::Greeting { id, step: at };
             }

@@ -38,6 +38,13 @@ impl Cursor {
         self.variables.insert(name.to_owned(), value);
     }
 
+    /// The prompts that say these, one after the other, in the language in force.
+    pub(super) fn said(&self, items: &[Item], now: Now, floor: &dyn FloorView) -> Vec<Prompt> {
+        let mut prompts = Vec::new();
+        items.iter().for_each(|item| self.say(item, &self.language, now, floor, &mut prompts));
+        prompts
+    }
+
     /// The prompts that say an item; none where there is nothing to say, such as a number that is none.
     pub(super) fn say(&self, item: &Item, language: &str, now: Now, floor: &dyn FloorView, prompts: &mut Vec<Prompt>) {
         let spoken = |what: Option<Spoken>| what.map_or(Vec::new(), |what| speech::prompts(what, language));

@@ -6,10 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender};
+use crossbeam_channel::{Receiver, Select};
 
 use super::file::{RecordingFile, UnreadableError};
 use super::kept::{KeptError, read_manifest, write_manifest};
@@ -19,6 +18,7 @@ use crate::recording::{
     CompressError, Drawn, Form, HEADER_LEN, KeyRing, Manifest, OggOpus, SealError, Sealer, law_of, sha256,
 };
 use crate::store::feed::{Drained, Tap};
+use crate::store::worker::Worker;
 
 /// Names that may wait. What is beyond is found by the next start, which looks at all of them.
 const WAITING: usize = 100_000;
@@ -49,8 +49,7 @@ enum Failure {
 /// The thread that compresses.
 #[derive(Debug)]
 pub struct Compressor {
-    stop: Sender<()>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 impl Compressor {
@@ -59,32 +58,21 @@ impl Compressor {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(data_dir: &Path, keys: Option<Arc<KeyRing>>, tap: Tap) -> io::Result<Self> {
-        let (stop, stopped) = crossbeam_channel::bounded(1);
-        let worker = Worker { data_dir: data_dir.to_owned(), keys, tap, stopped, waiting: VecDeque::new() };
-        let thread = std::thread::Builder::new().name("compressor".into()).spawn(move || worker.run())?;
-        Ok(Self { stop, thread: Some(thread) })
+        let data_dir = data_dir.to_owned();
+        let panicked = "the compressor panicked; recordings since then stay as they were written";
+        let worker = Worker::start("compressor", panicked, move |stopped| {
+            Compressing { data_dir, keys, tap, stopped, waiting: VecDeque::new() }.run();
+        })?;
+        Ok(Self { worker })
     }
 
     /// Ends after the recording that is being compressed; the next start goes on.
-    pub fn stop(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
-        let _ = self.stop.try_send(());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the compressor panicked; recordings since then stay as they were written");
-        }
+    pub fn stop(self) {
+        drop(self.worker);
     }
 }
 
-impl Drop for Compressor {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-struct Worker {
+struct Compressing {
     data_dir: PathBuf,
     keys: Option<Arc<KeyRing>>,
     tap: Tap,
@@ -92,7 +80,7 @@ struct Worker {
     waiting: VecDeque<String>,
 }
 
-impl Worker {
+impl Compressing {
     fn run(mut self) {
         if let Err(error) = rustix::process::nice(19) {
             tracing::warn!(%error, "recordings are compressed at the priority of everything else");
