@@ -65,7 +65,7 @@ fn an_agent_of_whom_it_is_required_is_offered_nothing_else() {
     let records = daemon.stop();
     assert_eq!(records[0].disposition, Disposition::Answered);
     let heard = agent.heard();
-    assert!(tone::is_clear(&heard, queue::CALLER_HZ), "the agent hears the caller");
+    tone::assert_clear(&heard, queue::CALLER_HZ);
 }
 
 #[test]

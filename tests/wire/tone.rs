@@ -45,10 +45,11 @@ fn goertzel(block: &[i16], hz: f64) -> f64 {
     2.0 * (re * re + im * im) / block.len() as f64
 }
 
-/// Whether a phone that is not ours has heard a tone for 400 ms without anything else: where the machine is busy it plays packets that
-/// come late as silence, so that few pieces are like that.
-pub fn is_clear(samples: &[i16], hz: f64) -> bool {
-    samples.chunks_exact(3_200).any(|piece| share(piece, hz) > 0.8)
+/// A phone that is not ours has heard a tone for 400 ms without anything else: where the machine is busy it plays packets that come
+/// late as silence, so that few pieces are like that.
+pub fn assert_clear(samples: &[i16], hz: f64) {
+    let shares: Vec<f64> = samples.chunks_exact(3_200).map(|piece| share(piece, hz)).collect();
+    assert!(shares.iter().any(|share| *share > 0.8), "{hz} Hz is heard: {} samples, {shares:.2?}", samples.len());
 }
 
 /// The channels of a recording: caller, agent.

@@ -112,7 +112,7 @@ fn an_agent_with_opus_alone_talks_with_a_caller_who_has_a_law() {
     assert!(quality.loss == 0.0 && quality.jitter_ms < 20.0, "{quality:?}");
     // It writes down two channels at 48 kHz.
     let by_agent: Vec<i16> = agent.heard().chunks(12).map(|frames| frames[0]).collect();
-    assert!(tone::is_clear(&by_agent, CALLER_HZ), "the agent hears the caller");
+    tone::assert_clear(&by_agent, CALLER_HZ);
     let (left, right) = tone::channels(&daemon.recording(record));
     assert!(tone::share(&left[4_000..16_000], CALLER_HZ) > 0.9, "the caller is on the left");
     assert!(tone::share(&right[4_000..16_000], AGENT_HZ) > 0.9, "the agent is on the right");
