@@ -258,7 +258,13 @@ fn overflow_adds_a_queue_at_exactly_twenty_seconds() {
     let support = queue("support");
     assert_eq!(
         floor.outputs[0],
-        Output::Journal(Event::QueueEntered { call: call(1), queue: support, priority: 0, position: 1 })
+        Output::Journal(Event::QueueEntered {
+            call: call(1),
+            queue: support,
+            priority: 0,
+            position: 1,
+            since_ms: None
+        })
     );
     assert_eq!(floor.presented(), [(call(1), agent(1))]);
     floor.answer(1, 1);

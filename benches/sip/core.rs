@@ -83,6 +83,7 @@ impl Floor {
             orders: Default::default(),
             callbacks: Default::default(),
             last_agents: Default::default(),
+            lost_places: Default::default(),
             closing: Vec::new(),
             dialogs: Vec::new(),
             bindings: Vec::new(),

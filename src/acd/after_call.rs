@@ -33,12 +33,13 @@ impl Acd {
 
     /// More time for what has to be done after the call that the agent is in, or has just had.
     pub(super) fn handle_extend_acw(&mut self, n: usize, by_ms: u64, now: Now) {
-        match self.agents[n].state {
+        match &self.agents[n].state {
             AgentState::Acw { call, until_ms } => {
+                let (call, until_ms) = (*call, *until_ms);
                 let by_ms = i64::try_from(by_ms).unwrap_or(i64::MAX);
                 self.transition_to_acw(n, call, until_ms.saturating_add(by_ms), now);
             }
-            AgentState::Talking { .. } | AgentState::Hold { .. } => {
+            state if state.conversation().is_some() => {
                 let more_ms = &mut self.agents[n].more_acw_ms;
                 *more_ms = more_ms.saturating_add(by_ms);
             }

@@ -1,6 +1,6 @@
 //! One agent: one state, one method per transition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
@@ -11,6 +11,7 @@ use super::line::Place;
 use super::phone::{Phone, is_hindered};
 use super::queue::Rank;
 use super::settings::{AgentSettings, Member, QueueSettings};
+use super::skills::{Names, Skills};
 use super::{Acd, Timer, deadline};
 
 /// What waits for the end of the agent's call.
@@ -56,7 +57,7 @@ impl Tally {
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub(super) id: AgentId,
-    pub(super) skills: BTreeMap<String, u8>,
+    pub(super) skills: Skills,
     /// After-call work (ms) whatever the queue.
     pub(super) acw_ms: Option<u64>,
     /// After-call work (ms) that the agent has asked for beyond that, in this call.
@@ -87,10 +88,10 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(settings: AgentSettings) -> Self {
+    pub(super) fn new(settings: AgentSettings, names: &mut Names) -> Self {
         Self {
             id: settings.id,
-            skills: settings.skills,
+            skills: names.skills(&settings.skills),
             acw_ms: settings.acw_ms,
             more_acw_ms: 0,
             queues: Vec::new(),
@@ -114,13 +115,15 @@ impl Agent {
         self.retired && self.state == AgentState::Offline
     }
 
-    /// Joins a queue if the skills reach its thresholds, now or once they are relaxed; whether that is so.
-    pub(super) fn qualify(&mut self, queue: usize, place: u32, member: &Member, settings: &QueueSettings) -> bool {
+    /// Joins a queue, in whose list the agent has this place, if the skills reach its thresholds, now or once they are relaxed;
+    /// whether that is so.
+    pub(super) fn qualify(&mut self, queue: usize, place: usize, settings: &QueueSettings) -> bool {
         if self.queues.last().is_some_and(|last| last.queue == queue) {
             return false;
         }
-        let Some(ring) = settings.ring_of(&self.skills, member.tier) else { return false };
-        let (tier, weight) = (member.tier, member.weight);
+        let Member { tier, weight, .. } = settings.members[place];
+        let Some(ring) = settings.ring_of(&self.skills, tier) else { return false };
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
         self.queues.push(Membership { queue, ring, tier, weight, place, rank: Rank::default() });
         true
     }
@@ -136,7 +139,7 @@ impl Agent {
         let tally = &mut self.tally;
         match &self.state {
             AgentState::Offline => (*tally, self.missed) = (Tally::default(), 0),
-            AgentState::Talking { .. } | AgentState::Hold { .. } => {
+            AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => {
                 tally.talk_ms = tally.talk_ms.saturating_add(ms);
                 self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
                 tally.busy_ms = tally.busy_ms.saturating_add(ms);
@@ -170,10 +173,7 @@ impl Agent {
 
     /// The call that the agent is in.
     pub(super) fn conversation(&self) -> Option<CallId> {
-        match self.state {
-            AgentState::Talking { call } | AgentState::Hold { call } => Some(call),
-            _ => None,
-        }
+        self.state.conversation()
     }
 }
 
@@ -206,7 +206,9 @@ impl Acd {
                 self.agents[n].next = Next::Available;
                 self.handle_acw_over(n, now);
             }
-            AgentState::Talking { .. } | AgentState::Hold { .. } => self.agents[n].next = Next::Available,
+            AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => {
+                self.agents[n].next = Next::Available;
+            }
             AgentState::Offline | AgentState::Available | AgentState::Reserved { .. } | AgentState::Ringing { .. } => {}
         }
     }
@@ -248,12 +250,13 @@ impl Acd {
 
     pub(super) fn handle_hold(&mut self, n: usize, call: CallId, now: Now) {
         if self.agents[n].state == (AgentState::Talking { call }) {
-            self.transition(n, AgentState::Hold { call }, now);
+            self.transition_to_hold(n, call, now);
         }
     }
 
     pub(super) fn handle_resume(&mut self, n: usize, call: CallId, now: Now) {
-        if self.agents[n].state == (AgentState::Hold { call }) {
+        if matches!(self.agents[n].state, AgentState::Hold { call: of } | AgentState::Consult { call: of } if of == call)
+        {
             self.transition(n, AgentState::Talking { call }, now);
         }
     }
@@ -298,7 +301,10 @@ impl Acd {
                 self.set_state(n, state);
                 self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
             }
-            AgentState::Acw { call, .. } | AgentState::Talking { call } | AgentState::Hold { call } => {
+            AgentState::Acw { call, .. }
+            | AgentState::Talking { call }
+            | AgentState::Hold { call }
+            | AgentState::Consult { call } => {
                 self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
                 self.free(n, now);
             }

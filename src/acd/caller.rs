@@ -47,6 +47,10 @@ pub(super) struct Caller {
     pub(super) tried: Option<(usize, i64)>,
     /// Waits however long it takes.
     pub(super) stays: bool,
+    /// When the caller joined (wall ms); the place may count from before.
+    pub(super) joined_ms: i64,
+    /// When the wait that is still to be expected was looked at last (wall ms).
+    pub(super) looked_ms: i64,
     /// How long the caller was expected to wait on entering (ms).
     pub(super) expected_ms: Option<i64>,
     /// Fires when the next thing about the wait is due, at an instant (wall ms).
@@ -92,7 +96,8 @@ impl Acd {
         self.touched += 1;
         let place = Place::new(self.ageing, priority, entered_ms, call);
         let position = self.queues[home].line.position(place);
-        self.journal(Event::QueueEntered { call, queue: queue.clone(), priority, position });
+        let since_ms = Some(entered_ms).filter(|entered_ms| *entered_ms < now.wall_ms);
+        self.journal(Event::QueueEntered { call, queue: queue.clone(), priority, position, since_ms });
         if !stays && !self.queues[home].takes(position) {
             self.journal(Event::QueueLeft { call, queue: queue.clone(), reason: LeaveReason::Refused, position });
             self.outputs.push_back(Output::CallerOut { call, reason: LeaveReason::Refused });
@@ -109,10 +114,12 @@ impl Acd {
             steps: 0,
             tried: None,
             stays,
+            joined_ms: now.wall_ms,
+            looked_ms: now.wall_ms,
             expected_ms,
             timer: None,
         };
-        self.callers.insert(call, caller);
+        self.callers.insert(call, Box::new(caller));
         let preferred = prefer.and_then(|prefer| self.preferred(prefer, now));
         if let Some(caller) = self.callers.get_mut(&call)
             && let Some((agent, until_ms)) = preferred
@@ -204,7 +211,7 @@ impl Acd {
         self.put_out(call, LeaveReason::Timeout);
     }
 
-    fn put_out(&mut self, call: CallId, reason: LeaveReason) {
+    pub(super) fn put_out(&mut self, call: CallId, reason: LeaveReason) {
         if let Some(home) = self.callers.get(&call).map(|caller| caller.queues[0].queue) {
             self.leave_all(call, home, reason);
             self.outputs.push_back(Output::CallerOut { call, reason });

@@ -92,7 +92,7 @@ impl Acd {
     pub(super) fn test_estimate(&mut self, call: CallId, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return };
         let Some(expected_ms) = caller.expected_ms else { return };
-        let waited_ms = now.wall_ms.saturating_sub(caller.place.entered_ms);
+        let waited_ms = now.wall_ms.saturating_sub(caller.joined_ms);
         let expectation = &mut self.queues[caller.queues[0].queue].expectation;
         expectation.tested += 1;
         expectation.error_ms = expectation.error_ms.saturating_add(waited_ms.abs_diff(expected_ms));

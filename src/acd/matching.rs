@@ -76,7 +76,7 @@ impl Acd {
     /// The agent's skills that the queue asks for of who answers this caller.
     fn fits(&self, agent: usize, entry: Entry) -> Vec<SkillFit> {
         let required = self.queues[entry.queue].settings.required_in(entry.ring).iter();
-        let has = |skill: &String| self.agents[agent].skills.get(skill).copied().unwrap_or(0);
+        let has = |skill: &String| self.agents[agent].skills.level(skill).unwrap_or(0);
         required.map(|(skill, needs)| SkillFit { skill: skill.clone(), has: has(skill), needs: *needs }).collect()
     }
 

@@ -23,6 +23,7 @@ mod phone;
 mod queue;
 mod reconfigure;
 mod settings;
+mod skills;
 mod transition;
 mod untaken;
 mod view;
@@ -48,6 +49,7 @@ use crate::time::{Now, Timers};
 use agent::Agent;
 use caller::Caller;
 use queue::Queue;
+use skills::Names;
 
 /// Deadlines of the ACD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,8 @@ pub struct Acd {
     queues: Vec<Queue>,
     agent_numbers: BTreeMap<AgentId, usize>,
     queue_numbers: BTreeMap<QueueId, usize>,
-    callers: BTreeMap<CallId, Caller>,
+    /// In boxes, as a map that grows at its end leaves half of its room empty.
+    callers: BTreeMap<CallId, Box<Caller>>,
     /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
     handed: BTreeMap<CallId, usize>,
     /// Whether a queue sends on who waits while nobody is there.
@@ -97,9 +100,10 @@ impl Acd {
         if let Some(fault) = settings.faults().into_iter().next() {
             return Err(fault);
         }
+        let mut names = Names::default();
         let mut acd = Self {
             ageing: settings.ageing,
-            agents: settings.agents.into_iter().map(Agent::new).collect(),
+            agents: settings.agents.into_iter().map(|agent| Agent::new(agent, &mut names)).collect(),
             queues: settings.queues.into_iter().map(Queue::new).collect(),
             agent_numbers: BTreeMap::new(),
             queue_numbers: BTreeMap::new(),
@@ -123,11 +127,13 @@ impl Acd {
         self.sends_on = self.queues.iter().any(|queue| queue.settings.wait_needs != Needs::Nobody);
         self.agents.iter_mut().for_each(|agent| agent.queues.clear());
         for (number, queue) in self.queues.iter_mut().enumerate() {
-            for (place, member) in (0..).zip(&queue.settings.members) {
-                if let Some(agent) = self.agent_numbers.get(&member.agent)
-                    && self.agents[*agent].qualify(number, place, member, &queue.settings)
-                {
-                    queue.expectation.count(&self.agents[*agent].state);
+            for place in 0..queue.settings.members.len() {
+                let Some(agent) = self.agent_numbers.get(&queue.settings.members[place].agent) else { continue };
+                let agent = &mut self.agents[*agent];
+                // A name is kept once, however many queues list the agent.
+                queue.settings.members[place].agent = agent.id.clone();
+                if agent.qualify(number, place, &queue.settings) {
+                    queue.expectation.count(&agent.state);
                 }
             }
         }

@@ -17,12 +17,18 @@ pub(super) struct Phone {
     lost: bool,
 }
 
+impl Phone {
+    pub(super) fn has_own_calls(&self) -> bool {
+        !self.own_calls.is_empty()
+    }
+}
+
 impl Agent {
     /// Why the phone can take no call: the reason of the "not ready" that stands in for "available".
     pub(super) fn hindrance(&self) -> Option<&'static str> {
         match &self.phone {
             Phone { lost: true, .. } => Some(Failure::Unreachable.reason()),
-            Phone { own_calls, .. } if !own_calls.is_empty() => Some(OWN_CALL),
+            phone if phone.has_own_calls() => Some(OWN_CALL),
             Phone { .. } => None,
         }
     }
@@ -54,9 +60,12 @@ impl Acd {
         }
     }
 
-    /// Brings an agent who is available, or would be but for the phone, into line with the phone. Every other state goes on and
-    /// looks at the phone when it ends.
+    /// Brings an agent who is available, or would be but for the phone, into line with the phone, and one whose conversation is on
+    /// hold. Every other state goes on and looks at the phone when it ends.
     fn follow_phone(&mut self, n: usize, now: Now) {
+        if let AgentState::Hold { call } | AgentState::Consult { call } = self.agents[n].state {
+            return self.transition_to_hold(n, call, now);
+        }
         match self.agents[n].hindrance() {
             Some(reason) if self.agents[n].state == AgentState::Available || is_hindered(&self.agents[n].state) => {
                 self.transition_to_not_ready(n, reason.to_owned(), None, now);

@@ -52,6 +52,7 @@ impl Queue {
         settings.overflow.sort_by_key(|step| step.after_ms);
         settings.relax.sort_by_key(|step| step.after_ms);
         settings.relax.truncate(usize::from(u8::MAX));
+        settings.members.shrink_to_fit();
         Self {
             waiting: vec![BTreeSet::new(); settings.relax.len() + 1],
             settings,

@@ -14,6 +14,7 @@ use super::caller::Standing;
 use super::line::Place;
 use super::queue::Queue;
 use super::settings::{AgentSettings, QueueSettings};
+use super::skills::Names;
 use super::{Acd, BadSettings, Settings, Timer};
 
 impl Acd {
@@ -111,11 +112,12 @@ impl Acd {
     fn replace_agents(&mut self, settings: Vec<AgentSettings>) {
         let mut former: Vec<Option<Agent>> = std::mem::take(&mut self.agents).into_iter().map(Some).collect();
         let mut moved = vec![0; former.len()];
+        let mut names = Names::default();
         for settings in settings {
             let from = self.agent_numbers.get(&settings.id).copied();
             let agent = match from.and_then(|from| former[from].take()) {
-                Some(agent) => Agent { skills: settings.skills, acw_ms: settings.acw_ms, ..agent },
-                None => Agent::new(settings),
+                Some(agent) => Agent { skills: names.skills(&settings.skills), acw_ms: settings.acw_ms, ..agent },
+                None => Agent::new(settings, &mut names),
             };
             if let Some(from) = from {
                 moved[from] = self.agents.len();

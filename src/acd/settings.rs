@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{AgentId, QueueId};
 use crate::journal::Strategy;
 
+use super::skills::Skills;
+
 /// Agents, queues and how a wait is weighed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -56,6 +58,8 @@ pub struct QueueSettings {
     pub wait_needs: Needs,
     /// The longest wait (ms) that may be expected of whoever joins.
     pub max_expected_ms: Option<u64>,
+    /// The longest further wait (ms) that may be expected of whoever waits, looked at every ten seconds.
+    pub leave_expected_ms: Option<u64>,
     /// Skill → least proficiency that a member needs for this queue.
     pub required: BTreeMap<String, u8>,
     /// The highest tier that is called at first.
@@ -81,6 +85,7 @@ impl QueueSettings {
             join_needs: Needs::Nobody,
             wait_needs: Needs::Nobody,
             max_expected_ms: None,
+            leave_expected_ms: None,
             required: BTreeMap::new(),
             tier: u8::MAX,
             relax: Vec::new(),
@@ -88,10 +93,10 @@ impl QueueSettings {
     }
 
     /// The first ring of thresholds that takes such an agent: 0 at once, n after the nth step; `None` where none does.
-    pub(super) fn ring_of(&self, skills: &BTreeMap<String, u8>, tier: u8) -> Option<u8> {
+    pub(super) fn ring_of(&self, skills: &Skills, tier: u8) -> Option<u8> {
         let takes = |required: &BTreeMap<String, u8>, highest: u8| {
             let mut levels = required.iter();
-            tier <= highest && levels.all(|(skill, least)| skills.get(skill).is_some_and(|has| has >= least))
+            tier <= highest && levels.all(|(skill, least)| skills.level(skill).is_some_and(|has| has >= *least))
         };
         let steps = self.relax.iter().map(|step| (&step.required, step.tier));
         let mut rings = std::iter::once((&self.required, self.tier)).chain(steps);

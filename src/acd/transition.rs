@@ -33,6 +33,13 @@ impl Acd {
         self.transition(n, AgentState::Talking { call }, now);
     }
 
+    /// On hold; with a call of the phone's own beside it the agent consults somebody.
+    pub(super) fn transition_to_hold(&mut self, n: usize, call: CallId, now: Now) {
+        let consults = self.agents[n].phone.has_own_calls();
+        let state = if consults { AgentState::Consult { call } } else { AgentState::Hold { call } };
+        self.transition(n, state, now);
+    }
+
     pub(super) fn transition_to_acw(&mut self, n: usize, call: CallId, until_ms: i64, now: Now) {
         self.transition(n, AgentState::Acw { call, until_ms }, now);
         self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use crate::id::CallId;
-use crate::journal::Event;
+use crate::journal::{AgentState, Event, LeaveReason};
 use crate::time::Now;
 
 use super::caller::{Caller, Entry, Standing};
 use super::events::Preference;
 use super::line::Place;
 use super::{Acd, Timer, deadline};
-use crate::journal::AgentState;
+
+/// How often the wait that is still to be expected is looked at (ms).
+const LOOK_MS: i64 = 10_000;
 
 /// What is due; of one instant, the first named comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +25,8 @@ enum Due {
     Anyone,
     /// One more phone.
     More,
+    /// A look at how long the wait will be yet.
+    Look,
     /// The end of the wait.
     MaxWait,
 }
@@ -55,6 +59,7 @@ impl Acd {
                 Due::Overflow => self.overflow(call, now),
                 Due::Anyone => self.take_anyone(call, now),
                 Due::More => self.ring_more(call, now),
+                Due::Look => self.look_ahead(call, now),
                 Due::MaxWait => self.end_wait(call),
             }
         }
@@ -74,8 +79,11 @@ impl Acd {
             Standing::Preferring { until_ms, .. } => (Some((*until_ms, Due::Anyone)), false),
             Standing::Presented { more_ms, overdue, .. } => (more_ms.map(|at| (at, Due::More)), *overdue),
         };
-        let max_wait = home.max_wait_ms.filter(|_| !overdue && !caller.stays).map(|ms| (after(ms), Due::MaxWait));
-        relax.chain(overflow).chain(own).chain(max_wait).min()
+        let joined = |ms: u64| caller.joined_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX));
+        let max_wait = home.max_wait_ms.filter(|_| !overdue && !caller.stays).map(|ms| (joined(ms), Due::MaxWait));
+        let looks = home.leave_expected_ms.is_some() && caller.standing == Standing::Waiting && !caller.stays;
+        let look = looks.then(|| (caller.looked_ms.saturating_add(LOOK_MS), Due::Look));
+        relax.chain(overflow).chain(own).chain(max_wait).chain(look).min()
     }
 
     fn relax(&mut self, call: CallId, place: usize, now: Now) {
@@ -99,15 +107,28 @@ impl Acd {
         }
         self.unlist(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
-        let (place, priority) = (caller.place, caller.priority);
+        let (place, priority, joined_ms) = (caller.place, caller.priority, caller.joined_ms);
         let ring = self.queues[to].ring_after(now.wall_ms.saturating_sub(place.entered_ms));
         caller.queues.push(Entry { queue: to, ring });
         self.touched += 1;
         let queue = self.queues[to].settings.id.clone();
-        self.journal(Event::QueueEntered { call, queue, priority, position });
+        let since_ms = Some(place.entered_ms).filter(|entered_ms| *entered_ms < joined_ms);
+        self.journal(Event::QueueEntered { call, queue, priority, position, since_ms });
         self.queues[to].join(place);
         self.stand(call);
         self.match_caller(call, now);
+    }
+
+    /// Whoever has too long to wait yet, in every queue, goes on by the plan.
+    fn look_ahead(&mut self, call: CallId, now: Now) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        caller.looked_ms = now.wall_ms.max(caller.looked_ms.saturating_add(LOOK_MS));
+        let most = self.queues[caller.queues[0].queue].settings.leave_expected_ms;
+        self.touched += caller.queues.len() as u64;
+        let expected = self.view().expected_wait_ms(call);
+        if most.zip(expected).is_some_and(|(most, expected)| expected > most) {
+            self.put_out(call, LeaveReason::Refused);
+        }
     }
 
     fn end_wait(&mut self, call: CallId) {

@@ -22,6 +22,8 @@ use crate::switch::{AgentWish, Command};
 const FOLDING: Duration = Duration::from_millis(500);
 /// The longest reason code, bytes.
 const LONGEST_REASON: usize = 64;
+/// By how much after-call work is extended at once, at most (s).
+const LONGEST_EXTENSION_S: u64 = 3_600;
 /// The reason where none is given; it needs no place in the settings.
 const SUPERVISOR: &str = "supervisor";
 
@@ -64,6 +66,7 @@ pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Val
 struct Wish {
     state: String,
     reason: Option<String>,
+    extend_s: Option<u64>,
 }
 
 /// `PUT /api/v1/agents/{id}/state`
@@ -73,7 +76,7 @@ pub(super) async fn set_agent(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"state\": …, \"reason\": …}} in JSON: {error}");
+        let detail = format!("the body is not {{\"state\": …, \"reason\": …, \"extend_s\": …}} in JSON: {error}");
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
     let names = shared.named.get();
@@ -90,8 +93,15 @@ pub(super) async fn set_agent(
         "available" => AgentWish::Available,
         "not_ready" => AgentWish::NotReady { reason },
         "offline" => AgentWish::Offline,
+        "acw" => match wish.extend_s {
+            Some(seconds @ 1..=LONGEST_EXTENSION_S) => AgentWish::MoreAcw { by_ms: seconds * 1_000 },
+            _ => {
+                let detail = format!("after-call work is extended by 1 to {LONGEST_EXTENSION_S} seconds at a time");
+                return Err(Problem::parameter("extend_s", detail));
+            }
+        },
         other => {
-            let detail = format!("\"{other}\" cannot be asked for; choose available, not_ready or offline");
+            let detail = format!("\"{other}\" cannot be asked for; choose available, not_ready, offline or acw");
             return Err(Problem::parameter("state", detail));
         }
     };

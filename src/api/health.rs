@@ -1,5 +1,6 @@
 //! Alive, ready, figures.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use super::figures::{OPEN_METRICS, render};
 use super::problem::Problem;
 use super::{Figure, Kind, Shared};
+use crate::records::live::AgentLine;
 
 /// `GET /healthz`
 pub(super) async fn alive() -> Json<Value> {
@@ -40,12 +42,12 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
     let names = shared.named.get();
     let (now, day) = super::floor::today(&shared);
-    let (calls, lines) = shared
+    let (calls, lines, agents) = shared
         .live
         .ask(move |live| {
             let lines: Vec<_> =
                 names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect();
-            (live.calls_in_progress(), lines)
+            (live.calls_in_progress(), lines, states(&live.agents(&names.agents)))
         })
         .await?;
     let mut figures = (shared.figures)();
@@ -78,6 +80,20 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
         gauge("trunkline_queue_available", "Members who could take a call", line.available as f64);
         gauge("trunkline_queue_signed_in", "Members signed in", line.signed_in.len() as f64);
     }
+    for ((state, reason), agents) in agents {
+        let (name, help) = ("trunkline_agents", "Agents by state, and by reason where they are not ready");
+        let labels = vec![("state", state.to_owned()), ("reason", reason)];
+        figures.add(Figure { name, help, kind: Kind::Gauge, labels, value: f64::from(agents) });
+    }
     let text = render(figures).map_err(|_| Problem::busy("the figures cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+}
+
+/// How many agents are in each state, and why where they are not ready.
+fn states(agents: &[AgentLine]) -> BTreeMap<(&'static str, String), u32> {
+    let mut states = BTreeMap::new();
+    for line in agents {
+        *states.entry((line.state, line.reason.clone().unwrap_or_default())).or_default() += 1;
+    }
+    states
 }

@@ -67,6 +67,7 @@ impl From<CommandError> for Problem {
             | CommandError::NotClosed(_)
             | CommandError::NotSupervised { .. } => Self::not_found(error.to_string()),
             CommandError::NoPhone(_)
+            | CommandError::NoAcw(_)
             | CommandError::NotRecorded(_)
             | CommandError::Unspoken { .. }
             | CommandError::PausedForGood(_)

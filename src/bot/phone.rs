@@ -92,6 +92,7 @@ impl Phone {
             md5_only: Vec::new(),
             session_expires_s: 1_800,
             max_calls_per_user: u32::MAX,
+            emergency: Vec::new(),
             guard: Default::default(),
             registrar: Default::default(),
             listen: vec![(Transport::Udp, local)],

@@ -1,5 +1,6 @@
 //! The commands of the binary.
 
+mod agent;
 mod ban;
 mod call;
 mod callback;
@@ -72,6 +73,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Quality(quality::Quality),
     Recording(recording::Recording),
+    Agent(agent::Agent),
     Ban(ban::Ban),
     Call(call::Call),
     Callback(callback::Callback),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(simulate) => simulate.run(),
         Command::Quality(quality) => quality.run(),
         Command::Recording(recording) => recording.run(),
+        Command::Agent(agent) => agent.run(),
         Command::Ban(ban) => ban.run(),
         Command::Call(call) => call.run(),
         Command::Callback(callback) => callback.run(),

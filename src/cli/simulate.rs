@@ -73,7 +73,7 @@ enum Format {
     Json,
 }
 
-fn duration(text: &str) -> Result<u64, String> {
+pub(super) fn duration(text: &str) -> Result<u64, String> {
     duration_ms(text).ok_or_else(|| "write for example \"500ms\", \"15s\", \"2m\" or \"1h\"".to_owned())
 }
 

@@ -14,6 +14,9 @@ pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     if old.reasons != new.reasons {
         lines.push("reasons changed".to_owned());
     }
+    if old.ageing != new.ageing {
+        lines.push("ageing changed".to_owned());
+    }
     if old.routes != new.routes {
         lines.push("routes changed".to_owned());
     }

@@ -184,6 +184,7 @@ impl Settings {
             session_expires_s: u32::try_from(self.sip.session_expires_ms.unwrap_or(1_800_000) / 1_000)
                 .unwrap_or(u32::MAX),
             max_calls_per_user: self.sip.max_calls_per_user.unwrap_or(10),
+            emergency: self.routes.iter().filter(|route| route.emergency).map(|route| route.prefix.clone()).collect(),
             guard: self.guard,
             registrar,
             listen: opening.listen.clone(),
@@ -201,7 +202,7 @@ impl Settings {
             skills: agent.skills.clone(),
             acw_ms: agent.acw_ms,
         });
-        acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: acd::Ageing::default() }
+        acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: self.ageing }
     }
 }
 

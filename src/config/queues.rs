@@ -40,6 +40,7 @@ fn acd_queue(name: &str, queue: &Queue) -> acd::QueueSettings {
         join_needs: needs(queue.join_needs),
         wait_needs: needs(queue.wait_needs),
         max_expected_ms: queue.max_expected_ms,
+        leave_expected_ms: queue.leave_expected_ms,
         required: queue.skills.clone(),
         tier: queue.tier,
         relax: relax.collect(),

@@ -104,6 +104,7 @@ impl Reader<'_> {
             webhooks: self.webhooks(root),
             agents: self.agents(root),
             reasons: self.reasons(root),
+            ageing: self.ageing(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
             sip,
@@ -395,6 +396,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
     (first >= 1024 && pair <= last).then_some(first..=last)
 }
 
+mod ageing;
 mod network;
 mod reasons;
 mod recording;

@@ -330,6 +330,8 @@ pub struct Settings {
     pub agents: BTreeMap<String, AgentSettings>,
     /// Why agents may be "not ready", and whether the time is paid; any reason will do where empty.
     pub reasons: BTreeMap<String, bool>,
+    /// How priority classes and waiting add up.
+    pub ageing: crate::acd::Ageing,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<RouteSettings>,
 }

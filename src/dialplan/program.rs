@@ -129,6 +129,10 @@ pub struct Queue {
     pub wait_needs: Needs,
     /// The longest wait that may be expected of whoever joins, milliseconds; none where absent.
     pub max_expected_ms: Option<u64>,
+    /// The longest further wait that may be expected of whoever waits, milliseconds; none where absent.
+    pub leave_expected_ms: Option<u64>,
+    /// For how long after hanging up a caller has the place again that he or she had, milliseconds; 0 for never.
+    pub resume_ms: u64,
     /// How long a phone rings, milliseconds.
     pub ring_ms: u64,
     /// After how long one more phone rings, where the strategy is to ring progressively, milliseconds.

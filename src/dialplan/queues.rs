@@ -82,6 +82,8 @@ fn read_queue(
         join_needs: read_needs("join_needs", &mut table, report),
         wait_needs: read_needs("wait_needs", &mut table, report),
         max_expected_ms: table.duration("max_expected_wait", report),
+        leave_expected_ms: table.duration("leave_expected_wait", report),
+        resume_ms: table.duration("resume", report).unwrap_or(0),
         ring_ms: table.duration("ring", report).unwrap_or(15_000),
         ring_more_ms: table.duration("ring_more", report).unwrap_or(5_000),
         untaken: read_untaken(&mut table, report),
@@ -352,6 +354,8 @@ mod tests {
 
     #[test]
     fn a_queue_says_who_has_to_be_there() {
+        let queue = read("leave_expected_wait = \"20m\"\nresume = \"5m\"").unwrap();
+        assert_eq!((queue.leave_expected_ms, queue.resume_ms), (Some(1_200_000), 300_000));
         let queue = read("join_needs = \"ready\"\nwait_needs = \"signed-in\"\nmax_expected_wait = \"10m\"").unwrap();
         let needs = (queue.join_needs, queue.wait_needs, queue.max_expected_ms);
         assert_eq!(needs, (Needs::Ready, Needs::SignedIn, Some(600_000)));

@@ -45,6 +45,11 @@ pub enum AgentState {
         /// The call.
         call: CallId,
     },
+    /// In a call that is on hold, while the agent's phone is in a call of its own: with whom the agent consults.
+    Consult {
+        /// The call on hold.
+        call: CallId,
+    },
     /// After-call work.
     Acw {
         /// The call that it is about.
@@ -73,7 +78,15 @@ impl AgentState {
 
     /// Whether the agent works on a call: talk, hold, after-call work.
     pub fn is_handling(&self) -> bool {
-        matches!(self, Self::Talking { .. } | Self::Hold { .. } | Self::Acw { .. })
+        self.conversation().is_some() || matches!(self, Self::Acw { .. })
+    }
+
+    /// The call that the agent is in, on hold or not.
+    pub fn conversation(&self) -> Option<CallId> {
+        match self {
+            Self::Talking { call } | Self::Hold { call } | Self::Consult { call } => Some(*call),
+            _ => None,
+        }
     }
 
     /// Whether the agent is there for calls: signed in and not "not ready".
@@ -211,8 +224,15 @@ pub enum Event {
     DialogChanged { call: CallId, leg: LegId, dialog: DialogState },
     /// A leg is gone: its dialog is closed on both sides or given up.
     LegEnded { call: CallId, leg: LegId, cause: Cause },
-    /// The caller entered a queue.
-    QueueEntered { call: CallId, queue: QueueId, priority: i32, position: u32 },
+    /// The caller entered a queue. `since_ms` is from when the place counts (wall milliseconds), where that was before.
+    QueueEntered {
+        call: CallId,
+        queue: QueueId,
+        priority: i32,
+        position: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since_ms: Option<i64>,
+    },
     /// The caller left it.
     QueueLeft { call: CallId, queue: QueueId, reason: LeaveReason, position: u32 },
     /// An agent was chosen; several may be for one caller.

@@ -5,20 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use super::recent::Recent;
 use crate::id::{AgentId, CallId};
-
-/// Customers that are remembered; whoever spoke longest ago is forgotten first.
-const MOST: usize = 100_000;
 
 /// Agents by the customer's number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastAgents {
     /// The customers of the calls that go on.
     calls: BTreeMap<CallId, String>,
-    agents: BTreeMap<String, (AgentId, u64)>,
-    /// The customers in the order in which they spoke.
-    order: BTreeMap<u64, String>,
-    next: u64,
+    agents: Recent<AgentId>,
 }
 
 impl LastAgents {
@@ -30,7 +25,7 @@ impl LastAgents {
             }
             Event::AgentAnswered { call, agent, .. } => {
                 if let Some(number) = self.calls.get(call).cloned() {
-                    self.remember(number, agent.clone());
+                    self.agents.remember(number, agent.clone());
                 }
             }
             Event::CallEnded { call, .. } => drop(self.calls.remove(call)),
@@ -42,21 +37,7 @@ impl LastAgents {
 
     /// Whom the customer has spoken with last.
     pub fn of(&self, number: &str) -> Option<&AgentId> {
-        self.agents.get(number).map(|(agent, _)| agent)
-    }
-
-    fn remember(&mut self, number: String, agent: AgentId) {
-        let place = self.next;
-        self.next += 1;
-        if let Some((_, old)) = self.agents.insert(number.clone(), (agent, place)) {
-            self.order.remove(&old);
-        }
-        self.order.insert(place, number);
-        if self.agents.len() > MOST
-            && let Some((_, oldest)) = self.order.pop_first()
-        {
-            self.agents.remove(&oldest);
-        }
+        self.agents.get(number)
     }
 }
 
@@ -67,7 +48,7 @@ mod tests {
     use crate::journal::{Direction, Personal};
 
     #[test]
-    fn the_last_one_counts_and_the_map_does_not_grow_without_end() {
+    fn the_last_one_counts_and_no_call_outlives_a_start() {
         let mut agents = LastAgents::default();
         let mut talk = |number: u64, customer: &str, agent: &str| {
             let call = CallId::new(1, u128::from(number));
@@ -79,10 +60,7 @@ mod tests {
         talk(1, "first", "1001");
         talk(2, "second", "1001");
         talk(3, "second", "1002");
-        (0..MOST as u64 - 1).for_each(|number| talk(number + 4, &number.to_string(), "1003"));
-        assert_eq!(agents.of("first"), None, "whoever spoke longest ago");
-        assert_eq!(agents.of("second"), Some(&"1002".into()));
-        assert_eq!((agents.agents.len(), agents.order.len()), (MOST, MOST));
+        assert_eq!((agents.of("first"), agents.of("second")), (Some(&"1001".into()), Some(&"1002".into())));
         agents.handle_event(&Event::Started { node: "n".into(), boot: 2, version: "0".into() });
         assert!(agents.calls.is_empty() && agents.of("second").is_some());
     }

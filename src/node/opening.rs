@@ -262,6 +262,7 @@ fn restart(state: &State) -> Restart {
         orders: folds.orders.clone(),
         callbacks: folds.live.requests().clone(),
         last_agents: folds.last_agents.clone(),
+        lost_places: folds.lost_places.clone(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }
 }

@@ -187,7 +187,7 @@ impl OpenCall {
         let Some(duty) = self.duties.get_mut(agent) else { return };
         let this = self.draft.call_id;
         match state {
-            AgentState::Talking { call } | AgentState::Hold { call } if *call == this => {}
+            state if state.conversation() == Some(this) => {}
             AgentState::Acw { call, .. } if *call == this => {
                 if *duty == Duty::Call {
                     *duty = Duty::Acw(self.clock);

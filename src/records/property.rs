@@ -28,7 +28,7 @@ fn step(call: CallId, agent: u8, kind: u8) -> Event {
     let agent = AgentId::from(["1001", "1002"][usize::from(agent % 2)]);
     match kind {
         0 => Event::CallAnswered { call },
-        1 => Event::QueueEntered { call, queue, priority: 0, position: 1 },
+        1 => Event::QueueEntered { call, queue, priority: 0, position: 1, since_ms: None },
         2 => Event::QueueLeft { call, queue, reason: LeaveReason::Overflow, position: 1 },
         3 => Event::QueueLeft { call, queue, reason: LeaveReason::Timeout, position: 1 },
         4 | 5 => Event::AgentPresented { call, agent, queue, leg: LegId(2), why: "idle".into() },

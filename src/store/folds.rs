@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{Entry, Event, LastAgents, Orders};
+use crate::journal::{Entry, Event, LastAgents, LostPlaces, Orders};
 use crate::records::live::LiveFold;
 use crate::records::{AgentsFold, BindingsFold, Folder};
 
@@ -21,6 +21,9 @@ pub struct Folds {
     /// Whom customers have spoken with last.
     #[serde(default)]
     pub last_agents: LastAgents,
+    /// Places of callers who hung up while they waited.
+    #[serde(default)]
+    pub lost_places: LostPlaces,
     /// What is going on; a live view goes on from a copy of it.
     pub live: LiveFold,
     /// The last entry folded; 0 before the first.
@@ -53,6 +56,7 @@ impl Folds {
         self.bindings.handle_entry(entry);
         self.orders.handle_event(&entry.event);
         self.last_agents.handle_event(&entry.event);
+        self.lost_places.handle_event(&entry.event, entry.wall_ms);
         self.live.handle_entry(entry);
     }
 }

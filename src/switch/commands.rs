@@ -53,9 +53,9 @@ impl Switch {
     }
 
     fn set_agent(&mut self, agent: crate::id::AgentId, wish: AgentWish, now: Now) -> Result<(), CommandError> {
-        if self.acd.view().agent(&agent).is_none() {
+        let Some(handles) = self.acd.view().agent(&agent).map(|seen| seen.state.is_handling()) else {
             return Err(CommandError::UnknownAgent(agent));
-        }
+        };
         match wish {
             AgentWish::Available if !self.has_phone(&agent) => return Err(CommandError::NoPhone(agent)),
             AgentWish::Available => {
@@ -64,6 +64,8 @@ impl Switch {
             }
             AgentWish::NotReady { reason } => self.acd.handle(acd::Input::SetNotReady { agent, reason }, now),
             AgentWish::Offline => self.acd.handle(acd::Input::AgentSignedOut { agent }, now),
+            AgentWish::MoreAcw { .. } if !handles => return Err(CommandError::NoAcw(agent)),
+            AgentWish::MoreAcw { by_ms } => self.acd.handle(acd::Input::ExtendAcw { agent, by_ms }, now),
         }
         Ok(())
     }

@@ -277,10 +277,13 @@ impl Switch {
         let settings = &self.settings;
         let named = settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_ref());
         let music = named.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music);
+        let resume_ms = settings.program.queues().get(queue.as_str()).map_or(0, |queue| queue.resume_ms);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.music = music;
-        let entered_wall_ms = now.wall_ms;
-        cell.queued_ms.get_or_insert(entered_wall_ms);
+        cell.queued_ms.get_or_insert(now.wall_ms);
+        // Who hung up while waiting, and calls again soon, stands where he or she stood.
+        let lost = self.lost_places.of(&cell.number, &queue, resume_ms, now.wall_ms);
+        let entered_wall_ms = lost.unwrap_or(now.wall_ms);
         let caller = cell.caller;
         self.play(caller, Source::Music(music), now);
         let stays = false;

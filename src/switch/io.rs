@@ -235,6 +235,11 @@ pub enum AgentWish {
     },
     /// Signed out, after the present call.
     Offline,
+    /// More time for after-call work: of the present call, or the work that goes on.
+    MoreAcw {
+        /// How much (ms).
+        by_ms: u64,
+    },
 }
 
 /// Why a command was not carried out.
@@ -292,6 +297,9 @@ pub enum CommandError {
     /// 409.
     #[error("agent {0} has no phone: register it, or give the agent a contact in the settings, and ask again")]
     NoPhone(AgentId),
+    /// 409.
+    #[error("agent {0} is in no conversation out of a queue and has no after-call work that could go on longer")]
+    NoAcw(AgentId),
     /// 409.
     #[error("call {0} is not being recorded")]
     NotRecorded(CallId),

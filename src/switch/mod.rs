@@ -55,7 +55,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::acd::{self, Acd, BadSettings};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Callbacks, Cause, Cue, Event, LastAgents, Orders};
+use crate::journal::{Callbacks, Cause, Cue, Event, LastAgents, LostPlaces, Orders};
 use crate::sip::endpoint::{self, Confirmation, Endpoint};
 use crate::time::{MS, Now, Timers};
 use media::Stock;
@@ -120,6 +120,7 @@ pub struct Switch {
     callbacks: Callbacks,
     /// Whom customers have spoken with last.
     last_agents: LastAgents,
+    lost_places: LostPlaces,
     rng: ChaCha12Rng,
     draining: bool,
     drained: bool,
@@ -158,6 +159,7 @@ impl Switch {
             orders: Orders::default(),
             callbacks: Callbacks::default(),
             last_agents: LastAgents::default(),
+            lost_places: LostPlaces::default(),
             rng,
             draining: false,
             drained: false,
@@ -279,6 +281,7 @@ impl Switch {
         self.orders.handle_event(&event);
         self.callbacks.handle_event(&event);
         self.last_agents.handle_event(&event);
+        self.lost_places.handle_event(&event, now.wall_ms);
         let place = event.call().zip(Cue::of(&event));
         let seq = self.outbox.journal(event, now);
         if let Some((call, (cue, at_ms))) = place {

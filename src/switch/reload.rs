@@ -20,7 +20,7 @@ impl Switch {
             return;
         }
         self.journal(Event::Reloaded { changes }, now);
-        self.endpoint.set_users(new.sip.users);
+        self.endpoint.set_users(new.sip.users, new.sip.emergency);
         let phones: Vec<_> = new
             .static_contacts
             .keys()

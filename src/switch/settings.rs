@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, Callbacks, DialogState, Event, LastAgents, Orders};
+use crate::journal::{AgentState, Callbacks, DialogState, Event, LastAgents, LostPlaces, Orders};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::{AudioCodec, Srtp};
 use crate::sip::endpoint;
@@ -143,6 +143,8 @@ pub struct Restart {
     pub callbacks: Callbacks,
     /// Whom customers have spoken with last.
     pub last_agents: LastAgents,
+    /// Places of callers who hung up while they waited.
+    pub lost_places: LostPlaces,
     /// What agents were doing, and since when (wall ms).
     pub agents: Vec<(AgentId, AgentState, i64)>,
 }

@@ -8,9 +8,9 @@ use super::model::{Caller, Due, Model};
 
 impl Model {
     pub fn handle_agent(&mut self, a: usize, input: Input, now: i64) {
-        use AgentState::{Acw, Available, Hold, NotReady, Offline, Reserved, Ringing, Talking};
+        use AgentState::{Acw, Available, Consult, Hold, NotReady, Offline, Reserved, Ringing, Talking};
         let state = self.agents[a].state.clone();
-        let in_call = matches!(state, Talking { .. } | Hold { .. });
+        let in_call = state.conversation().is_some();
         if matches!(input, Input::SetAvailable { .. }) {
             self.agents[a].missed = 0;
         }
@@ -43,8 +43,10 @@ impl Model {
                 self.give_back(call, &id, now);
             }
             (Input::Hold { call, .. }, Talking { call: of }) if call == of => self.become_(a, Hold { call }, now),
-            (Input::Resume { call, .. }, Hold { call: of }) if call == of => self.become_(a, Talking { call }, now),
-            (Input::ConversationEnded { call, .. }, Talking { call: of } | Hold { call: of }) if call == of => {
+            (Input::Resume { call, .. }, Hold { call: of } | Consult { call: of }) if call == of => {
+                self.become_(a, Talking { call }, now);
+            }
+            (Input::ConversationEnded { call, .. }, state) if state.conversation() == Some(call) => {
                 let of_queue = self.settings(&self.agents[a].serving).acw_ms;
                 let acw = self.agents[a].settings.acw_ms.unwrap_or(of_queue) as i64 + self.agents[a].more_acw;
                 let next = self.agents[a].next.clone();
@@ -68,7 +70,7 @@ impl Model {
             }
             (Input::Forced { .. }, Offline) | (Input::Forced { to: Forced::Available, .. }, Available) => {}
             (Input::Forced { to, .. }, state) => {
-                if let Talking { call } | Hold { call } = state {
+                if let Some(call) = state.conversation() {
                     self.cancel(a, call, SegmentEnd::Switch);
                 }
                 let next = match to {
@@ -109,6 +111,10 @@ impl Model {
         match &self.agents[a].state {
             AgentState::Available => self.stay_idle(a, now),
             AgentState::NotReady { reason, .. } if by_phone(reason) => self.become_(a, AgentState::Available, now),
+            AgentState::Hold { call } | AgentState::Consult { call } => {
+                let call = *call;
+                self.become_(a, AgentState::Hold { call }, now);
+            }
             _ => {}
         }
     }
@@ -130,10 +136,11 @@ impl Model {
             AgentState::Available if !agent.own_calls.is_empty() => {
                 AgentState::NotReady { reason: "own_call".into(), until_ms: None }
             }
+            AgentState::Hold { call } if !agent.own_calls.is_empty() => AgentState::Consult { call },
             other => other,
         };
         let id = agent.settings.id.clone();
-        let talks = matches!(state, AgentState::Talking { .. } | AgentState::Hold { .. });
+        let talks = state.conversation().is_some();
         let state = if agent.retired && !talks { AgentState::Offline } else { state };
         if agent.state == AgentState::Offline {
             agent.past.clear();
@@ -144,7 +151,7 @@ impl Model {
         agent.since = if agent.state == state { agent.since } else { now };
         let serving = agent.serving.clone();
         match &state {
-            AgentState::Talking { .. } | AgentState::Hold { .. } => agent.missed = 0,
+            AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => agent.missed = 0,
             AgentState::Available => {
                 (agent.idle_since, agent.next, agent.past_when_free) = (now, AgentState::Available, agent.past.len());
             }

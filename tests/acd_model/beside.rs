@@ -192,9 +192,7 @@ impl Pair {
         for (shown, agent) in view.agents().zip(there) {
             assert_eq!(*shown.state, agent.state, "agent {}", shown.id);
             assert_eq!(self.told[shown.id], agent.state, "agent {} in the journal", shown.id);
-            let busy =
-                matches!(agent.state, AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Acw { .. });
-            talking += u64::from(busy);
+            talking += u64::from(agent.state.is_handling());
         }
         assert_eq!(self.answered, self.finished + talking, "every conversation gives one AcwEnded");
         let waits: usize = self.model.callers.iter().map(|caller| caller.queues.len()).sum();
@@ -247,7 +245,8 @@ impl Pair {
                 AgentState::Reserved { call }
                 | AgentState::Ringing { call }
                 | AgentState::Talking { call }
-                | AgentState::Hold { call },
+                | AgentState::Hold { call }
+                | AgentState::Consult { call },
             ) => *call,
             _ => call(below(random, *calls + 1)),
         };

@@ -78,7 +78,7 @@ fn calls(agent: &Agent) -> i64 {
 }
 
 fn talked(past: &[(AgentState, i64)]) -> i64 {
-    let talks = |state: &AgentState| matches!(state, AgentState::Talking { .. } | AgentState::Hold { .. });
+    let talks = |state: &AgentState| state.conversation().is_some();
     past.iter().filter(|(state, _)| talks(state)).map(|(_, ms)| ms).sum()
 }
 

@@ -54,6 +54,7 @@ pub struct Caller {
     pub queues: Vec<QueueId>,
     pub priority: i32,
     pub entered: i64,
+    pub joined: i64,
     /// Steps of relaxation taken, by queue.
     pub rings: BTreeMap<QueueId, usize>,
     pub steps: usize,
@@ -164,7 +165,7 @@ impl Model {
     pub fn reconfigure(&mut self, settings: Settings, now: i64) {
         for a in 0..self.agents.len() {
             let id = self.agents[a].settings.id.clone();
-            let talks = matches!(self.agents[a].state, AgentState::Talking { .. } | AgentState::Hold { .. });
+            let talks = self.agents[a].state.conversation().is_some();
             if talks || settings.agents.iter().any(|agent| agent.id == id) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use trunkline::acd::{Failure, Forced, Input, Needs, Output, OverflowStep};
 use trunkline::id::CallId;
-use trunkline::journal::LeaveReason;
+use trunkline::journal::{Event, LeaveReason};
 
 use super::{Floor, agent, call, queue, queue_settings};
 
@@ -49,6 +49,71 @@ fn nobody_joins_who_would_wait_too_long() {
     floor.sign_in(0).enter(1, "support").answer(0, 1).enter(2, "support");
     floor.pass(55_000).end(0, 1).pass(5_000).answer(0, 2).enter(3, "support").enter(4, "support");
     assert_eq!(sent_on(&mut floor), [call(4)], "two conversations of a minute each");
+}
+
+#[test]
+fn who_still_has_too_long_to_wait_goes_on() {
+    let mut support = queue_settings("support", 0..1);
+    support.leave_expected_ms = Some(90_000);
+    let mut floor = Floor::new(vec![support, queue_settings("vip", 0..1)], 1);
+    floor
+        .sign_in(0)
+        .enter(1, "support")
+        .answer(0, 1)
+        .pass(60_000)
+        .enter(2, "support")
+        .end(0, 1)
+        .pass(5_000)
+        .answer(0, 2);
+    // Two conversations of 65 s each are before the second one who waits.
+    floor.enter(3, "support").enter(4, "support").pass(9_999);
+    assert_eq!(sent_on(&mut floor), []);
+    floor.pass(1);
+    assert_eq!(sent_on(&mut floor), [call(4)]);
+    floor.pass(30_000);
+    assert_eq!(sent_on(&mut floor), [], "one conversation is short enough");
+    // Others who are more urgent come before.
+    let (entered_wall_ms, prefer) = (floor.now.wall_ms, None);
+    floor.tell(Input::CallerEntered {
+        call: call(5),
+        queue: queue("support"),
+        priority: 1,
+        entered_wall_ms,
+        prefer,
+        stays: true,
+    });
+    floor.pass(10_000);
+    assert_eq!(sent_on(&mut floor), [call(3)]);
+}
+
+#[test]
+fn who_calls_again_stands_where_he_or_she_stood() {
+    let mut support = queue_settings("support", 0..1);
+    support.max_wait_ms = Some(20_000);
+    let mut floor = Floor::new(vec![support], 1);
+    floor.enter(1, "support").pass(10_000).enter(2, "support").pass(5_000).take();
+    floor.tell(Input::CallerLeft { call: call(1) });
+    let (since_ms, queue, prefer) = (floor.now.wall_ms - 15_000, queue("support"), None);
+    floor.tell(Input::CallerEntered {
+        call: call(3),
+        queue,
+        priority: 0,
+        entered_wall_ms: since_ms,
+        prefer,
+        stays: false,
+    });
+    let entered = floor.take().into_iter().find_map(|output| match output {
+        Output::Journal(Event::QueueEntered { position, since_ms, .. }) => Some((position, since_ms)),
+        _ => None,
+    });
+    assert_eq!(entered, Some((1, Some(since_ms))), "before who came meanwhile");
+    // The longest wait is that of this call.
+    floor.pass(19_999);
+    let timed_out =
+        |floor: &mut Floor| floor.take().contains(&Output::CallerOut { call: call(3), reason: LeaveReason::Timeout });
+    assert!(!timed_out(&mut floor));
+    floor.pass(1);
+    assert!(timed_out(&mut floor));
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl Model {
             queues: vec![queue.clone()],
             priority,
             entered,
+            joined: now,
             rings: BTreeMap::from([(queue.clone(), self.reached(queue, now - entered))]),
             steps: 0,
             presented: Vec::new(),
@@ -134,7 +135,7 @@ impl Model {
             steps.push((at, Step::More));
         }
         if let Some(ms) = home.max_wait_ms.filter(|_| !caller.overdue) {
-            steps.push((caller.entered + ms as i64, Step::MaxWait));
+            steps.push((caller.joined + ms as i64, Step::MaxWait));
         }
         steps.into_iter().min()
     }
@@ -218,7 +219,7 @@ impl Model {
                 self.become_(a, AgentState::Talking { call }, now);
                 self.withdraw(&others, call, SegmentEnd::Elsewhere, now);
             }
-            AgentState::Talking { call: of } | AgentState::Hold { call: of } if of == call => {}
+            ref state if state.conversation() == Some(call) => {}
             _ => self.cancel(a, call, SegmentEnd::Switch),
         }
     }

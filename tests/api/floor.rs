@@ -196,7 +196,7 @@ pub fn talking(call: CallId, caller: &str) -> Vec<Event> {
         offered(call, caller),
         Event::CallAnswered { call },
         Event::FlowEntered { call, flow: "support_direct".into(), language: "en".into() },
-        Event::QueueEntered { call, queue: queue(), priority: 0, position: 1 },
+        Event::QueueEntered { call, queue: queue(), priority: 0, position: 1, since_ms: None },
         Event::AgentPresented { call, agent: agent(), queue: queue(), leg: LegId(2), why: "idle".into() },
         Event::AgentRinging { call, agent: agent() },
         Event::AgentAnswered { call, agent: agent(), codec_in: codec(), codec_out: codec() },

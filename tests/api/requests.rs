@@ -133,6 +133,8 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     assert_eq!(put("1001", "{\"state\":\"asleep\"}").problem(400)["parameter"], "state");
     assert_eq!(put("1001", "{\"state\":\"not_ready\",\"reason\":\"\"}").problem(400)["parameter"], "reason");
     put("1001", "state").problem(400);
+    assert_eq!(put("1001", "{\"state\":\"acw\"}").problem(400)["parameter"], "extend_s");
+    assert_eq!(put("1001", "{\"state\":\"acw\",\"extend_s\":3601}").problem(400)["parameter"], "extend_s");
     let unknown = put("1001", "{\"state\":\"not_ready\",\"reason\":\"luhnch\"}").problem(400);
     assert_eq!(unknown["detail"], "the settings have no reason \"luhnch\"; there are lunch, supervisor");
     // The answer names an entry that the live view has still to fold.

@@ -83,6 +83,7 @@ fn name_of(state: &AgentState) -> &'static str {
         AgentState::Ringing { .. } => "ringing",
         AgentState::Talking { .. } => "talking",
         AgentState::Hold { .. } => "hold",
+        AgentState::Consult { .. } => "consult",
         AgentState::Acw { .. } => "acw",
         AgentState::NotReady { .. } => "not_ready",
     }

@@ -113,6 +113,7 @@ impl Disk {
             orders: folds.orders.clone(),
             callbacks: folds.live.requests().clone(),
             last_agents: folds.last_agents.clone(),
+            lost_places: folds.lost_places.clone(),
             agents,
         }
     }

@@ -62,6 +62,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         md5_only: Vec::new(),
         session_expires_s: 1_800,
         max_calls_per_user: 10,
+        emergency: Vec::new(),
         guard: Default::default(),
         registrar: registrar::Settings { qualify, ..registrar::Settings::default() },
         listen: vec![(Transport::Udp, address(LISTEN)), (Transport::Tcp, address(LISTEN))],

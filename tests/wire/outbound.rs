@@ -12,7 +12,7 @@ use super::tone;
 const AGENT_HZ: f64 = 1_000.0;
 
 /// Support shows 4008001234 outside and may call mobile numbers, by a trunk that carries one call.
-fn floor() -> (Daemon, Phone) {
+fn floor(environment: &[(&str, &str)]) -> (Daemon, Phone) {
     let host = own_address();
     let outside = Phone::new("outside", own_address(), (host, 5060).into(), CALLER_HZ);
     let target = format!("sip:{}", outside.local());
@@ -33,7 +33,7 @@ fn floor() -> (Daemon, Phone) {
         assert!(plan.contains(support));
         without_acw(plan).replace(support, &format!("{support}caller_id = \"4008001234\"\n"))
     };
-    (Daemon::start_set(host, set, plan, &[]), outside)
+    (Daemon::start_set(host, set, plan, environment), outside)
 }
 
 /// What a user's phone hears of a number that is not to be called.
@@ -44,7 +44,7 @@ fn refused(phone: &mut Phone, number: &str) -> String {
 
 #[test]
 fn who_lacks_the_class_calls_nobody_and_an_emergency_passes_a_full_trunk() {
-    let (mut daemon, mut outside) = floor();
+    let (mut daemon, mut outside) = floor(&[]);
     let (mut one, mut other) = (agent(&daemon, "1001"), agent(&daemon, "1005"));
     // No shorter prefix lets a call out that a longer one bars.
     assert!(refused(&mut one, "0044123").contains("403"));
@@ -75,8 +75,42 @@ fn who_lacks_the_class_calls_nobody_and_an_emergency_passes_a_full_trunk() {
 }
 
 #[test]
+fn an_emergency_call_passes_while_everything_else_is_refused() {
+    let (mut daemon, mut outside) = floor(&[("TRUNKLINE__SIP__MAX_CALLS_PER_USER", "1")]);
+    let (mut one, mut other) = (agent(&daemon, "1001"), agent(&daemon, "1001"));
+    one.invite_as("13900139000", "demo", "");
+    let invite = outside.expect_invite();
+    outside.answer(&invite);
+    assert!(one.outcome().is("200"));
+    // One call is as many as a user may have.
+    assert!(refused(&mut other, "0571123").contains("486"));
+    let mut emergency = |status: &str| {
+        other.invite_as("110", "demo", "");
+        let invite = outside.expect("the emergency call", |text| text.is("INVITE") && text.first().contains("110@"));
+        outside.refuse(&invite, status, "");
+        assert!(other.outcome().is(&status[..3]));
+    };
+    emergency("480 Nobody There");
+    daemon.signal("TERM");
+    // The signal and these calls race; once the floor is closing, it stays so.
+    let mut late = Phone::new("late", own_address(), daemon.sip, 2_000.0);
+    loop {
+        late.invite("0571123");
+        if late.outcome().is("503") {
+            break;
+        }
+    }
+    emergency("603 Not Now");
+    one.hang_up();
+    outside.expect_bye();
+    assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
+    let told: Vec<u16> = daemon.records().iter().map(|record| record.cause.code).collect();
+    assert!(told.contains(&480) && told.contains(&603) && told.contains(&16), "{told:?}");
+}
+
+#[test]
 fn a_call_that_the_api_places_rings_the_agent_first_and_then_the_number() {
-    let (mut daemon, mut outside) = floor();
+    let (mut daemon, mut outside) = floor(&[]);
     let mut phone = agent(&daemon, "1001");
     let order = |arguments: &[&str]| {
         let output = daemon.try_command(&[&["call"], arguments].concat());
@@ -150,7 +184,7 @@ fn a_call_that_the_api_places_rings_the_agent_first_and_then_the_number() {
 
 #[test]
 fn a_follow_up_reserves_an_agent_and_then_calls_the_customer() {
-    let (mut daemon, mut outside) = floor();
+    let (mut daemon, mut outside) = floor(&[]);
     let mut phone = agent(&daemon, "1001");
     let add = |queue: &str, more: &[&str]| {
         let words = ["callback", "add", "13900139000", "--queue", queue, "--trunk", "telco"];

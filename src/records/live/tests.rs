@@ -38,8 +38,8 @@ fn waiting() -> Vec<(i64, Event)> {
         (1_000, Event::FlowEntered { call, flow: "support".into(), language: "en".into() }),
         (1_500, Event::StepEntered { call, step: "queue".into() }),
         (2_000, Event::AgentChanged { agent: agent(), state: AgentState::Available }),
-        (2_000, Event::QueueEntered { call, queue: queue("sales"), priority: 0, position: 1 }),
-        (4_000, Event::QueueEntered { call, queue: queue("support"), priority: 0, position: 1 }),
+        (2_000, Event::QueueEntered { call, queue: queue("sales"), priority: 0, position: 1, since_ms: None }),
+        (4_000, Event::QueueEntered { call, queue: queue("support"), priority: 0, position: 1, since_ms: None }),
         (
             5_000,
             Event::AgentPresented { call, agent: agent(), queue: queue("support"), leg: LegId(2), why: "x".into() },

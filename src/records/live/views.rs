@@ -110,12 +110,14 @@ impl AgentLine {
             state @ (AgentState::Reserved { call: about }
             | AgentState::Ringing { call: about }
             | AgentState::Talking { call: about }
-            | AgentState::Hold { call: about }) => {
+            | AgentState::Hold { call: about }
+            | AgentState::Consult { call: about }) => {
                 call = Some(*about);
                 match state {
                     AgentState::Reserved { .. } => "reserved",
                     AgentState::Ringing { .. } => "ringing",
                     AgentState::Talking { .. } => "talking",
+                    AgentState::Consult { .. } => "consult",
                     _ => "hold",
                 }
             }

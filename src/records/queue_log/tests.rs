@@ -22,7 +22,7 @@ fn offered(caller: &str) -> Event {
 }
 
 fn entered(queue: &str, position: u32) -> Event {
-    Event::QueueEntered { call: this(), queue: queue.into(), priority: 0, position }
+    Event::QueueEntered { call: this(), queue: queue.into(), priority: 0, position, since_ms: None }
 }
 
 fn left(queue: &str, reason: LeaveReason, position: u32) -> Event {

@@ -164,9 +164,9 @@ impl Endpoint {
         self.refusing = refusing;
     }
 
-    /// Who may call from now on. Bindings of those who are gone run out.
-    pub fn set_users(&mut self, users: BTreeMap<String, User>) {
-        self.settings.users = users;
+    /// Who may call from now on, and what they reach at any time. Bindings of those who are gone run out.
+    pub fn set_users(&mut self, users: BTreeMap<String, User>, emergency: Vec<String>) {
+        (self.settings.users, self.settings.emergency) = (users, emergency);
     }
 
     /// Says how long the message that comes next has waited for its turn (nanoseconds): where that is too long for too long, new

@@ -92,13 +92,15 @@ impl Endpoint {
     fn handle_invite(&mut self, key: TransactionKey, msg: Message, flow: Flow, now: Now) {
         self.counts.invites += 1;
         let source = flow.remote.ip();
-        if self.refusing {
+        let uri = msg.uri().filter(|uri| uri.is_sip());
+        let called = uri.as_ref().and_then(|uri| uri.number()).unwrap_or_default();
+        let emergency = self.settings.emergency.iter().any(|prefix| called.starts_with(prefix));
+        if self.refusing && !emergency {
             return self.turn_away(&key, &msg, source, (503, &[]), now);
         }
-        let Some(uri) = msg.uri().filter(|uri| uri.is_sip()) else {
+        let Some(secure) = uri.map(|uri| uri.scheme == Scheme::Sips) else {
             return self.turn_away(&key, &msg, source, (416, &[]), now);
         };
-        let (called, secure) = (uri.number().unwrap_or_default(), uri.scheme == Scheme::Sips);
         if self.is_looped(&msg, &called) {
             tracing::warn!(called, "a call came back to us while we placed it: look at where its number is sent");
             return self.turn_away(&key, &msg, source, (482, &[]), now);
@@ -111,6 +113,10 @@ impl Endpoint {
             return self.turn_away(&key, &msg, source, (400, &[]), now);
         }
         let Some(admitted) = self.admit(&key, &msg, flow, &called, now) else { return };
+        let emergency = emergency && matches!(admitted.identity, Identity::User(_));
+        if self.refusing && !emergency {
+            return self.turn_away(&key, &msg, source, (503, &[]), now);
+        }
         if self.refuse_short_timer(&key, &msg, now) {
             return;
         }
@@ -124,7 +130,7 @@ impl Endpoint {
                 return self.reply(&key, &msg, 503, now);
             }
             Identity::Trunk(trunk) => Some(Counted::Trunk(trunk.clone(), false)),
-            Identity::User(user) if !self.enter_user(user) => return self.reply(&key, &msg, 486, now),
+            Identity::User(user) if !self.enter_user(user, emergency) => return self.reply(&key, &msg, 486, now),
             Identity::User(user) => Some(Counted::User(user.clone())),
             Identity::Anyone => None,
         };

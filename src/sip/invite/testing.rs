@@ -19,6 +19,7 @@ pub(in crate::sip) fn endpoint(admission: Admission, seed: u64) -> Endpoint {
         md5_only: Vec::new(),
         session_expires_s: 1_800,
         max_calls_per_user: 10,
+        emergency: Vec::new(),
         guard: Default::default(),
         registrar: Default::default(),
         listen: vec![(Transport::Udp, PHONE.parse().unwrap()), (Transport::Tls, "127.0.0.1:6001".parse().unwrap())],
