@@ -81,8 +81,8 @@ fn every_problem_of_a_plan_is_told_at_once() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     for expected in [
-        "demo.toml:44:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
-        "demo.toml:53:8: there is no step \"wellcome\" in this flow",
+        "demo.toml:47:1: unknown key \"langauge\"\n    langauge = \"zh\"\n    ^\n    hint: did you mean \"language\"?",
+        "demo.toml:56:8: there is no step \"wellcome\" in this flow",
         "there is no queue \"sails\"",
         "there is no step that does \"ehco\"",
         "config/demo.toml:7:1: unknown key \"lgo\"",

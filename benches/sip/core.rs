@@ -68,6 +68,7 @@ impl Floor {
         let opening = Opening {
             node: "bench".to_owned(),
             passwords: BTreeMap::new(),
+            pins: BTreeMap::new(),
             accounts: BTreeMap::new(),
             inbound: BTreeMap::new(),
             listen: vec![(Transport::Udp, address(LISTEN))],
@@ -84,6 +85,7 @@ impl Floor {
             callbacks: Default::default(),
             last_agents: Default::default(),
             lost_places: Default::default(),
+            desks: Default::default(),
             closing: Vec::new(),
             dialogs: Vec::new(),
             bindings: Vec::new(),

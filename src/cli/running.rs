@@ -297,6 +297,11 @@ fn figures(watch: &Watch) -> Figures {
             "Calls that were not put through because they must be recorded and could not be.",
             switch.unrecordable,
         )
+        .counter(
+            "trunkline_desks_refused",
+            "Agents who were not let in at a phone, by a wrong PIN mostly.",
+            switch.desks_refused,
+        )
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
         .counter("trunkline_dns_questions", "Questions put to DNS servers.", switch.dns_questions)
         .counter(

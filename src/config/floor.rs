@@ -24,6 +24,8 @@ pub struct Opening {
     pub node: String,
     /// Passwords of phones, those from files included.
     pub passwords: BTreeMap<String, Secret>,
+    /// PINs of agents, those from files included.
+    pub pins: BTreeMap<String, Secret>,
     /// Passwords of our accounts at trunks, by the trunk.
     pub accounts: BTreeMap<String, Secret>,
     /// Passwords by which trunks prove themselves, by the trunk.
@@ -125,6 +127,7 @@ impl Settings {
                 .map(|(name, _)| name.as_str().into())
                 .collect(),
             static_contacts: self.agents.iter().filter_map(contact).collect(),
+            pins: opening.pins.iter().map(|(name, pin)| (AgentId::from(name.as_str()), pin.clone())).collect(),
         }
     }
 

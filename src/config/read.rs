@@ -61,6 +61,11 @@ pub fn load_partly(
     (Some(settings), report.into_problems())
 }
 
+/// The keys of a phone's password, and of what is typed at somebody else's phone.
+const PASSWORD: [&str; 3] = ["password", "password_file", "password_env"];
+const PIN: [&str; 3] = ["pin", "pin_file", "pin_env"];
+const PIN_DIGITS: RangeInclusive<usize> = 4..=12;
+
 struct Reader<'a> {
     environment: &'a [(String, String)],
     demo: bool,
@@ -324,7 +329,7 @@ impl Reader<'_> {
         let mut agents = BTreeMap::new();
         for (name, mut table) in root.named("agent", &mut self.report) {
             let place = table.place;
-            let password = self.password(&mut table);
+            let (password, pin) = (self.password(&mut table, PASSWORD), self.pin(&mut table));
             // A skill that is only named is had in full.
             let skills = table.levels("skills", 100, &mut self.report);
             let skills: BTreeMap<_, _> = skills.into_iter().map(|(skill, level)| (skill, level.value)).collect();
@@ -336,8 +341,8 @@ impl Reader<'_> {
             let srtp = self.srtp(&mut table);
             let acw_ms = table.duration("acw", &mut self.report);
             table.finish(&mut self.report);
-            if password.is_none() && contact.is_none() {
-                let hint = Some("set password, password_file or password_env, or a static contact".to_owned());
+            if password.is_none() && pin.is_none() && contact.is_none() {
+                let hint = Some("set password, password_file or password_env, a pin, or a static contact".to_owned());
                 self.report.problem(place, format!("agent \"{name}\" could never sign in"), hint);
             }
             let Some(numbers) = expand_range(&name) else {
@@ -347,9 +352,9 @@ impl Reader<'_> {
             };
             for number in numbers {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let (password, skills) = (password.clone(), skills.clone());
+                let (password, pin, skills) = (password.clone(), pin.clone(), skills.clone());
                 let may_call = may_call.clone();
-                let agent = AgentSettings { password, nat, auto_answer, srtp, skills, may_call, acw_ms, contact };
+                let agent = AgentSettings { password, pin, nat, auto_answer, srtp, skills, may_call, acw_ms, contact };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }
@@ -358,14 +363,29 @@ impl Reader<'_> {
         agents
     }
 
-    fn password(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
-        let plain = table.string("password", &mut self.report);
-        let kept = self.secret(table, "password_file", "password_env");
+    /// A secret by one of its keys: said, in a file, in the environment.
+    fn password(&mut self, table: &mut Table<'_>, keys: [&'static str; 3]) -> Option<SecretSource> {
+        let [said, in_file, in_env] = keys;
+        let plain = table.string(said, &mut self.report);
+        let kept = self.secret(table, in_file, in_env);
         if plain.is_some() && kept.is_some() {
-            let hint = Some("keep one of password, password_file, password_env".to_owned());
-            self.report.problem(table.place, "the password is given more than once", hint);
+            let hint = Some(format!("keep one of {}", keys.join(", ")));
+            self.report.problem(table.place, format!("the {said} is given more than once"), hint);
         }
         kept.or(plain.map(|plain| SecretSource::Known(Secret::new(&plain.value))))
+    }
+
+    fn pin(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
+        let place = table.place_of(PIN[0]);
+        let pin = self.password(table, PIN);
+        if let Some(SecretSource::Known(secret)) = &pin {
+            let digits = secret.expose();
+            if !PIN_DIGITS.contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                let hint = Some("write 4 to 12 digits, in quotes".to_owned());
+                self.report.problem(place, "what is to be typed on a phone is digits alone", hint);
+            }
+        }
+        pin
     }
 
     /// A secret that stands in a file, or in a variable of the environment, which is read at once.

@@ -201,8 +201,10 @@ pub struct WebhookSettings {
 /// `[agent."NUMBER"]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentSettings {
-    /// The phone's password; an agent with a contact needs none.
+    /// The phone's password; an agent with a contact needs none, nor one with a PIN.
     pub password: Option<SecretSource>,
+    /// What proves the agent at somebody else's phone.
+    pub pin: Option<SecretSource>,
     /// Whether the phone's media may come from another address than its SDP says.
     pub nat: bool,
     /// Whether the phone is asked to answer by itself.

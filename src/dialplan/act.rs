@@ -161,6 +161,16 @@ pub enum Act {
     Decided(Decision),
     /// Change the state of the agent whose phone calls; nothing where the caller is no agent.
     ChangeAgent(AgentChange),
+    /// An agent has proved to sit at the phone that calls.
+    Sit {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Somebody named an agent and did not prove it.
+    NotSeated {
+        /// Who was named.
+        agent: AgentId,
+    },
     /// The call is not put through to this queue, because it must be recorded and cannot be, or may not.
     Unrecordable {
         /// Which queue.
@@ -309,6 +319,13 @@ pub enum Decision {
         /// The number.
         number: String,
     },
+    /// An agent was named who was to sit at the phone that calls.
+    Sits {
+        /// Who.
+        agent: String,
+        /// Whether it was proved.
+        done: bool,
+    },
     /// The caller was not let into a room.
     NotAdmitted {
         /// Why.
@@ -341,6 +358,13 @@ impl std::fmt::Display for Decision {
             Self::NotTransferred { number } => {
                 write!(f, "no flow or user is called {number}, or the call went in a circle")
             }
+            Self::Sits { agent, done: true } => write!(f, "agent {agent} sits at the phone that calls"),
+            Self::Sits { agent, done: false } => {
+                write!(
+                    f,
+                    "agent {agent} is not let in: the PIN is wrong, a conversation goes on, or the call is from outside"
+                )
+            }
             Self::NotAdmitted { why } => write!(f, "the caller is not let in: {why}"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
@@ -350,6 +374,9 @@ impl std::fmt::Display for Decision {
 
 /// What the plan of one call may ask about the floor.
 pub trait FloorView {
+    /// Whether an agent may sit down at the phone that calls, by the PIN.
+    fn may_sit(&self, agent: &str, pin: &str) -> bool;
+
     /// How many agents of the queue are signed in, busy or not.
     fn signed_in(&self, queue: &QueueId) -> usize;
 

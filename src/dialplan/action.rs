@@ -295,6 +295,17 @@ pub enum Action {
         /// Then.
         next: StepRef,
     },
+    /// Seats an agent at the phone that calls; goes on at once.
+    Sit {
+        /// Who.
+        agent: Template,
+        /// What proves it.
+        pin: Template,
+        /// Then.
+        next: StepRef,
+        /// Where it is not proved, or cannot be.
+        refused: StepRef,
+    },
     /// Says something about the recording; goes on at once.
     Record {
         /// What.
@@ -338,6 +349,7 @@ impl Action {
             Self::Consent { next, refused, .. } => vec![*next, *refused],
             Self::Dial { next, .. } => vec![*next],
             Self::Transfer { failed, .. } => vec![*failed],
+            Self::Sit { next, refused, .. } => vec![*next, *refused],
             Self::Conference { keys, failed, .. } => keys.values().copied().chain([*failed]).collect(),
             Self::Webhook { next, inquiry, .. } => vec![*next, inquiry.failed],
             Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
@@ -379,6 +391,7 @@ impl Action {
             Self::Answer { .. }
                 | Self::Hours { .. }
                 | Self::Agent { .. }
+                | Self::Sit { .. }
                 | Self::Record { .. }
                 | Self::Goto { .. }
                 | Self::When { .. }

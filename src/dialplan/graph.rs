@@ -190,6 +190,7 @@ fn edges(action: &Action) -> Vec<Edge> {
         Action::Call { start, next, .. } => vec![named("calls", start), named("then", next)],
         Action::Dial { next, .. } => vec![named("not reached", next)],
         Action::Transfer { failed, .. } => vec![named("nobody there", failed)],
+        Action::Sit { next, refused, .. } => vec![named("", next), named("not let in", refused)],
         Action::Conference { keys, failed, .. } => {
             let keys = keys.iter().map(|(key, step)| (key.to_string(), *step));
             keys.chain([named("not let in", failed)]).collect()
@@ -233,6 +234,7 @@ fn told(action: &Action) -> String {
         Action::Voicemail { mailbox, .. } => format!("voicemail {mailbox}"),
         Action::Dial { .. } => "dial".to_owned(),
         Action::Transfer { .. } => "transfer".to_owned(),
+        Action::Sit { .. } => "sit down".to_owned(),
         Action::Conference { .. } => "conference".to_owned(),
         Action::Webhook { inquiry, .. } => format!("webhook {}", inquiry.hook),
         Action::Callback { queue, .. } => format!("callback by {queue}"),

@@ -54,6 +54,17 @@ pub(super) struct Queue {
     pub(super) max_wait_s: Option<u32>,
     /// Seconds from one tier to the next, and the highest tier; none where all are called at once.
     pub(super) relax: Option<(u32, u8)>,
+    /// After how many seconds an agent who did not take a call gets another one; not before saying so where absent.
+    pub(super) no_answer_s: Option<u32>,
+    pub(super) busy_s: Option<u32>,
+    pub(super) rejected_s: Option<u32>,
+    /// After how many calls in a row that rang out the agent has to say so all the same.
+    pub(super) max_no_answer: Option<u32>,
+    /// For how many seconds who hung up has the place again.
+    pub(super) resume_s: Option<u32>,
+    /// Who has to be there for callers to join, and to go on waiting.
+    pub(super) join_needs: Option<&'static str>,
+    pub(super) wait_needs: Option<&'static str>,
     /// Whether nobody is let in while nobody is signed in.
     pub(super) refuses_unstaffed: bool,
     /// What callers hear while they wait.

@@ -72,7 +72,7 @@ fn the_sample_hotline_of_asterisk_is_translated() {
         "mailbox = \"100@default\"",
         "code = 17\ncause = \"user_busy\"",
         "members = [\"1001\", \"1002\", \"1003\"]\nstrategy = \"round-robin\"\nring = \"20s\"\nacw = \"10s\"\nmax_wait = \"300s\"\ncapacity = 30\n\
-         tiers = { \"1002\" = 1, \"1003\" = 2 }",
+         busy = \"3s\"\nrejected = \"3s\"\njoin_needs = \"ready\"\nwait_needs = \"signed-in\"\ntiers = { \"1002\" = 1, \"1003\" = 2 }",
         "{ position = true }, \"queue-callswaiting\", \"queue-holdtime\", { expected_wait = true }], after = \"90s\", every = \"90s\" }",
         "users = [\"1001\"]\nring = \"20s\"",
         "unstaffed = \"play_2\"",
@@ -84,10 +84,10 @@ fn the_sample_hotline_of_asterisk_is_translated() {
         "18 Dial(PJSIP/${EXTEN:1}@carrier)",
         "22 a pause: Wait(1)",
         "45 Park()",
-        "13 weight = 5",
-        "14 agent 1001",
-        "21 member => DAHDI/g1",
-        "23 queue \"empty\" without members",
+        "16 weight = 5",
+        "17 agent 1001",
+        "24 member => DAHDI/g1",
+        "26 queue \"empty\" without members",
         "15 the prompt \"vm-intro\"",
     ] {
         assert!(left.contains(&found.to_owned()), "{found} not in {left:#?}");
@@ -119,6 +119,7 @@ fn the_sample_hotline_of_freeswitch_is_translated() {
         "keys = { \"*\" = \"hangup\", \"1\" = \"to_support\", \"2\" = \"queue\", \"3\" = \"to_ivr_more\" }",
         "into = \"order\"\nleast = 4\nmost = 8\nend = \"#\"",
         "tiers = { \"1002\" = 1 }\ntier = 0\nrelax = [{ after = \"20s\", tier = 1 }]",
+        "max_no_answer = 3\nno_answer = \"20s\"\nrejected = \"60s\"\nresume = \"60s\"\ntiers",
         "members = [\"1005\"]\nstrategy = \"ring-all\"\nacw = \"5s\"",
     ] {
         assert!(imported.plan.contains(part), "{part}\n{}", imported.plan);

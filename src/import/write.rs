@@ -156,8 +156,22 @@ fn write_queue(name: &str, queue: &Queue, text: &mut String) {
     if let Some(wait) = queue.max_wait_s {
         *text += &format!("max_wait = \"{wait}s\"\n");
     }
-    if let Some(capacity) = queue.capacity {
-        *text += &format!("capacity = {capacity}\n");
+    let numbers = [("capacity", queue.capacity), ("max_no_answer", queue.max_no_answer)];
+    for (key, number) in numbers.into_iter().filter_map(|(key, number)| Some((key, number?))) {
+        *text += &format!("{key} = {number}\n");
+    }
+    let times = [
+        ("no_answer", queue.no_answer_s),
+        ("busy", queue.busy_s),
+        ("rejected", queue.rejected_s),
+        ("resume", queue.resume_s),
+    ];
+    for (key, seconds) in times.into_iter().filter_map(|(key, seconds)| Some((key, seconds?))) {
+        *text += &format!("{key} = \"{seconds}s\"\n");
+    }
+    let needs = [("join_needs", queue.join_needs), ("wait_needs", queue.wait_needs)];
+    for (key, needs) in needs.into_iter().filter_map(|(key, needs)| Some((key, needs?))) {
+        *text += &format!("{key} = \"{needs}\"\n");
     }
     for (key, numbers) in [("tiers", &queue.tiers), ("weights", &queue.weights)] {
         let pairs: Vec<String> = numbers.iter().map(|(agent, number)| format!("\"{agent}\" = {number}")).collect();

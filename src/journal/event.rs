@@ -256,6 +256,8 @@ pub enum Event {
     HoldEnded { call: CallId },
     /// A presentation or conversation ended.
     SegmentEnded { call: CallId, agent: AgentId, end: SegmentEnd },
+    /// An agent sits down at the phone of that user, until signing out.
+    DeskTaken { agent: AgentId, phone: AgentId },
     /// An agent's state changed.
     AgentChanged {
         agent: AgentId,
@@ -363,6 +365,7 @@ impl Event {
             | Self::AnnouncementTaken { .. }
             | Self::Reloaded { .. }
             | Self::BindingChanged { .. }
+            | Self::DeskTaken { .. }
             | Self::AgentChanged { .. } => None,
             Self::CallOffered { call, .. }
             | Self::CallLinked { call, .. }

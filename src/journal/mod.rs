@@ -5,6 +5,7 @@
 mod callbacks;
 mod cause;
 mod decision;
+mod desks;
 mod event;
 mod last_agents;
 mod lost_places;
@@ -18,6 +19,7 @@ mod tape;
 pub use callbacks::{Callback, CallbackRequest, Callbacks};
 pub use cause::{Cause, HangupBy};
 pub use decision::{Decision, NextBest, SkillFit};
+pub use desks::Desks;
 pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
 pub use last_agents::LastAgents;
 pub use lost_places::LostPlaces;

@@ -149,6 +149,7 @@ pub fn open(
     let opening = Opening {
         node: node_name(),
         passwords: agent_passwords(settings)?,
+        pins: agent_pins(settings)?,
         accounts: secrets("trunk", trunks(|trunk| trunk.account.as_ref()))?,
         inbound: secrets("trunk", trunks(|trunk| trunk.inbound.as_ref()))?,
         listen: addresses.listen.clone(),
@@ -263,6 +264,7 @@ fn restart(state: &State) -> Restart {
         callbacks: folds.live.requests().clone(),
         last_agents: folds.last_agents.clone(),
         lost_places: folds.lost_places.clone(),
+        desks: folds.live.desks().clone(),
         agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
     }
 }
@@ -290,6 +292,10 @@ pub(super) fn listed(library: &Library) -> (BTreeMap<Prompt, PromptId>, BTreeMap
 
 pub(super) fn agent_passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
     secrets("agent", settings.agents.iter().map(|(name, agent)| (name, agent.password.as_ref())))
+}
+
+pub(super) fn agent_pins(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
+    secrets("PIN of agent", settings.agents.iter().map(|(name, agent)| (name, agent.pin.as_ref())))
 }
 
 /// The secrets of those who have one, by their names.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::event_loop::{Control, Swap};
-use super::opening::{agent_passwords, listed};
+use super::opening::{agent_passwords, agent_pins, listed};
 use super::prompts::Library;
 use super::{PromptError, StartError};
 use crate::config::{self, Opening, Program, Settings};
@@ -73,8 +73,8 @@ impl Reloader {
             told.changes.push("prompts or music changed".to_owned());
         }
         let (prompts, music) = listed(&library);
-        let passwords = agent_passwords(&settings)?;
-        let opening = Opening { passwords, prompts, music, ..self.opening.clone() };
+        let (passwords, pins) = (agent_passwords(&settings)?, agent_pins(&settings)?);
+        let opening = Opening { passwords, pins, prompts, music, ..self.opening.clone() };
         let switch = settings.switch(Arc::clone(&program), opening.clone());
         Switch::check_reload(&switch).map_err(|fault| ReloadError::Contradiction(fault.to_string()))?;
         let (done, answer) = bounded(1);

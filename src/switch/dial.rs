@@ -309,6 +309,7 @@ impl Switch {
 
     /// The ways to the phone of an agent, one at least: to the registered contact that answers and is preferred, else the static one.
     pub(super) fn phone_of(&self, agent: &AgentId) -> Option<(Vec<Way>, bool)> {
+        let agent = self.desks.phone_of(agent);
         let aor = self.endpoint.aor(agent.as_str());
         let nat = self.settings.sip.users.get(agent.as_str()).is_some_and(|user| user.nat);
         let best = self.endpoint.registrar().best_contact(&aor);

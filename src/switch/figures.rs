@@ -20,6 +20,7 @@ pub(super) struct Counts {
     pub(super) browsers_lost: u64,
     pub(super) web_strangers: u64,
     pub(super) unrecordable: u64,
+    pub(super) desks_refused: u64,
 }
 
 /// A snapshot for metrics.
@@ -99,6 +100,8 @@ pub struct Figures {
     pub storage: StorageFigures,
     /// Calls that were not put through because they must be recorded and could not be.
     pub unrecordable: u64,
+    /// Agents who were not let in at a phone.
+    pub desks_refused: u64,
     /// Expected waits that were put to the test by an answer, over all queues.
     pub estimates: u64,
     /// The sum of their errors, whatever the direction, ms.
@@ -157,6 +160,7 @@ impl Switch {
             media_timeouts: self.counts.media_timeouts,
             storage: self.storage,
             unrecordable: self.counts.unrecordable,
+            desks_refused: self.counts.desks_refused,
             estimates: self.acd.view().queues().map(|queue| queue.estimates).sum(),
             estimates_error_ms: self.acd.view().queues().map(|queue| queue.estimates_error_ms).sum(),
             dns_questions: dns.questions,

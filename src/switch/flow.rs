@@ -1,5 +1,6 @@
 //! The dialplan's acts on a call, and what comes back to its cursor.
 
+use super::desks::Seats;
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
@@ -23,6 +24,8 @@ pub struct Floor<'a> {
     pub orders: &'a Orders,
     /// Whether recordings can be written.
     pub can_record: bool,
+    /// Who may sit down at the phone that calls.
+    pub seats: Seats<'a>,
     /// The present instant, ms since 1970 UTC.
     pub wall_ms: i64,
 }
@@ -58,6 +61,10 @@ impl FloorView for Floor<'_> {
 
     fn announcement(&self, flow: &str) -> Option<String> {
         self.orders.announcement(flow, self.wall_ms).map(|announcement| announcement.prompt.clone())
+    }
+
+    fn may_sit(&self, agent: &str, pin: &str) -> bool {
+        self.seats.may_sit(self.acd, agent, pin, self.wall_ms)
     }
 
     fn signed_in(&self, queue: &QueueId) -> usize {
@@ -98,7 +105,8 @@ impl Switch {
     }
 
     fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
-        Floor { call, acd: &self.acd, orders: &self.orders, can_record: self.can_record(), wall_ms: now.wall_ms }
+        let (acd, orders, can_record) = (&self.acd, &self.orders, self.can_record());
+        Floor { call, acd, orders, can_record, seats: self.seats(call), wall_ms: now.wall_ms }
     }
 
     fn with_cursor(&mut self, call: CallId, now: Now, act: impl FnOnce(&mut Cursor, &dyn FloorView)) {
@@ -211,6 +219,8 @@ impl Switch {
             Act::RequestCallback(wish) => self.request_callback(call, wish, now),
             Act::Consult(question) => self.consult(call, question, now),
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
+            Act::Sit { agent } => self.sit(call, agent, now),
+            Act::NotSeated { agent } => self.handle_not_seated(call, &agent, now),
             Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
             Act::Record(change) => self.change_recording(call, change, now),
             Act::EnterFlow { flow, language } => drop(self.journal(Event::FlowEntered { call, flow, language }, now)),

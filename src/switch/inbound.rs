@@ -15,7 +15,9 @@ use crate::sip::endpoint::{Identity, Invite};
 use crate::time::Now;
 
 impl Switch {
-    pub(super) fn handle_invited(&mut self, leg: LegId, invite: &Invite, now: Now) {
+    pub(super) fn handle_invited(&mut self, leg: LegId, mut invite: Invite, now: Now) {
+        let phone = self.seat(&mut invite);
+        let invite = &invite;
         if let Some(old) = invite.replaces {
             return self.handle_replacement(leg, old, invite, now);
         }
@@ -50,7 +52,7 @@ impl Switch {
         let (number, called) = (invite.caller.clone(), invite.called.clone());
         let cell = PartyCall::new(Call::new(id, leg), leg, number, called, self.settings.default_music);
         let (carried, secure) = (invite.carried.clone(), invite.secure);
-        self.calls.insert(id, PartyCall { from_agent, linked, carried, secure, ..cell });
+        self.calls.insert(id, PartyCall { from_agent, phone, linked, carried, secure, ..cell });
         let thread = matches!(leads, Leads::Plan).then(|| self.room_thread(invite)).flatten();
         match self.prepare_media(leg, invite, thread) {
             Ok(()) => self.lead(id, leads, trunk, now),

@@ -6,6 +6,7 @@
 mod callback;
 mod commands;
 mod conference;
+mod desks;
 mod dial;
 mod early;
 mod figures;
@@ -42,6 +43,7 @@ pub use crate::sip::message::Verdict;
 pub use crate::sip::registrar::Binding;
 pub use crate::sip::transaction::{Flow, Transmit};
 pub use crate::sip::trunk::Health;
+pub use desks::{Proofs, Seats};
 pub use figures::Figures;
 pub use flow::Floor;
 pub use io::{AgentWish, Command, CommandError, Consultation, FollowUp, Input, JournalProgress, Output, Supervision};
@@ -55,7 +57,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::acd::{self, Acd, BadSettings};
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{Callbacks, Cause, Cue, Event, LastAgents, LostPlaces, Orders};
+use crate::journal::{Callbacks, Cause, Cue, Desks, Event, LastAgents, LostPlaces, Orders};
 use crate::sip::endpoint::{self, Confirmation, Endpoint};
 use crate::time::{MS, Now, Timers};
 use media::Stock;
@@ -121,6 +123,8 @@ pub struct Switch {
     /// Whom customers have spoken with last.
     last_agents: LastAgents,
     lost_places: LostPlaces,
+    desks: Desks,
+    attempts: desks::Attempts,
     rng: ChaCha12Rng,
     draining: bool,
     drained: bool,
@@ -160,6 +164,8 @@ impl Switch {
             callbacks: Callbacks::default(),
             last_agents: LastAgents::default(),
             lost_places: LostPlaces::default(),
+            desks: Desks::default(),
+            attempts: desks::Attempts::default(),
             rng,
             draining: false,
             drained: false,
@@ -282,6 +288,9 @@ impl Switch {
         self.callbacks.handle_event(&event);
         self.last_agents.handle_event(&event);
         self.lost_places.handle_event(&event, now.wall_ms);
+        if let Some(agent) = self.desks.handle_event(&event) {
+            self.tell_reach(agent, now);
+        }
         let place = event.call().zip(Cue::of(&event));
         let seq = self.outbox.journal(event, now);
         if let Some((call, (cue, at_ms))) = place {
@@ -315,7 +324,7 @@ impl Switch {
     fn handle_sip(&mut self, event: endpoint::Event, now: Now) {
         use endpoint::Event as Sip;
         match event {
-            Sip::Invited { leg, invite } => self.handle_invited(leg, &invite, now),
+            Sip::Invited { leg, invite } => self.handle_invited(leg, *invite, now),
             Sip::Cancelled { leg, why } | Sip::HungUp { leg, why } => {
                 self.handle_hung_up(leg, Cause::new(why.code, &why.text), now)
             }
@@ -340,7 +349,11 @@ impl Switch {
             Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),
             Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
             Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
-            Sip::SignedOut { user } => self.acd.handle(acd::Input::AgentSignedOut { agent: as_agent(&user) }, now),
+            Sip::SignedOut { user } => {
+                for agent in self.reached_by(&user) {
+                    self.acd.handle(acd::Input::AgentSignedOut { agent }, now);
+                }
+            }
             Sip::Reachability { user, uri, reachable } => self.handle_reachability(&user, &uri, reachable, now),
             Sip::StateWanted { subscription, watched, package } => {
                 self.handle_state_wanted(subscription, &watched, package, now);

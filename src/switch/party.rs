@@ -23,6 +23,8 @@ pub(super) struct PartyCall {
     pub(super) called: String,
     /// The agent whose phone this call comes from, if it proved to be one.
     pub(super) from_agent: Option<AgentId>,
+    /// The user whose phone that is.
+    pub(super) phone: Option<AgentId>,
     /// The first call of the chain that it belongs to.
     pub(super) linked: CallId,
     /// Whom its agent hands it on to, as that was dialled.
@@ -69,6 +71,7 @@ impl PartyCall {
             number,
             called,
             from_agent: None,
+            phone: None,
             given_to: None,
             calls_back: None,
             queued_ms: None,

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{JournalProgress, Output, Switch, Waiting, as_agent};
-use crate::acd;
+use super::{JournalProgress, Output, Switch, Waiting};
 use crate::dialplan::CursorInput;
 use crate::id::{AgentId, CallId};
 use crate::journal::Event;
@@ -42,14 +41,16 @@ impl Switch {
     }
 
     fn follow_reach(&mut self, user: &str, now: Now) {
-        let reachable = !self.endpoint.registrar().is_lost(&self.endpoint.aor(user));
-        self.acd.handle(acd::Input::PhoneReach { agent: as_agent(user), reachable }, now);
+        for agent in self.reached_by(user) {
+            self.tell_reach(agent, now);
+        }
     }
 
     /// Whether a call can be sent to the agent at all.
     pub(super) fn has_phone(&self, agent: &AgentId) -> bool {
-        let bound = !self.endpoint.registrar().contacts(&self.endpoint.aor(agent.as_str())).is_empty();
-        bound || self.settings.static_contacts.contains_key(agent)
+        let phone = self.desks.phone_of(agent);
+        let bound = !self.endpoint.registrar().contacts(&self.endpoint.aor(phone.as_str())).is_empty();
+        bound || self.settings.static_contacts.contains_key(phone)
     }
 
     pub(super) fn handle_binding_expired(&mut self, aor: String, uri: String, now: Now) {

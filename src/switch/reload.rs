@@ -33,7 +33,7 @@ impl Switch {
         (old.routes, old.record_internal, old.recording_codes) = (new.routes, new.record_internal, new.recording_codes);
         (old.srtp, old.users_srtp) = (new.srtp, new.users_srtp);
         (old.auto_answer, old.static_contacts) = (new.auto_answer, new.static_contacts);
-        (old.may_call, old.caller_ids) = (new.may_call, new.caller_ids);
+        (old.may_call, old.caller_ids, old.pins) = (new.may_call, new.caller_ids, new.pins);
         for agent in phones {
             self.acd.handle(acd::Input::AgentSignedIn { agent }, now);
         }

@@ -13,6 +13,7 @@ impl Switch {
         // First: that it is a start is for them to know.
         (self.orders, self.callbacks) = (restart.orders, restart.callbacks);
         (self.last_agents, self.lost_places) = (restart.last_agents, restart.lost_places);
+        self.desks = restart.desks;
         let (node, version) = (self.settings.node.clone(), self.settings.version.clone());
         self.journal(Event::Started { node, boot: restart.boot, version }, now);
         for event in restart.closing {

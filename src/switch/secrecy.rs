@@ -62,7 +62,7 @@ impl Switch {
             Role::Caller | Role::Target | Role::Supervisor => party.user.as_ref(),
         };
         let trunk = party.trunk.as_ref().and_then(|trunk| self.settings.trunks.get(trunk)).map(|agreed| agreed.srtp);
-        let user = || user.and_then(|user| self.settings.users_srtp.get(user)).copied();
+        let user = || user.and_then(|user| self.settings.users_srtp.get(self.desks.phone_of(user))).copied();
         trunk.or_else(user).unwrap_or(self.settings.srtp)
     }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, Callbacks, DialogState, Event, LastAgents, LostPlaces, Orders};
+use crate::journal::{AgentState, Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::{AudioCodec, Srtp};
+use crate::sip::digest::Secret;
 use crate::sip::endpoint;
 use crate::sip::message::Uri;
 use crate::sip::registrar::Binding;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub caller_ids: BTreeMap<AgentId, String>,
     /// Phones that need no registration.
     pub static_contacts: BTreeMap<AgentId, String>,
+    /// What proves agents at somebody else's phone.
+    pub pins: BTreeMap<AgentId, Secret>,
 }
 
 /// What our users press in a conversation about its recording; none where no keys do it.
@@ -145,6 +148,8 @@ pub struct Restart {
     pub last_agents: LastAgents,
     /// Places of callers who hung up while they waited.
     pub lost_places: LostPlaces,
+    /// Who sits at whose phone.
+    pub desks: Desks,
     /// What agents were doing, and since when (wall ms).
     pub agents: Vec<(AgentId, AgentState, i64)>,
 }

@@ -16,7 +16,7 @@ impl Switch {
 
     /// Why a user cannot be called now: 486 where the user's phones are in a call, 480 where there is none that answers.
     pub(super) fn why_not_called(&self, user: &AgentId) -> Option<Cause> {
-        let lost = || self.endpoint.registrar().is_lost(&self.endpoint.aor(user.as_str()));
+        let lost = || self.endpoint.registrar().is_lost(&self.endpoint.aor(self.desks.phone_of(user).as_str()));
         match self.phone_of(user) {
             _ if self.lines.is_busy(user.as_str()) => Some(Cause::new(486, "in_a_call")),
             None => Some(Cause::new(480, "no_contact")),

@@ -63,6 +63,11 @@ impl Stage<'_> {
             }
             Act::Record(change) => self.refused = change == RecordChange::Refused,
             Act::ChangeAgent(change) => self.change_agent(change),
+            Act::Sit { agent } => {
+                self.tell_acd(acd::Input::AgentSignedIn { agent: agent.clone() });
+                self.tell_acd(acd::Input::SetAvailable { agent });
+            }
+            Act::NotSeated { .. } => {}
             // Nobody else is in the room: each case is one call.
             Act::Echo | Act::Confer { .. } => self.call.handle(Input::Served),
             Act::EnterFlow { flow, language } => self.journal(Event::FlowEntered { call: self.id, flow, language }),

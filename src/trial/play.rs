@@ -12,7 +12,7 @@ use crate::dialplan::{CallFacts, Catalogue, Cursor, CursorInput, FloorView, Prog
 use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{Cause, Direction, Entry, Event, Orders, Personal, SegmentEnd};
 use crate::records::Folder;
-use crate::switch;
+use crate::switch::{self, Seats};
 use crate::time::{MS, Now, TimerId, Timers};
 
 /// The leg of the caller; agents' legs follow.
@@ -360,7 +360,7 @@ impl<'a> Stage<'a> {
 
     fn view(&self) -> switch::Floor<'_> {
         let (call, can_record, wall_ms) = (self.id, self.given.can_record, self.now.wall_ms);
-        switch::Floor { call, acd: &self.acd, orders: &self.orders, can_record, wall_ms }
+        switch::Floor { call, acd: &self.acd, orders: &self.orders, can_record, seats: Seats::Anybody, wall_ms }
     }
 
     pub(super) fn tell_acd(&mut self, input: acd::Input) {

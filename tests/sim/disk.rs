@@ -114,6 +114,7 @@ impl Disk {
             callbacks: folds.live.requests().clone(),
             last_agents: folds.last_agents.clone(),
             lost_places: folds.lost_places.clone(),
+            desks: folds.live.desks().clone(),
             agents,
         }
     }

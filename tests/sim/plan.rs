@@ -96,6 +96,7 @@ pub fn settings(program: &Arc<Program>) -> Settings {
         may_call: Default::default(),
         caller_ids: Default::default(),
         static_contacts: BTreeMap::new(),
+        pins: BTreeMap::new(),
         recording_codes: Default::default(),
         record_internal: false,
     }

@@ -11,6 +11,7 @@ mod common;
 mod conference;
 mod connections;
 mod daemon;
+mod desks;
 mod dial;
 mod dialogs;
 mod early_media;

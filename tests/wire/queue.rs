@@ -9,7 +9,7 @@ use super::phone::Phone;
 use super::tone;
 
 pub const CALLER_HZ: f64 = 440.0;
-const AGENT_HZ: f64 = 1_000.0;
+pub const AGENT_HZ: f64 = 1_000.0;
 
 /// An agent's phone, registered.
 pub fn agent(daemon: &Daemon, user: &str) -> Phone {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::super::settings::{AccountSettings, TrunkSettings};
-use super::Reader;
+use super::{PASSWORD, Reader};
 use crate::dialplan::table::{At, Table};
 use crate::sip::endpoint::WAY_PATIENCE_MS;
 use crate::sip::message::Uri;
@@ -123,7 +123,7 @@ impl Reader<'_> {
     }
 
     fn needed_password(&mut self, table: &mut Table<'_>) -> Option<super::SecretSource> {
-        let password = self.password(table);
+        let password = self.password(table, PASSWORD);
         if password.is_none() {
             let hint =
                 Some("set password_env or password_file (or password, in a file that nobody else reads)".to_owned());

@@ -84,6 +84,7 @@ fn needs_answer(action: &Action) -> bool {
             | Action::Conference { .. }
             | Action::Echo
             | Action::Agent { .. }
+            | Action::Sit { .. }
             | Action::Record { .. }
     )
 }

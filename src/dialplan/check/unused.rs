@@ -73,6 +73,7 @@ impl Used {
                 inquiry.iter().for_each(|inquiry| self.inquiry(inquiry));
             }
             Action::Transfer { to, .. } => self.template(to),
+            Action::Sit { agent, pin, .. } => [agent, pin].into_iter().for_each(|template| self.template(template)),
             Action::Conference { room, .. } => self.template(room),
             Action::Queue { queue, waiting, prefer, .. } => {
                 prefer.agents.iter().for_each(|template| self.template(template));

@@ -103,6 +103,15 @@ impl Cursor {
                 self.acts.push_back(Act::ChangeAgent(*change));
                 *next
             }
+            Action::Sit { agent, pin, next, refused } => {
+                let (agent, pin) = (self.fill(agent), self.fill(pin));
+                // A trunk's caller is at no phone of ours.
+                let done = self.facts.trunk.is_none() && floor.may_sit(&agent, &pin);
+                self.decide(Decision::Sits { agent: agent.clone(), done });
+                let agent = AgentId::from(agent.as_str());
+                self.acts.push_back(if done { Act::Sit { agent } } else { Act::NotSeated { agent } });
+                if done { *next } else { *refused }
+            }
             Action::Record { change, next } => {
                 self.take_consent(*change);
                 self.acts.push_back(Act::Record(*change));
@@ -279,6 +288,7 @@ impl Cursor {
             // `enter` goes through these itself.
             Action::Hours { .. }
             | Action::Agent { .. }
+            | Action::Sit { .. }
             | Action::Record { .. }
             | Action::When { .. }
             | Action::Set { .. }

@@ -38,6 +38,10 @@ impl FloorView for Floor {
         self.1
     }
 
+    fn may_sit(&self, agent: &str, pin: &str) -> bool {
+        (agent, pin) == ("1003", "4711")
+    }
+
     fn waiting(&self, _: &QueueId) -> usize {
         3
     }

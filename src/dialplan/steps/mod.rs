@@ -16,13 +16,13 @@ use super::load::find_step;
 use super::program::{Customer, Queue, StepRef};
 use super::report::{Report, suggest};
 use super::table::Table;
-use super::values::Variable;
+use super::values::{Template, Variable};
 use crate::journal::Cause;
 
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 26] = [
+pub(super) const KINDS: [&str; 27] = [
     "answer",
     "ring",
     "play",
@@ -47,6 +47,7 @@ pub(super) const KINDS: [&str; 26] = [
     "hangup",
     "hours",
     "agent",
+    "sit",
     "record",
     "goto",
 ];
@@ -119,6 +120,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         }
         "hours" => branch::read_hours(&mut table, names, report),
         "agent" => read_agent(&mut table, names, report),
+        "sit" => read_sit(&mut table, names, report),
         "record" => read_record(&mut table, names, report),
         "goto" => branch::read_goto(&mut table, names, report),
         other => {
@@ -161,6 +163,15 @@ fn read_agent(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> 
         (change, None) => change,
     };
     Some(Action::Agent { change, next: next? })
+}
+
+fn read_sit(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let mut template = |key, report: &mut Report| {
+        table.required(key, report).map(|text| Template::read(&text, names.variables, report))
+    };
+    let (agent, pin) = (template("agent", report), template("pin", report));
+    let (next, refused) = (step(table, "next", names, report), step(table, "refused", names, report));
+    Some(Action::Sit { agent: agent?, pin: pin?, next: next?, refused: refused? })
 }
 
 fn read_record(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {

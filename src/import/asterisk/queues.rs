@@ -9,22 +9,28 @@ use crate::dialplan::{Place, Report, Source};
 use crate::journal::Strategy;
 
 /// Keys without an equal, and what is done instead.
-const INSTEAD: [(&str, &str); 14] = [
-    ("retry", "the next agent is called at once: there is no pause"),
+const INSTEAD: [(&str, &str); 11] = [
     ("weight", "give the queue step a priority: a class is worth 300 s of waiting"),
     ("servicelevel", "reports say which target they take"),
-    ("leavewhenempty", "callers wait on; hours and closing of the queue step end the wait when the hours end"),
     ("musicclass", "music = \"NAME\" takes NAME.wav of the folder of prompts"),
     ("musiconhold", "music = \"NAME\" takes NAME.wav of the folder of prompts"),
     ("announce", "agents hear no announcement"),
     ("queue-callerannounce", "callers hear nothing between the answer and the conversation"),
     ("monitor-format", "record = true at the queue step, with a notice before it (docs/recordings.md)"),
     ("monitor-type", "record = true at the queue step, with a notice before it (docs/recordings.md)"),
-    ("autopause", "whose phone is not answered is not ready (no_answer) by itself"),
     ("ringinuse", "an agent has one call at a time, by whichever queue"),
     ("penaltymemberslimit", "write relax = [{ after = \"…\", tier = … }]"),
     ("autofill", "nothing to be done: callers are put through side by side"),
 ];
+
+/// One member who is signed in and not "not ready".
+const READY: &str = "ready";
+
+/// Who has to be there, by the states of members that do not count.
+fn needs_of(value: &str) -> &'static str {
+    let ready = value.split(',').any(|state| matches!(state.trim(), "strict" | "paused"));
+    if ready { READY } else { "signed-in" }
+}
 
 /// Keys that say how Asterisk logs and keeps its state, and nothing of any call.
 const OF_ASTERISK: [&str; 8] = [
@@ -86,6 +92,8 @@ struct Draft {
     name: String,
     place: Place,
     queue: Queue,
+    /// Whether who does not answer gets no further calls.
+    pauses: bool,
     /// Position every so many seconds, and with the expected wait.
     position: bool,
     hold_time: bool,
@@ -98,12 +106,15 @@ struct Draft {
 
 impl Draft {
     fn new(name: &str, place: Place) -> Self {
-        // What Asterisk does where nothing is said.
-        let queue = Queue { strategy: Strategy::RingAll, ring_s: Some(15), ..Queue::default() };
+        // What Asterisk does where nothing is said: who did not answer is called again after a pause.
+        let (strategy, ring_s, again) = (Strategy::RingAll, Some(15), Some(5));
+        let queue =
+            Queue { strategy, ring_s, no_answer_s: again, busy_s: again, rejected_s: again, ..Queue::default() };
         Self {
             name: name.to_owned(),
             place,
             queue,
+            pauses: false,
             position: true,
             hold_time: false,
             frequency: 0,
@@ -129,6 +140,11 @@ impl Draft {
             },
             ("timeout", Some(seconds)) if seconds > 0 => self.queue.ring_s = Some(seconds),
             ("wrapuptime", Some(seconds)) => self.queue.acw_s = seconds,
+            ("retry", Some(seconds)) => {
+                let again = Some(seconds.max(1));
+                (self.queue.no_answer_s, self.queue.busy_s, self.queue.rejected_s) = (again, again, again);
+            }
+            ("autopause", _) => self.pauses = !is_no(value),
             ("maxlen", Some(0)) | ("weight", Some(0)) => {}
             ("maxlen", Some(most)) => self.queue.capacity = Some(most),
             ("announce-frequency", Some(seconds)) => self.frequency = seconds,
@@ -142,6 +158,7 @@ impl Draft {
             ("context", _) if !value.is_empty() => self.queue.keys_of = Some(value.to_owned()),
             ("joinempty", _) => self.join_empty(value, place, report),
             ("leavewhenempty", _) if is_no(value) => {}
+            ("leavewhenempty", _) => self.queue.wait_needs = Some(needs_of(value)),
             ("ringinuse", _) if !is_no(value) => {}
             ("member", _) => self.member(value, place, agents, report),
             _ => tell(place, key, value, report),
@@ -153,9 +170,10 @@ impl Draft {
             return;
         }
         self.queue.refuses_unstaffed = true;
-        if !is_no(value) {
-            let advice =
-                "callers go on at once where nobody is signed in (unstaffed); other states of agents do not count";
+        let needs = needs_of(value);
+        self.queue.join_needs = (needs == READY).then_some(needs);
+        if ["inuse", "ringing", "wrapup", "penalty"].iter().any(|state| value.contains(state)) {
+            let advice = "an agent who is in a call, or rings, is there; only who is signed out or not ready is not";
             told(place, format!("joinempty = {value}"), advice, report);
         }
     }
@@ -193,6 +211,8 @@ impl Draft {
             told(self.place, format!("queue \"{}\" without members", self.name), advice, report);
             return None;
         }
+        // Read in any order with "retry".
+        self.queue.no_answer_s = self.queue.no_answer_s.filter(|_| !self.pauses);
         // Strategies are read in any order with the members, so weights and tiers are told apart at the end.
         if self.queue.strategy == Strategy::WeightedRandom {
             let tiers = std::mem::take(&mut self.queue.tiers);

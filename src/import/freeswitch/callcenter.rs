@@ -12,22 +12,21 @@ use crate::dialplan::Place;
 const MOST_STEPS: u8 = 20;
 
 /// Parameters of queues without an equal, and what is done instead.
-const INSTEAD: [(&str, &str); 6] = [
+const INSTEAD: [(&str, &str); 5] = [
     ("moh-sound", "music = \"NAME\" in [queue.NAME] takes NAME.wav of the folder of prompts"),
     ("record-template", "record = true at the queue step, with a notice before it (docs/recordings.md)"),
     ("time-base-score", "the wait counts from the entry into the queue; a queue step takes a priority"),
-    ("abandoned-resume-allowed", "who calls again waits anew"),
     ("tier-rule-no-agent-no-wait", "tiers widen by the clock alone; leave the steps out of relax that are not to wait"),
     ("max-wait-time-with-no-agent", "callers go on at once where nobody is signed in (unstaffed)"),
 ];
 
 /// Parameters that mean nothing by themselves, or what happens here anyway.
-const SILENT: [&str; 4] = [
-    "max-wait-time-with-no-agent-time-reached",
-    "discard-abandoned-after",
-    "tier-rule-wait-second",
-    "tier-rule-wait-multiply-level",
-];
+const SILENT: [&str; 3] =
+    ["max-wait-time-with-no-agent-time-reached", "tier-rule-wait-second", "tier-rule-wait-multiply-level"];
+
+/// What becomes of agents who do not take a call: how many that rang out in a row end it, and after how many seconds they are called
+/// again.
+const UNTAKEN: [&str; 4] = ["max-no-answer", "no-answer-delay-time", "busy-delay-time", "reject-delay-time"];
 
 /// What a file says of agents.
 #[derive(Debug, Default)]
@@ -37,6 +36,8 @@ pub(super) struct Agents {
     /// After-call work and ringing by number, seconds.
     acw_s: BTreeMap<String, u32>,
     ring_s: BTreeMap<String, u32>,
+    /// What the attributes of [`UNTAKEN`] say, by number.
+    untaken: [BTreeMap<String, u32>; 4],
 }
 
 /// A queue's place in the files, and the rule by which its tiers widen: seconds, and whether once for each level.
@@ -51,6 +52,7 @@ impl Reading<'_> {
         let mut queue = Queue::default();
         let (mut rules, mut wait, mut multiply) = (false, 0, false);
         let (mut announce, mut every) = (None, 0);
+        let (mut resumes, mut forgotten_s) = (false, 60);
         for param in node.children().filter(|child| child.has_tag_name("param")) {
             let (key, value) =
                 (param.attribute("name").unwrap_or_default(), param.attribute("value").unwrap_or_default());
@@ -71,13 +73,16 @@ impl Reading<'_> {
                 ("announce-sound", _) => announce = prompt_name(value),
                 ("announce-frequency", Some(seconds)) => every = seconds,
                 ("time-base-score", _) if value == "queue" => {}
-                ("abandoned-resume-allowed" | "tier-rule-no-agent-no-wait", _) if value == "false" => {}
+                ("tier-rule-no-agent-no-wait", _) if value == "false" => {}
+                ("abandoned-resume-allowed", _) => resumes = value == "true",
+                ("discard-abandoned-after", Some(seconds)) => forgotten_s = seconds,
                 _ if !SILENT.contains(&key) => self.without_equal(at, key, value),
                 _ => {}
             }
             wait = if key == "tier-rule-wait-second" { number.unwrap_or(0) } else { wait };
             multiply |= key == "tier-rule-wait-multiply-level" && value == "true";
         }
+        queue.resume_s = Some(forgotten_s).filter(|seconds| resumes && *seconds > 0);
         if let (Some(prompt), 1..) = (announce, every) {
             queue.messages.push(Message { said: vec![Said::Prompt(prompt)], every_s: every.max(5) });
         }
@@ -114,14 +119,10 @@ impl Reading<'_> {
         if let Some(ring) = ring.flatten().and_then(seconds).filter(|ring| *ring > 0) {
             self.agents.ring_s.insert(number.clone(), ring);
         }
-        let left: Vec<&str> = ["max-no-answer", "reject-delay-time", "busy-delay-time", "no-answer-delay-time"]
-            .into_iter()
-            .filter(|key| node.attribute(*key).is_some_and(|value| value != "0"))
-            .collect();
-        if !left.is_empty() {
-            let advice =
-                "whose phone is not answered, or who refuses, is not ready at once, until he or she says otherwise";
-            self.todo(place, &format!("agent {number}: {}", left.join(", ")), advice);
+        for (key, known) in UNTAKEN.into_iter().zip(&mut self.agents.untaken) {
+            if let Some(value) = node.attribute(key).and_then(seconds) {
+                known.insert(number.clone(), value);
+            }
         }
         self.agents.numbers.insert(name.to_owned(), (number, place));
     }
@@ -198,9 +199,19 @@ impl Reading<'_> {
         };
         let (acw, ring) = (of_members(&self.agents.acw_s), of_members(&self.agents.ring_s));
         (queue.acw_s, queue.ring_s) = (acw.last().copied().unwrap_or(0), ring.last().copied());
-        if acw.len() > 1 || ring.len() > 1 {
-            let advice = "after-call work and ringing are the queue's own: the longest was taken";
-            self.todo(place, &format!("agents of queue {name} differ in wrap-up-time or leg_timeout"), advice);
+        let untaken = self.agents.untaken.each_ref().map(of_members);
+        let [most, no_answer, busy, rejected] = untaken.each_ref().map(|all| all.last().copied());
+        // Who has no pause is called again at once there; here a second later.
+        let pause = |seconds: Option<u32>| seconds.map(|seconds| seconds.max(1));
+        (queue.busy_s, queue.rejected_s) = (pause(busy), pause(rejected));
+        // One call is enough where nothing is said here; none is none there.
+        if most != Some(1) {
+            queue.no_answer_s = pause(no_answer.or(most.map(|_| 0)));
+            queue.max_no_answer = most.filter(|most| *most > 1);
+        }
+        if [&acw, &ring].into_iter().chain(&untaken).any(|all| all.len() > 1) {
+            let advice = "what is an agent's own there is the queue's here: the longest was taken";
+            self.todo(place, &format!("agents of queue {name} differ in times or in max-no-answer"), advice);
         }
     }
 }

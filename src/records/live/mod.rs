@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::counts::Counts;
 use super::{AgentsFold, Wall};
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{Callbacks, Entry, Event, LeaveReason};
+use crate::journal::{Callbacks, Desks, Entry, Event, LeaveReason};
 
 /// Calls in progress, agents' states, and what each queue served and lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct LiveFold {
     counts: BTreeMap<QueueId, Counts>,
     #[serde(default)]
     callbacks: Callbacks,
+    #[serde(default)]
+    desks: Desks,
 }
 
 impl LiveFold {
@@ -51,7 +53,8 @@ impl LiveFold {
 
     /// One agent.
     pub fn agent(&self, agent: &AgentId) -> AgentLine {
-        AgentLine::of(agent, self.agents.get(agent))
+        let phone = Some(self.desks.phone_of(agent)).filter(|phone| *phone != agent).cloned();
+        AgentLine { phone, ..AgentLine::of(agent, self.agents.get(agent)) }
     }
 
     /// A queue at `now` with these `members`; served and abandoned are counted from `day` on, to a quarter of an hour.
@@ -83,10 +86,16 @@ impl LiveFold {
         self.callbacks.iter().map(|(call, callback)| CallbackLine::of(call, callback)).collect()
     }
 
+    /// Who sits at whose phone.
+    pub fn desks(&self) -> &Desks {
+        &self.desks
+    }
+
     /// Folds one entry.
     pub fn handle_entry(&mut self, entry: &Entry) {
         self.agents.handle_entry(entry);
         self.callbacks.handle_event(&entry.event);
+        self.desks.handle_event(&entry.event);
         let at = Wall(entry.wall_ms);
         match &entry.event {
             event @ Event::CallOffered { call, .. } => {

@@ -79,6 +79,8 @@ impl PresentedLine {
 pub struct AgentLine {
     /// The agent.
     pub agent: AgentId,
+    /// The user at whose phone the agent sits, where that is another one's.
+    pub phone: Option<AgentId>,
     /// The state's name, as in the journal.
     pub state: &'static str,
     /// Why, where the agent is not ready.
@@ -123,7 +125,7 @@ impl AgentLine {
             }
         };
         let since = seen.map(|(_, since)| Wall(since));
-        Self { agent: agent.clone(), state, reason, paid: None, call, since, until }
+        Self { agent: agent.clone(), phone: None, state, reason, paid: None, call, since, until }
     }
 
     pub(super) fn is_available(&self) -> bool {
