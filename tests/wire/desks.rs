@@ -26,6 +26,14 @@ fn sit(phone: &mut Phone, number: &str, pin: &str) {
     phone.expect_bye();
 }
 
+/// Figures follow what happened by a moment.
+fn refused(daemon: &Daemon, times: f64) {
+    wait(
+        || daemon.metric("trunkline_desks_refused_total") == times,
+        || format!("not {times} refusals\n{}", daemon.log()),
+    );
+}
+
 fn line(daemon: &Daemon, wanted: &str) -> serde_json::Value {
     let agents = daemon.json("/api/v1/agents");
     let lines = agents["items"].as_array().expect("items");
@@ -47,7 +55,7 @@ fn an_agent_sits_down_by_pin_and_is_called_there_over_a_kill_until_signing_out()
     let mut desk = agent(&daemon, "1900");
     sit(&mut desk, "1003", "4321");
     until(&daemon, "1003", "offline", None);
-    assert_eq!(daemon.metric("trunkline_desks_refused_total"), 1.0);
+    refused(&daemon, 1.0);
     sit(&mut desk, "1003", PIN);
     until(&daemon, "1003", "available", Some("1900"));
     let mut one = caller(&daemon);
@@ -89,7 +97,7 @@ fn five_wrong_pins_in_a_row_close_the_desk_for_the_sixth() {
     (0..5).for_each(|_| sit(&mut desk, "1003", "0000"));
     sit(&mut desk, "1003", PIN);
     until(&daemon, "1003", "offline", None);
-    assert_eq!(daemon.metric("trunkline_desks_refused_total"), 6.0);
+    refused(&daemon, 6.0);
     sit(&mut desk, "1002", PIN);
     until(&daemon, "1002", "available", Some("1900"));
     daemon.stop();

@@ -180,7 +180,9 @@ fn an_agent_who_has_asked_a_colleague_joins_caller_and_colleague() {
     let invite = colleague.expect_invite();
     colleague.answer(&invite);
     assert!(hears(&line, SECOND_HZ) && hears(&colleague, FIRST_HZ), "they consult");
-    daemon.json_until("/api/v1/agents", |agents| agents["items"][4]["state"] == "talking");
+    daemon.json_until("/api/v1/agents", |agents| {
+        agents["items"][0]["state"] == "consult" && agents["items"][4]["state"] == "talking"
+    });
     assert!(refer(&mut first, &to).is("202"));
     expect_outcome(&first, "SIP/2.0 200 OK");
     first.expect_bye();
