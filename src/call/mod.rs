@@ -133,20 +133,22 @@ pub enum Input {
         /// Whether the conversation there is recorded.
         record: bool,
     },
-    /// Its agent hands the call on to the party of a call of the agent's own, which is up.
+    /// Its agent hands the call on to the party of a call of the agent's own, which is up; or one of our users has fetched its caller,
+    /// who waits in a slot.
     ToParty {
         /// That party's leg.
         leg: LegId,
         /// Whose phone it is; none where it is no agent's.
         agent: Option<AgentId>,
-        /// Whom the agent had called; none where it was an agent out of a queue.
+        /// Whom the agent had called, or who has fetched; none where it was an agent out of a queue.
         number: Option<Personal>,
         /// Codec of the caller's leg.
         codec_in: String,
         /// Codec of the party's leg.
         codec_out: String,
     },
-    /// The call's other party goes on in another call, by its caller's wish: this one is over.
+    /// The call's other party goes on in another call, by its caller's wish; or its caller does, who has fetched somebody there: this
+    /// one is over.
     PartyGone {
         /// The leg.
         leg: LegId,

@@ -52,7 +52,7 @@ impl Call {
         begun
     }
 
-    /// The call goes on with somebody whom its agent has spoken with before.
+    /// The call goes on with somebody whom its agent has spoken with before, or who has fetched its caller out of a slot.
     pub(super) fn handle_to_party(
         &mut self,
         leg: LegId,
@@ -60,16 +60,25 @@ impl Call {
         (codec_in, codec_out): (String, String),
         number: Option<Personal>,
     ) {
-        if let CallState::Bridged { agent: Some(agent), leg: old, .. } = self.state.clone() {
-            self.part((agent, old));
-            self.agents.push(Leg { id: leg, state: LegState::Up });
-            self.tell_answer(to.clone(), codec_in, codec_out, number);
-            self.transition_to_bridged(to, leg, self.recorded);
+        match self.state.clone() {
+            CallState::Bridged { agent: Some(agent), leg: old, .. } => self.part((agent, old)),
+            CallState::InFlow => {}
+            _ => return,
         }
+        self.agents.push(Leg { id: leg, state: LegState::Up });
+        self.tell_answer(to.clone(), codec_in, codec_out, number);
+        self.transition_to_bridged(to, leg, self.recorded);
     }
 
-    /// The party of an agent's own call has been joined with the agent's caller.
+    /// The party of an agent's own call has been joined with the agent's caller; or a caller, with whom the caller has fetched.
     pub(super) fn handle_party_gone(&mut self, gone: LegId) {
+        if gone == self.caller.id && self.state == CallState::InFlow {
+            (self.served, self.caller.state) = (true, LegState::Gone);
+            let cause = Cause::new(16, "fetched");
+            self.journal(Event::LegEnded { call: self.id, leg: gone, cause: cause.clone() });
+            self.end(HangupBy::Caller, cause, None);
+            return self.finish_if_done();
+        }
         if matches!(self.state, CallState::Bridged { leg, .. } if leg == gone) {
             self.agents.retain(|leg| leg.id != gone);
             let cause = Cause::new(16, "transferred");

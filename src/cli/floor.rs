@@ -183,8 +183,7 @@ fn missing(path: &Path, text: &str, name: &str, error: &FloorError) -> Problem {
 
 /// Opens the files that the floor opens when it starts: prompts, music, and those of `[tls]`.
 pub(super) fn check_files(settings: &Settings, program: &Program) -> Result<(), FloorError> {
-    let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
-    let unplayable = node::unplayable(Path::new(&settings.prompts), &music).into_iter();
+    let unplayable = node::unplayable(Path::new(&settings.prompts), &program.music()).into_iter();
     let problems: Vec<Problem> = unplayable.map(unplayable_file).chain(tls_problems(settings)).collect();
     if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
 }

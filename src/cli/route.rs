@@ -44,6 +44,9 @@ pub(super) struct Route {
     /// The agent whom the caller has spoken with last
     #[arg(long, value_name = "AGENT", default_value = "")]
     last_agent: String,
+    /// The user who has handed the call on to the number
+    #[arg(long, value_name = "USER", default_value = "")]
+    transferred_by: String,
     /// When the call comes in, RFC 3339; now where absent
     #[arg(long, value_name = "INSTANT")]
     at: Option<Timestamp>,
@@ -191,6 +194,7 @@ impl Route {
             trunk: trunk.clone(),
             class: self.class.clone(),
             last_agent: self.last_agent.clone(),
+            transferred_by: self.transferred_by.clone(),
         };
         let pretended = Pretended { queues: self.queue.iter().cloned().collect(), closed: self.closed.clone() };
         if let Some(destination) = floor.program.numbers().destination(&self.to, trunk.as_ref())
@@ -278,6 +282,13 @@ impl Walk<'_> {
                     self.tell(CursorInput::NotReached { cause: Cause::new(19, "no_answer") });
                 }
             },
+            Act::Park { .. } => {
+                if let Some(ms) = self.served {
+                    self.tell(CursorInput::Connected);
+                    self.skip(self.now.in_ms(ms), "who has fetched the call talks for");
+                    return false;
+                }
+            }
             Act::Consult(question) => {
                 let reply = match self.replies.pop_front() {
                     Some(fields) => Ok(fields),

@@ -21,6 +21,8 @@ pub struct CallFacts {
     pub class: String,
     /// The agent whom the caller has spoken with last; empty where nobody is known.
     pub last_agent: String,
+    /// Who of our users has handed the call on to the number; empty where nobody has.
+    pub transferred_by: String,
 }
 
 /// What happened to the call.
@@ -37,7 +39,7 @@ pub enum CursorInput {
     },
     /// A key (RFC 4733): 0-9, *, #, A-D.
     Digit(char),
-    /// An agent has answered: the conversation begins.
+    /// An agent has answered, or somebody has fetched the parked caller: the conversation begins.
     Connected,
     /// The agent has hung up, and the caller is there yet.
     AgentLeft,
@@ -46,8 +48,13 @@ pub enum CursorInput {
         /// What the last one said.
         cause: Cause,
     },
-    /// The caller is not let into a room.
+    /// The caller is not let into a room, or into a slot.
     NotAdmitted {
+        /// Why.
+        why: String,
+    },
+    /// The caller has come to fetch somebody out of a slot, and cannot.
+    NotFetched {
         /// Why.
         why: String,
     },
@@ -204,6 +211,16 @@ pub enum Act {
     },
     /// The caller leaves the room.
     LeaveRoom,
+    /// Let the caller wait in a slot until somebody fetches the call, and say [`CursorInput::Connected`] then; a caller who has come
+    /// to fetch is joined with who waits there. Say [`CursorInput::NotAdmitted`] or [`CursorInput::NotFetched`] where that cannot be.
+    Park {
+        /// The slot.
+        slot: String,
+        /// What is heard meanwhile; the usual music where absent.
+        music: Option<String>,
+    },
+    /// The caller leaves the slot, and nobody has come.
+    Unpark,
     /// Send the caller's audio back.
     Echo,
     /// End the call.
@@ -326,8 +343,13 @@ pub enum Decision {
         /// Whether it was proved.
         done: bool,
     },
-    /// The caller was not let into a room.
+    /// The caller was not let into a room, or into a slot.
     NotAdmitted {
+        /// Why.
+        why: String,
+    },
+    /// The caller has come to fetch somebody out of a slot, and could not.
+    NotFetched {
         /// Why.
         why: String,
     },
@@ -366,6 +388,7 @@ impl std::fmt::Display for Decision {
                 )
             }
             Self::NotAdmitted { why } => write!(f, "the caller is not let in: {why}"),
+            Self::NotFetched { why } => write!(f, "nobody is fetched: {why}"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
         }

@@ -272,6 +272,21 @@ pub enum Action {
         /// Where it leads when the room is full, or cannot be joined.
         failed: StepRef,
     },
+    /// Lets the caller wait in a slot until one of our users fetches the call; lets such a user fetch it.
+    Park {
+        /// The slot.
+        slot: Template,
+        /// What is heard meanwhile; the usual music where absent.
+        music: Option<String>,
+        /// The longest wait, milliseconds.
+        for_ms: u64,
+        /// Where it leads when nobody has come by then.
+        timeout: StepRef,
+        /// Where it leads a user who has come to fetch, when nobody waits there.
+        empty: StepRef,
+        /// Where it leads when somebody waits there already, or no slot is left.
+        occupied: StepRef,
+    },
     /// Sends the caller's own voice back until the caller hangs up.
     Echo,
     /// Ends the call.
@@ -351,6 +366,7 @@ impl Action {
             Self::Transfer { failed, .. } => vec![*failed],
             Self::Sit { next, refused, .. } => vec![*next, *refused],
             Self::Conference { keys, failed, .. } => keys.values().copied().chain([*failed]).collect(),
+            Self::Park { timeout, empty, occupied, .. } => vec![*timeout, *empty, *occupied],
             Self::Webhook { next, inquiry, .. } => vec![*next, inquiry.failed],
             Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
             Self::Hours { open, closed, .. } => vec![*open, *closed],
@@ -406,8 +422,9 @@ impl Action {
                 // Nor does a call to somebody who is busy.
                 | Self::Dial { .. }
                 | Self::Transfer { .. }
-                // Nor does a room that is full.
+                // Nor does a room that is full, or a slot that is taken.
                 | Self::Conference { .. }
+                | Self::Park { .. }
         )
     }
 }

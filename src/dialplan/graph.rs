@@ -195,6 +195,10 @@ fn edges(action: &Action) -> Vec<Edge> {
             let keys = keys.iter().map(|(key, step)| (key.to_string(), *step));
             keys.chain([named("not let in", failed)]).collect()
         }
+        Action::Park { timeout, empty, occupied, .. } => {
+            let taken = (occupied != timeout).then(|| named("occupied", occupied));
+            [named("not fetched", timeout), named("empty", empty)].into_iter().chain(taken).collect()
+        }
         Action::Webhook { next, inquiry, .. } => vec![named("", next), named("failed", &inquiry.failed)],
         Action::Consent { next, refused, .. } => vec![named("yes", next), named("no", refused)],
         Action::Survey { next, no_input, .. } if next != no_input => {
@@ -236,6 +240,7 @@ fn told(action: &Action) -> String {
         Action::Transfer { .. } => "transfer".to_owned(),
         Action::Sit { .. } => "sit down".to_owned(),
         Action::Conference { .. } => "conference".to_owned(),
+        Action::Park { .. } => "park".to_owned(),
         Action::Webhook { inquiry, .. } => format!("webhook {}", inquiry.hook),
         Action::Callback { queue, .. } => format!("callback by {queue}"),
         Action::When { .. } => "when".to_owned(),

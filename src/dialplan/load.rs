@@ -89,7 +89,7 @@ pub fn load(sources: &[Source], surroundings: Surroundings<'_>) -> Result<(Progr
     }
     rewrites.into_iter().for_each(|rule| draft.read_rewrite(rule, &mut report));
     program.numbers = draft.finish();
-    program.find_rooms();
+    program.find_places();
     check::check(&program, &places, surroundings, &mut report);
     if report.is_sound() {
         return Ok((program, report.into_problems()));
@@ -191,6 +191,7 @@ fn read_flows(
                 queues: &program.queues,
                 variables: &program.variables,
                 customers: &program.customers,
+                prompts: surroundings.prompts,
                 trunks: surroundings.trunks,
                 webhooks: surroundings.webhooks,
             };

@@ -171,6 +171,8 @@ pub struct Program {
     pub(super) customers: BTreeMap<String, Customer>,
     /// Flows from which a step may be reached that lets callers into a room.
     pub(super) conferring: BTreeSet<String>,
+    /// The same for a step that parks.
+    pub(super) parking: BTreeSet<String>,
 }
 
 impl Program {
@@ -184,14 +186,24 @@ impl Program {
         self.conferring.contains(flow)
     }
 
-    /// Finds out which flows lead to rooms, once all steps are read.
-    pub(super) fn find_rooms(&mut self) {
-        let is_room = |step: &Step| matches!(step.action, Action::Conference { .. });
-        if !self.steps.iter().any(is_room) {
-            return;
+    /// Whether a call that begins in this flow may come to a slot.
+    pub fn parks(&self, flow: &str) -> bool {
+        self.parking.contains(flow)
+    }
+
+    /// Finds out which flows lead to rooms and slots, once all steps are read.
+    pub(super) fn find_places(&mut self) {
+        self.conferring = self.leading_to(|action| matches!(action, Action::Conference { .. }));
+        self.parking = self.leading_to(|action| matches!(action, Action::Park { .. }));
+    }
+
+    /// The flows from which such a step may be reached.
+    fn leading_to(&self, wanted: impl Fn(&Action) -> bool) -> BTreeSet<String> {
+        if !self.steps.iter().any(|step| wanted(&step.action)) {
+            return BTreeSet::new();
         }
         // A transfer may lead to any number.
-        let leads = |step: &Step| is_room(step) || matches!(step.action, Action::Transfer { .. });
+        let leads = |step: &Step| wanted(&step.action) || matches!(step.action, Action::Transfer { .. });
         let mut before: BTreeMap<StepRef, Vec<StepRef>> = BTreeMap::new();
         for (at, step) in self.steps() {
             let keys = self.flows.get(&step.flow).into_iter().flat_map(|flow| flow.keys.values().copied());
@@ -205,8 +217,7 @@ impl Program {
             let new = before.get(&step).into_iter().flatten().copied().filter(|earlier| found.insert(*earlier));
             work.extend(new);
         }
-        let starts = self.flows.iter().filter(|(_, flow)| found.contains(&flow.start));
-        self.conferring = starts.map(|(name, _)| name.clone()).collect();
+        self.flows.iter().filter(|(_, flow)| found.contains(&flow.start)).map(|(name, _)| name.clone()).collect()
     }
 
     /// The flows by name.
@@ -227,6 +238,15 @@ impl Program {
     /// The variables by name.
     pub fn variables(&self) -> &BTreeMap<String, Variable> {
         &self.variables
+    }
+
+    /// The pieces of music that queues and steps name.
+    pub fn music(&self) -> BTreeSet<&str> {
+        let of_steps = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Park { music, .. } => music.as_deref(),
+            _ => None,
+        });
+        self.queues.values().filter_map(|queue| queue.music.as_deref()).chain(of_steps).collect()
     }
 
     /// The texts that a machine has to speak, as (language, text).

@@ -1,6 +1,6 @@
 //! `[queue.NAME]` tables: who serves a queue, how its phones ring, and where its callers go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Surroundings;
 use super::program::{Needs, Overflow, Program, Queue, Relaxation, Untaken};
@@ -56,6 +56,15 @@ pub(super) fn read_queues(
     }
 }
 
+/// The name of a piece of music, reported where there is no file of it among these.
+pub(super) fn read_music(table: &mut Table<'_>, files: &BTreeSet<String>, report: &mut Report) -> Option<String> {
+    let music = table.string("music", report)?;
+    if !files.contains(&format!("{}.wav", music.value)) {
+        report.problem(music.place, format!("the music file \"{}.wav\" is missing", music.value), None);
+    }
+    Some(music.value)
+}
+
 fn read_queue(
     name: &str,
     mut table: Table<'_>,
@@ -66,12 +75,7 @@ fn read_queue(
     let members = read_members(name, &mut table, surroundings, report);
     let skills = read_skills(&mut table, report);
     let tier = table.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(HIGHEST_TIER), report) as u8;
-    let music = table.string("music", report).map(|music| {
-        if !surroundings.prompts.contains(&format!("{}.wav", music.value)) {
-            report.problem(music.place, format!("the music file \"{}.wav\" is missing", music.value), None);
-        }
-        music.value
-    });
+    let music = read_music(&mut table, surroundings.prompts, report);
     let limited = table.has("capacity");
     let capacity = table.integer("capacity", 1..MOST_CALLERS + 1, 1, report);
     let queue = Queue {

@@ -63,6 +63,8 @@ impl Act {
             Self::EnterFlow { flow, language } => format!("flow {flow} in {language}"),
             Self::Confer { room, .. } => format!("room {room}"),
             Self::LeaveRoom => "leave the room".to_owned(),
+            Self::Park { slot, .. } => format!("park in {slot}"),
+            Self::Unpark => "leave the slot".to_owned(),
             Self::Echo => "echo".to_owned(),
             Self::Hangup { cause } => format!("hang up: {} {}", cause.code, cause.text),
         };

@@ -7,8 +7,8 @@ use super::report::{Place, Report, suggest};
 use super::table::{At, Table};
 
 /// What a call knows by itself; read like variables, never set.
-pub(crate) const FACTS: [&str; 8] =
-    ["caller", "called", "trunk", "language", "class", "customer", "last_agent", "own_agent"];
+pub(crate) const FACTS: [&str; 9] =
+    ["caller", "called", "trunk", "language", "class", "customer", "last_agent", "own_agent", "transferred_by"];
 
 /// The longest text that a variable holds, characters.
 pub(super) const LONGEST: usize = 1_024;

@@ -328,6 +328,23 @@ pub enum Event {
     ConferenceJoined { call: CallId, room: String },
     /// The caller is out of the room.
     ConferenceLeft { call: CallId, room: String },
+    /// The caller waits in a slot until somebody fetches the call; `by` is who has handed it on.
+    Parked {
+        call: CallId,
+        slot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AgentId>,
+    },
+    /// The caller is out of the slot: fetched `by` one of our users, gone, or sent on by the plan.
+    Unparked {
+        call: CallId,
+        slot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AgentId>,
+    },
+    /// One of our users has brought the party of another call of the user's into the conversation, as a third one. Its end is that
+    /// of the leg.
+    PartyJoined { call: CallId, leg: LegId, by: AgentId, number: Personal },
     /// A party that should be heard has sent no sound for so long.
     SoundMissing { call: CallId, leg: LegId, ms: u64 },
     /// The call ended, once.
@@ -403,6 +420,9 @@ impl Event {
             | Self::SurveyAnswered { call, .. }
             | Self::ConferenceJoined { call, .. }
             | Self::ConferenceLeft { call, .. }
+            | Self::Parked { call, .. }
+            | Self::Unparked { call, .. }
+            | Self::PartyJoined { call, .. }
             | Self::CallEnded { call, .. } => Some(*call),
         }
     }

@@ -45,13 +45,13 @@ impl Library {
         Self { store, prompts, music, known_prompts: BTreeMap::new(), known_music: BTreeMap::new() }
     }
 
-    /// The same with everything that these settings and this plan need, as it is now: the prompts, what queues play, and the texts that
+    /// The same with everything that these settings and this plan need, as it is now: the prompts, what queues and steps play, and the texts that
     /// a machine speaks.
     ///
     /// # Errors
     /// Where a file cannot be read or played, or a text cannot be spoken.
     pub(super) fn of(&self, settings: &Settings, program: &Program) -> Result<Self, PromptError> {
-        let music: BTreeSet<&str> = program.queues().values().filter_map(|queue| queue.music.as_deref()).collect();
+        let music = program.music();
         let texts = program.texts();
         let spoken = Path::new(&settings.data_dir).join("spoken");
         super::speech::speak(&spoken, &settings.speech, &texts)?;

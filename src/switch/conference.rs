@@ -77,7 +77,7 @@ impl Switch {
         }
     }
 
-    fn thread_of(&self, call: CallId) -> Option<u16> {
+    pub(super) fn thread_of(&self, call: CallId) -> Option<u16> {
         let caller = self.calls.get(&call)?.caller;
         self.legs.get(&caller)?.media.as_ref().map(|media| media.lease.thread)
     }

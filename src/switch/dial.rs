@@ -98,6 +98,7 @@ impl Switch {
         let (call, cause) = (*call, cause.clone());
         self.counts.calls_ended += 1;
         self.leave_room(call, now);
+        self.unpark(call, None, now);
         if self.calls.get(&call).is_some_and(|cell| *cell.call.state() != CallState::After) {
             self.advance(call, CursorInput::HungUp, now);
         }
@@ -290,6 +291,8 @@ impl Switch {
         let codec = codec.or_else(|| offered.and_then(crate::sdp::preferred_codec));
         let thread = first.map(|media| media.lease.thread);
         let begins = thread.is_none() && (cell.calls_back.is_some() || *cell.call.state() == CallState::Summoning);
+        let thread = if begins { self.slot_thread(call, now) } else { thread };
+        let begins = begins && thread.is_none();
         let thread = if begins { Some(self.stock.next_thread()) } else { thread };
         let kept = self.legs.get_mut(&leg).and_then(|party| party.media.take());
         let keys = self.draw_keys();

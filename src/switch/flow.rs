@@ -7,7 +7,7 @@ use crate::call::{CallState, Input};
 use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question};
 use crate::id::{CallId, QueueId};
 use crate::journal::{Event, Orders, Personal};
-use crate::media::{Playlist, PromptId, Source};
+use crate::media::{MusicId, Playlist, PromptId, Source};
 use crate::time::Now;
 
 /// A prompt that was not loaded: its play fails and the flow is told.
@@ -104,7 +104,7 @@ impl Switch {
         self.last_agents.of(caller).map_or(String::new(), ToString::to_string)
     }
 
-    fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
+    pub(super) fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
         let (acd, orders, can_record) = (&self.acd, &self.orders, self.can_record());
         Floor { call, acd, orders, can_record, seats: self.seats(call), wall_ms: now.wall_ms }
     }
@@ -226,6 +226,11 @@ impl Switch {
             Act::EnterFlow { flow, language } => drop(self.journal(Event::FlowEntered { call, flow, language }, now)),
             Act::Confer { room, most } => self.confer(call, room, most, now),
             Act::LeaveRoom => self.leave_room(call, now),
+            Act::Park { slot, music } => self.park(call, slot, music.as_deref(), now),
+            Act::Unpark => {
+                self.unpark(call, None, now);
+                self.play(caller, Source::Silence, now);
+            }
             Act::Echo => {
                 self.tell(call, Input::Served);
                 self.play(caller, Source::Echo, now);
@@ -284,10 +289,9 @@ impl Switch {
     }
 
     fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, prefer: Option<acd::Preference>, now: Now) {
-        let settings = &self.settings;
-        let named = settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_ref());
-        let music = named.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music);
-        let resume_ms = settings.program.queues().get(queue.as_str()).map_or(0, |queue| queue.resume_ms);
+        let named = self.settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_deref());
+        let music = self.music_named(named);
+        let resume_ms = self.settings.program.queues().get(queue.as_str()).map_or(0, |queue| queue.resume_ms);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.music = music;
         cell.queued_ms.get_or_insert(now.wall_ms);
@@ -298,6 +302,12 @@ impl Switch {
         self.play(caller, Source::Music(music), now);
         let stays = false;
         self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays }, now);
+    }
+
+    /// A piece of music of the plan; the usual one where it names none.
+    pub(super) fn music_named(&self, name: Option<&str>) -> MusicId {
+        let settings = &self.settings;
+        name.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music)
     }
 
     fn change_agent(&mut self, call: CallId, change: AgentChange, now: Now) {

@@ -53,7 +53,8 @@ impl Switch {
         let cell = PartyCall::new(Call::new(id, leg), leg, number, called, self.settings.default_music);
         let (carried, secure) = (invite.carried.clone(), invite.secure);
         self.calls.insert(id, PartyCall { from_agent, phone, linked, carried, secure, ..cell });
-        let thread = matches!(leads, Leads::Plan).then(|| self.room_thread(invite)).flatten();
+        let by_plan = || self.slot_thread(id, now).or_else(|| self.room_thread(invite));
+        let thread = matches!(leads, Leads::Plan).then(by_plan).flatten();
         match self.prepare_media(leg, invite, thread) {
             Ok(()) => self.lead(id, leads, trunk, now),
             Err(cause) => self.tell(id, Input::Hangup { cause, as_designed: false }),
@@ -237,10 +238,16 @@ impl Switch {
         self.tell(id, Input::Route { legs: vec![leg], record: route.record });
     }
 
-    fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
-        let Some(cell) = self.calls.get(&id) else { return };
+    /// What its plan is told of a call that has just come.
+    pub(super) fn facts_of(&self, id: CallId, trunk: Option<TrunkId>) -> Option<CallFacts> {
+        let cell = self.calls.get(&id)?;
         let (called, caller) = (cell.called.clone(), cell.number.clone());
-        let facts = CallFacts { called, last_agent: self.last_agent(&caller), caller, trunk, class: String::new() };
+        let (class, transferred_by) = (String::new(), String::new());
+        Some(CallFacts { called, last_agent: self.last_agent(&caller), caller, trunk, class, transferred_by })
+    }
+
+    fn begin(&mut self, id: CallId, trunk: Option<TrunkId>, now: Now) {
+        let Some(facts) = self.facts_of(id, trunk) else { return };
         match self.begin_plan(id, facts, now) {
             Some(cursor) => {
                 let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());

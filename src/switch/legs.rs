@@ -56,7 +56,10 @@ impl Switch {
         let input = if is_agent {
             Input::AgentAnswered { leg, codec_in, codec_out }
         } else {
-            let number = self.calls.get(&call).and_then(|cell| cell.given_to.as_deref()).map(Personal::number);
+            let given = self.calls.get(&call).and_then(|cell| cell.given_to.as_deref());
+            // Where a plan has called a user for whoever was handed on, that user has the call now.
+            let user = self.legs.get(&leg).and_then(|party| party.user.as_ref()).map(AgentId::as_str);
+            let number = given.map(|given| Personal::number(user.unwrap_or(given)));
             Input::TargetAnswered { leg, codec_in, codec_out, number }
         };
         self.tell(call, input);
@@ -301,7 +304,9 @@ impl Switch {
     /// A user's phone is out of it, unless another one of the same user is in it yet.
     pub(super) fn free_phone(&mut self, call: CallId, user: Option<AgentId>, now: Now) {
         let stays = self.calls.get(&call).is_some_and(|cell| {
-            cell.call.legs().any(|leg| self.legs.get(&leg.id).is_some_and(|party| party.user == user))
+            let parties = cell.call.legs().filter_map(|leg| self.legs.get(&leg.id));
+            // One that has gone on to another call is here no longer.
+            parties.filter(|party| party.call == call).any(|party| party.user == user)
         });
         if let Some(agent) = user.filter(|_| !stays) {
             self.acd.handle(acd::Input::PhoneFree { agent, call }, now);

@@ -17,6 +17,7 @@ mod legs;
 mod media;
 mod orders;
 mod outbox;
+mod parking;
 mod party;
 mod phones;
 mod places;
@@ -104,6 +105,8 @@ pub struct Switch {
     lines: watch::Lines,
     /// Who is in each room.
     rooms: BTreeMap<String, Vec<CallId>>,
+    /// Whose caller waits in each slot.
+    slots: BTreeMap<String, CallId>,
     stock: Stock,
     outbox: Outbox,
     /// By the entry that they wait for.
@@ -155,6 +158,7 @@ impl Switch {
             touched: VecDeque::new(),
             lines: watch::Lines::default(),
             rooms: BTreeMap::new(),
+            slots: BTreeMap::new(),
             waiting: VecDeque::new(),
             storing: VecDeque::new(),
             timers: Timers::default(),
@@ -264,6 +268,11 @@ impl Switch {
         }
         if self.draining && self.endpoint.subscriptions() > 0 {
             wrong.push(format!("{} subscriptions have outlived the stop", self.endpoint.subscriptions()));
+        }
+        for (slot, call) in &self.slots {
+            if self.calls.get(call).is_none_or(|cell| cell.slot.as_ref() != Some(slot)) {
+                wrong.push(format!("nobody waits in slot {slot}, which is taken by call {call}"));
+            }
         }
         if self.calls.is_empty() && self.lines.len() > 0 {
             wrong.push(format!("{} watched dialogs have outlived their calls", self.lines.len()));

@@ -39,6 +39,8 @@ pub(super) struct PartyCall {
     pub(super) flow_timer: Option<TimerId>,
     /// The room in which its caller speaks.
     pub(super) room: Option<String>,
+    /// The slot in which its caller waits to be fetched.
+    pub(super) slot: Option<String>,
     /// The number that is shown where it goes to the outside, in place of that of the user who places it.
     pub(super) caller_id: Option<String>,
     /// What the caller hears while waiting.
@@ -79,6 +81,7 @@ impl PartyCall {
             cursor: None,
             flow_timer: None,
             room: None,
+            slot: None,
             caller_id: None,
             music,
             onward: None,

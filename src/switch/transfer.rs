@@ -94,7 +94,8 @@ impl Switch {
         let trunk = self.legs.get(&cell.caller).and_then(|party| party.trunk.clone());
         let class = cell.cursor.as_ref().map_or(String::new(), |cursor| cursor.class().to_owned());
         let (called, caller) = (target.to_owned(), cell.number.clone());
-        let facts = CallFacts { called, last_agent: self.last_agent(&caller), caller, trunk, class };
+        let (last_agent, transferred_by) = (self.last_agent(&caller), from.to_string());
+        let facts = CallFacts { called, last_agent, caller, trunk, class, transferred_by };
         let plan = || self.begin_plan(*call, facts, now);
         if let Some(cursor) = if code { None } else { plan() } {
             return Ok(Onto::Flow(Box::new(cursor)));
@@ -189,7 +190,7 @@ impl Switch {
     }
 
     /// A call was about another one.
-    fn link(&mut self, call: CallId, to: CallId, now: Now) {
+    pub(super) fn link(&mut self, call: CallId, to: CallId, now: Now) {
         let Some(linked) = self.calls.get(&to).map(|cell| cell.linked) else { return };
         let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.linked != linked) else { return };
         cell.linked = linked;

@@ -70,6 +70,7 @@ impl Stage<'_> {
             Act::NotSeated { .. } => {}
             // Nobody else is in the room: each case is one call.
             Act::Echo | Act::Confer { .. } => self.call.handle(Input::Served),
+            Act::Park { slot, .. } => self.park(&slot),
             Act::EnterFlow { flow, language } => self.journal(Event::FlowEntered { call: self.id, flow, language }),
             Act::Hangup { cause } => {
                 let as_designed = cause.code == 16;
@@ -80,6 +81,7 @@ impl Stage<'_> {
             | Act::PlayToWaiting { .. }
             | Act::PlayMusic
             | Act::LeaveRoom
+            | Act::Unpark
             | Act::Decided(_)
             | Act::Unrecordable { .. } => {}
         }
@@ -167,12 +169,21 @@ impl Stage<'_> {
         self.tell_acd(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays });
     }
 
-    /// Where one of our users calls by no trunk, the call is from the agent's phone.
-    fn change_agent(&mut self, change: AgentChange) {
+    /// The agent whose phone calls: where one of our users calls by no trunk.
+    fn calling_agent(&self) -> Option<AgentId> {
         let agent = AgentId::from(self.given.caller.as_str());
-        if self.given.trunk.is_some() || self.acd.view().agent(&agent).is_none() {
-            return;
+        (self.given.trunk.is_none() && self.acd.view().agent(&agent).is_some()).then_some(agent)
+    }
+
+    /// Nobody else is parked, and nobody comes to fetch: each case is one call.
+    fn park(&mut self, slot: &str) {
+        if self.calling_agent().is_some() && self.given.transferred_by.is_empty() {
+            self.tell(CursorInput::NotFetched { why: format!("nobody is parked in {slot}") });
         }
+    }
+
+    fn change_agent(&mut self, change: AgentChange) {
+        let Some(agent) = self.calling_agent() else { return };
         self.call.handle(Input::Served);
         let input = match change {
             AgentChange::Available => {

@@ -56,6 +56,8 @@ pub struct Given {
     pub phones: BTreeMap<String, Person>,
     /// The agent whom the caller has spoken with last; empty where there is none.
     pub last_agent: String,
+    /// The agent who has handed the call on to the number; empty where nobody has.
+    pub transferred_by: String,
     /// Callers who wait beside this one.
     pub others: Vec<Other>,
     /// What webhooks answer, each once. One that is asked beyond that does not answer.
@@ -82,6 +84,7 @@ impl Default for Given {
             agents: BTreeMap::new(),
             phones: BTreeMap::new(),
             last_agent: String::new(),
+            transferred_by: String::new(),
             others: Vec::new(),
             answers: Vec::new(),
         }

@@ -278,7 +278,8 @@ impl<'a> Stage<'a> {
         let direction = Direction::Inbound;
         self.journal(Event::CallOffered { call, leg, direction, trunk: trunk.clone(), caller, called: called.clone() });
         let (caller, class, last_agent) = (given.caller.clone(), given.class.clone(), given.last_agent.clone());
-        let facts = CallFacts { called, caller, trunk, class, last_agent };
+        let transferred_by = given.transferred_by.clone();
+        let facts = CallFacts { called, caller, trunk, class, last_agent, transferred_by };
         match Cursor::start(Arc::clone(&self.floor.program), facts, self.now, &self.view()) {
             Some(cursor) => {
                 let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());

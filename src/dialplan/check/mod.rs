@@ -82,6 +82,7 @@ fn needs_answer(action: &Action) -> bool {
             | Action::Dial { .. }
             | Action::Transfer { .. }
             | Action::Conference { .. }
+            | Action::Park { .. }
             | Action::Echo
             | Action::Agent { .. }
             | Action::Sit { .. }
@@ -106,6 +107,7 @@ fn check_step(name: &str, action: &Action, known: &Facts, place: Place, report: 
             | Action::Dial { .. }
             | Action::Transfer { .. }
             | Action::Conference { .. }
+            | Action::Park { .. }
     );
     if begins && known.afterwards {
         let hint = Some("let \"after\" lead to steps that only play, ask and hang up".to_owned());

@@ -158,6 +158,7 @@ impl<'a> Paths<'a> {
                         | Action::Queue { .. }
                         | Action::Transfer { .. }
                         | Action::Conference { .. }
+                        | Action::Park { .. }
                         | Action::Echo
                         | Action::Return
                 )

@@ -75,6 +75,7 @@ impl Used {
             Action::Transfer { to, .. } => self.template(to),
             Action::Sit { agent, pin, .. } => [agent, pin].into_iter().for_each(|template| self.template(template)),
             Action::Conference { room, .. } => self.template(room),
+            Action::Park { slot, .. } => self.template(slot),
             Action::Queue { queue, waiting, prefer, .. } => {
                 prefer.agents.iter().for_each(|template| self.template(template));
                 self.queues.insert(queue.to_string());

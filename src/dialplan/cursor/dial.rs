@@ -79,10 +79,15 @@ impl Cursor {
         }
     }
 
-    pub(super) fn handle_not_admitted(&mut self, step: StepRef, why: String, now: Now, floor: &dyn FloorView) {
+    /// A room or a slot does not take the caller.
+    pub(super) fn handle_not_admitted(&mut self, why: String, now: Now, floor: &dyn FloorView) {
+        let (State::Conferring { step } | State::Parked { step, .. }) = self.state else { return };
         let program = Arc::clone(&self.program);
-        let Action::Conference { failed, .. } = program.step(step).action else { return };
+        let (Action::Conference { failed: next, .. } | Action::Park { occupied: next, .. }) = program.step(step).action
+        else {
+            return;
+        };
         self.decide(Decision::NotAdmitted { why });
-        self.enter(failed, now, floor);
+        self.enter(next, now, floor);
     }
 }

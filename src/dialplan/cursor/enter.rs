@@ -280,6 +280,7 @@ impl Cursor {
                 self.acts.push_back(Act::Confer { room, most: *most });
                 self.state = State::Conferring { step: at };
             }
+            Action::Park { .. } => self.park(at, now),
             Action::Echo => {
                 self.acts.push_back(Act::Echo);
                 self.state = State::Echoing;

@@ -5,6 +5,7 @@ mod consult;
 mod dial;
 mod enter;
 mod message;
+mod park;
 mod queued;
 mod say;
 
@@ -93,6 +94,11 @@ enum State {
     },
     /// The caller speaks with everybody in a room.
     Conferring {
+        step: StepRef,
+    },
+    /// The caller waits in a slot, or has come to fetch somebody out of it.
+    Parked {
+        deadline_ns: u64,
         step: StepRef,
     },
     Echoing,
@@ -224,11 +230,8 @@ impl Cursor {
                     self.enter(next, now, floor);
                 }
             }
-            CursorInput::NotAdmitted { why } => {
-                if let State::Conferring { step } = self.state {
-                    self.handle_not_admitted(step, why, now, floor);
-                }
-            }
+            CursorInput::NotAdmitted { why } => self.handle_not_admitted(why, now, floor),
+            CursorInput::NotFetched { why } => self.handle_not_fetched(why, now, floor),
             CursorInput::Replied { id, reply } => self.handle_reply(id, reply, now, floor),
             CursorInput::Stored { safe } => self.handle_stored(safe, now, floor),
             CursorInput::Unrecordable => self.handle_unrecordable(now, floor),
@@ -253,6 +256,10 @@ impl Cursor {
             }
             State::Queued(_) => self.handle_queue_timeout(now, floor),
             State::Speaking(_) => self.handle_message_timeout(now),
+            State::Parked { step, .. } => {
+                let step = *step;
+                self.handle_park_timeout(step, now, floor);
+            }
             State::Consulting { id, .. } => {
                 let id = *id;
                 self.handle_reply(id, Err("no answer in time".to_owned()), now, floor);
@@ -272,6 +279,7 @@ impl Cursor {
             | State::Collecting { deadline_ns, .. }
             | State::Ringing { deadline_ns, .. }
             | State::Storing { deadline_ns, .. }
+            | State::Parked { deadline_ns, .. }
             | State::Consulting { deadline_ns, .. } => Some(*deadline_ns),
             State::Queued(queued) => queued.deadline_ns(),
             State::Speaking(message) => Some(message.deadline_ns),
@@ -363,6 +371,7 @@ impl Cursor {
             | State::Dialling { .. }
             | State::Greeting { .. }
             | State::Storing { .. }
+            | State::Parked { .. }
             | State::Echoing
             | State::Ended => {}
         }

@@ -102,6 +102,37 @@ fn a_key_leads_out_of_a_room_and_one_that_is_full_is_not_entered() {
     assert_eq!(feed(&mut cursor, CursorInput::NotAdmitted { why }), ["full", "hangup full"]);
 }
 
+#[test]
+fn a_parked_caller_is_fetched_or_forgotten_and_who_comes_in_vain_goes_elsewhere() {
+    let text = "[flow.f]\nstart = \"go\"\n[flow.f.step]\ngo = { do = \"answer\", next = \"slot\" }\n\
+                slot = { do = \"park\", slot = \"at {called}\", for = \"10s\", timeout = \"back\", empty = \"none\" }\n\
+                back = { do = \"transfer\", to = \"{transferred_by}\", failed = \"sorry\" }\n\
+                none = { do = \"hangup\", cause = \"none\" }\nsorry = { do = \"hangup\", cause = \"sorry\" }\n";
+    let parked = || {
+        let mut cursor = answered(text);
+        assert_eq!(acts(&mut cursor), ["slot", "Park { slot: \"at 1\", music: None }"]);
+        cursor
+    };
+    let mut cursor = parked();
+    assert!(cursor.program.parks("f") && !cursor.takes_keys());
+    let deadline = cursor.poll_timeout().expect("not for ever");
+    cursor.handle_timeout(Now { mono_ns: deadline, ..open() }, &Floor(1, true));
+    let told = acts(&mut cursor);
+    assert_eq!(told[..2], ["Unpark", "back"]);
+    assert!(told[2].starts_with("Dial { places: [[User(") && told[2].contains("1004"), "{told:?}");
+    let mut cursor = parked();
+    assert_eq!(feed(&mut cursor, CursorInput::Connected), Vec::<String>::new());
+    assert_eq!(cursor.poll_timeout(), None, "who speaks is not given back");
+    let why = || "so".to_owned();
+    assert_eq!(feed(&mut parked(), CursorInput::NotFetched { why: why() }), ["none", "hangup none"]);
+    let told = feed(&mut parked(), CursorInput::NotAdmitted { why: why() });
+    assert_eq!(told[0], "back", "as after the longest wait where nothing else is said");
+    let cursor = parked();
+    let (program, facts) = (Arc::clone(&cursor.program), cursor.facts.clone());
+    let ahead = Cursor::slot_ahead(program, facts, open(), &Floor(1, true));
+    assert_eq!(ahead.as_deref(), Some("at 1"), "known before the call is answered");
+}
+
 const CRM: &str = r#"
 [flow.f]
 start = "go"

@@ -79,10 +79,14 @@ impl Cursor {
         }
     }
 
-    /// From now on neither keys nor messages nor the end of the hours are the caller's.
+    /// From now on neither keys nor messages nor the end of the hours are the caller's, nor the end of a wait in a slot.
     pub(super) fn handle_connected(&mut self) {
-        let State::Queued(queued) = &self.state else { return };
-        let after = match &self.program.step(queued.at).action {
+        let at = match &self.state {
+            State::Queued(queued) => queued.at,
+            State::Parked { step, .. } => *step,
+            _ => return,
+        };
+        let after = match &self.program.step(at).action {
             Action::Queue { after, .. } => *after,
             _ => None,
         };

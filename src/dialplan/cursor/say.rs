@@ -22,6 +22,7 @@ impl Cursor {
             "class" => self.class.clone(),
             "customer" => self.customer.clone(),
             "last_agent" => self.facts.last_agent.clone(),
+            "transferred_by" => self.facts.transferred_by.clone(),
             "own_agent" => self.own_agent.clone(),
             // The checker knows every name.
             other => self.variables.get(other).cloned().unwrap_or_default(),

@@ -43,6 +43,7 @@ pub(super) fn start(flow: &str, text: &str, caller: &str, now: Now) -> Cursor {
         trunk: None,
         class: String::new(),
         last_agent: "1003".into(),
+        transferred_by: "1004".into(),
     };
     Cursor::start(Arc::new(program), facts, now, &Floor(1, true)).expect("a flow")
 }

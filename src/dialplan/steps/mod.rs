@@ -22,7 +22,7 @@ use crate::journal::Cause;
 pub(super) use ask::read_keys;
 
 /// Every kind of step.
-pub(super) const KINDS: [&str; 27] = [
+pub(super) const KINDS: [&str; 28] = [
     "answer",
     "ring",
     "play",
@@ -37,6 +37,7 @@ pub(super) const KINDS: [&str; 27] = [
     "dial",
     "transfer",
     "conference",
+    "park",
     "when",
     "set",
     "customer",
@@ -75,6 +76,8 @@ pub(super) struct Names<'a> {
     pub(super) queues: &'a BTreeMap<String, Queue>,
     pub(super) variables: &'a BTreeMap<String, Variable>,
     pub(super) customers: &'a BTreeMap<String, Customer>,
+    /// The files of prompts and music that exist.
+    pub(super) prompts: &'a BTreeSet<String>,
     /// The trunks that the settings name; `None` leaves them unchecked.
     pub(super) trunks: Option<&'a BTreeSet<String>>,
     /// The webhooks that the settings name; `None` leaves them unchecked.
@@ -105,6 +108,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "dial" => place::read_dial(&mut table, names, report),
         "transfer" => place::read_transfer(&mut table, names, report),
         "conference" => place::read_conference(&mut table, names, report),
+        "park" => place::read_park(&mut table, names, report),
         "when" => branch::read_when(&mut table, names, report),
         "set" => branch::read_set(&mut table, names, report),
         "customer" => branch::read_customer(&mut table, names, report),

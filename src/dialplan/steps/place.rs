@@ -3,6 +3,7 @@
 use super::super::action::Action;
 use super::super::condition::patterns;
 use super::super::pattern::Pattern;
+use super::super::queues::read_music;
 use super::super::report::{Report, suggest};
 use super::super::table::{At, Table};
 use super::super::talk::Outside;
@@ -10,13 +11,15 @@ use super::super::values::Template;
 use super::ask::{read_keys, steps_of};
 use super::branch::check_hours;
 use super::queue::known_queue;
-use super::{Names, step};
+use super::{Names, optional, step};
 use crate::id::TrunkId;
 
 /// Phones that a step may ring at once.
 const MOST_AT_ONCE: usize = 16;
 /// Who speak in one room at most: what each hears is the sum of all others.
 const LARGEST_ROOM: i64 = 32;
+/// How long somebody may be parked, ms: whom nobody misses after that has been forgotten.
+const PARKED_MS: std::ops::RangeInclusive<u64> = 5_000..=3_600_000;
 
 pub(super) fn read_callback(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let number = table.string("number", report);
@@ -103,6 +106,19 @@ pub(super) fn read_conference(table: &mut Table<'_>, names: &Names<'_>, report: 
     let keys = steps_of(keys, names, report);
     let failed = step(table, "failed", names, report);
     Some(Action::Conference { room: room?, most, keys, failed: failed? })
+}
+
+pub(super) fn read_park(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
+    let slot = table.required("slot", report).map(|text| Template::read(&text, names.variables, report));
+    let music = read_music(table, names.prompts, report);
+    let for_ms = table.duration("for", report).unwrap_or(120_000);
+    if !PARKED_MS.contains(&for_ms) {
+        report.problem(table.place_of("for"), "a caller may be parked for 5s to 60m", None);
+    }
+    let timeout = step(table, "timeout", names, report);
+    let empty = step(table, "empty", names, report);
+    let occupied = optional(table, "occupied", names, report).or(timeout);
+    Some(Action::Park { slot: slot?, music, for_ms, timeout: timeout?, empty: empty?, occupied: occupied? })
 }
 
 /// A trunk, reported where the settings have none of the name.

@@ -16,6 +16,8 @@ pub enum LiveState {
     Offered,
     /// In a flow of the dialplan.
     Ivr,
+    /// In a slot, until somebody fetches the call.
+    Parked,
     /// In a queue.
     Waiting,
     /// An agent was chosen.
@@ -60,6 +62,9 @@ pub struct LiveCall {
     pub(super) wait: Option<(Wall, Option<u64>)>,
     #[serde(default)]
     pub(super) recording: Option<LiveRecording>,
+    /// The slot that the caller waits in, and who has handed the call on to it.
+    #[serde(default)]
+    pub(super) slot: Option<(String, Option<AgentId>)>,
     /// Whether a recording would begin paused, or is.
     #[serde(default)]
     hushed: bool,
@@ -87,6 +92,7 @@ impl LiveCall {
             presented: BTreeMap::new(),
             wait: None,
             recording: None,
+            slot: None,
             hushed: false,
             queues: BTreeSet::new(),
             uncounted: false,
@@ -146,6 +152,14 @@ impl LiveCall {
                 self.recording = self.recording.map(|_| self.kept());
             }
             Event::RecordingClosed { .. } => self.recording = None,
+            Event::Parked { slot, by, .. } => {
+                self.slot = Some((slot.clone(), by.clone()));
+                self.enter(LiveState::Parked, at);
+            }
+            Event::Unparked { .. } => {
+                self.slot = None;
+                self.enter(LiveState::Ivr, at);
+            }
             Event::SegmentEnded { agent, .. } => self.lose_agent(agent, at),
             _ => {}
         }

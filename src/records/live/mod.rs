@@ -7,7 +7,7 @@ mod views;
 
 pub use call::{LiveCall, LiveRecording, LiveState};
 pub use public::public;
-pub use views::{AgentLine, CallLine, CallbackLine, QueueLine};
+pub use views::{AgentLine, CallLine, CallbackLine, ParkedLine, QueueLine};
 
 use std::collections::BTreeMap;
 

@@ -30,6 +30,8 @@ pub struct CallLine {
     pub presented: Vec<PresentedLine>,
     /// Whether what is said is kept: none where no recording runs.
     pub recording: Option<LiveRecording>,
+    /// Where the caller is parked, where that is so; since when, says `since`.
+    pub parked: Option<ParkedLine>,
     /// How long the caller has waited in queues up to now, or waited until a person spoke.
     pub wait_ms: u64,
 }
@@ -52,9 +54,19 @@ impl CallLine {
             agent: live.agent.clone(),
             presented: live.presented.iter().map(PresentedLine::of).collect(),
             recording: live.recording,
+            parked: live.slot.as_ref().map(|(slot, by)| ParkedLine { slot: slot.clone(), by: by.clone() }),
             wait_ms: live.wait.map_or(0, |(entered, spent)| spent.unwrap_or_else(|| now.since(entered))),
         }
     }
+}
+
+/// Where a caller waits to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParkedLine {
+    /// The slot.
+    pub slot: String,
+    /// Who of our users has handed the call on to it; none where the plan has led the caller there.
+    pub by: Option<AgentId>,
 }
 
 /// Whom a call was presented to.

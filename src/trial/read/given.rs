@@ -46,6 +46,8 @@ pub(super) fn read(table: &mut Table<'_>, mut given: Given, names: &Names, repor
     });
     let last_agent = table.string("last_agent", report).map(|agent| known(agent, &names.agents, "agent", report));
     set(&mut given.last_agent, last_agent);
+    let giver = table.string("transferred_by", report).map(|agent| known(agent, &names.agents, "agent", report));
+    set(&mut given.transferred_by, giver);
     set_list(&mut given.others, "others", table, report, |table, report| {
         table.tables("others", report).into_iter().filter_map(|other| read_other(other, names, report)).collect()
     });
