@@ -74,6 +74,7 @@ impl From<CommandError> for Problem {
             | CommandError::NoConversation(_)
             | CommandError::OwnConversation(_)
             | CommandError::TooManySupervisors(_)
+            | CommandError::NotJoined { .. }
             | CommandError::NotReached { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
             CommandError::Barred { .. } => Self::new(StatusCode::FORBIDDEN, error.to_string()),
             CommandError::Stalled => Self::busy(error.to_string()),

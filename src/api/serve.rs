@@ -156,6 +156,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/calls/{call_id}/recording/resume", post(floor::resume_recording))
         .route("/api/v1/calls/{call_id}/supervisors/{user}", put(supervise::supervise).delete(supervise::leave))
         .route("/api/v1/calls/{call_id}/supervisors/{user}/take_over", post(supervise::take_over))
+        .route("/api/v1/calls/{call_id}/join", post(supervise::join))
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))

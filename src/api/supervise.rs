@@ -1,4 +1,4 @@
-//! Supervisors in a conversation.
+//! Supervisors and third parties in a conversation.
 
 use std::sync::Arc;
 
@@ -58,5 +58,27 @@ pub(super) async fn take_over(
 ) -> Result<StatusCode, Problem> {
     let (call, by) = (known(&call)?, AgentId::from(user.as_str()));
     shared.commands.send(Command::TakeOver { call, by }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Joining {
+    other: String,
+}
+
+/// `POST /api/v1/calls/{call_id}/join`
+pub(super) async fn join(
+    State(shared): State<Arc<Shared>>,
+    Path(call): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let call = known(&call)?;
+    let wish: Joining = serde_json::from_slice(&body).map_err(|error| {
+        let detail = format!("the body is not {{\"other\": the call to join with this one}} in JSON: {error}");
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    let other = known(&wish.other)?;
+    shared.commands.send(Command::Join { call, other }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -173,6 +173,34 @@ fn two_calls_become_one_and_the_second_one_ends() {
 }
 
 #[test]
+fn a_parked_caller_goes_on_with_who_has_fetched_and_that_ones_own_call_ends() {
+    let number = || Some(crate::journal::Personal::number("1002"));
+    let fetched = |leg| Input::ToParty {
+        leg,
+        agent: None,
+        number: number(),
+        codec_in: "PCMA".into(),
+        codec_out: "PCMU".into(),
+    };
+    let mut parked = Call::new(CallId::new(1, 1), CALLER);
+    parked.handle(Input::Answer);
+    parked.handle(fetched(LegId(7)));
+    let outputs = drain(&mut parked);
+    assert!(outputs.contains(&Output::Bridge { caller: CALLER, agent: LegId(7), record: false }), "{outputs:?}");
+    parked.handle(Input::HungUp { leg: LegId(7), cause: Cause::normal() });
+    let outputs = drain(&mut parked);
+    assert_eq!(ended(&outputs), [(HangupBy::Agent, "answered".to_owned())]);
+    assert!(outputs.contains(&Output::ByeLeg { leg: CALLER, cause: Cause::normal() }));
+    let mut own = Call::new(CallId::new(1, 2), LegId(7));
+    own.handle(Input::Answer);
+    own.handle(Input::PartyGone { leg: LegId(7) });
+    let outputs = drain(&mut own);
+    assert_eq!(ended(&outputs), [(HangupBy::Caller, "self_service".to_owned())]);
+    assert!(!outputs.iter().any(|output| matches!(output, Output::ByeLeg { .. })), "the phone speaks on: {outputs:?}");
+    assert_eq!(outputs.last(), Some(&Output::Finished));
+}
+
+#[test]
 fn an_agent_who_changes_phones_stays_in_the_call() {
     let mut call = waiting(true);
     present(&mut call, LegId(2));

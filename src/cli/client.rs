@@ -106,6 +106,12 @@ impl Client {
         })
     }
 
+    /// Something is to be done that gives nothing back.
+    pub(super) fn order(&self, path: &str, body: &serde_json::Value) -> Result<(), Exit> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Authorization", &self.token);
+        self.told(request.send(body.to_string())).map(|_| ())
+    }
+
     pub(super) fn put(&self, path: &str, body: &serde_json::Value) -> Result<(), Exit> {
         let request = self.agent.put(format!("{}{path}", self.base)).header("Authorization", &self.token);
         self.told(request.send(body.to_string())).map(|_| ())

@@ -25,5 +25,5 @@ pub use folder::{Folder, OpenCallView};
 pub use heard::OpenRecording;
 pub use open_call::OpenCall;
 pub use queue_log::{QueueLog, QueueLogLine};
-pub use record::{CallRecord, Disposition, KeptOut, Quality, Recording, Segment, Survey, Transfer};
+pub use record::{CallRecord, Disposition, Joined, KeptOut, Quality, Recording, Segment, Survey, Transfer};
 pub use wall::Wall;

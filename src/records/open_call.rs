@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{CallRecord, Disposition, Segment, Survey, Transfer};
+use super::record::{CallRecord, Disposition, Joined, Segment, Survey, Transfer};
 use super::wall::Wall;
 use crate::id::{AgentId, LegId};
 use crate::journal::{AgentState, Cause, Cue, Direction, Event, HangupBy, LeaveReason, SegmentEnd};
@@ -41,6 +41,9 @@ pub struct OpenCall {
     /// Those of supervisors, whose sound is not the conversation's.
     #[serde(default)]
     pub(super) supervisors: BTreeSet<LegId>,
+    /// Those of third parties who are there: index into what the draft says of them.
+    #[serde(default)]
+    thirds: BTreeMap<LegId, usize>,
     ended: bool,
     left: Option<LeaveReason>,
     position: u32,
@@ -71,6 +74,7 @@ impl OpenCall {
             leg_ended: false,
             legs: BTreeSet::new(),
             supervisors: BTreeSet::new(),
+            thirds: BTreeMap::new(),
             ended: false,
             left: None,
             position: 0,
@@ -141,6 +145,7 @@ impl OpenCall {
             Event::LegEnded { leg, .. } => {
                 self.leg_ended |= *leg == self.leg;
                 self.legs.remove(leg);
+                self.lose_third(*leg);
             }
             // The record's times are closed with the call.
             _ if self.ended => {}
@@ -171,6 +176,11 @@ impl OpenCall {
                 }
                 self.peer = true;
                 self.person_speaks();
+            }
+            Event::PartyJoined { leg, by, number, .. } => {
+                self.thirds.insert(*leg, self.draft.joined.len());
+                let (by, party) = (by.clone(), number.value.clone());
+                self.draft.joined.push(Joined { at: self.clock, by, party, left: None });
             }
             Event::CallLinked { linked, .. } => self.draft.linked_id = *linked,
             Event::HoldBegan { .. } => self.on_hold = true,
@@ -327,6 +337,14 @@ impl OpenCall {
     fn tell_taker(&mut self, taker: &str) {
         if let Some(transfer) = self.draft.transfers.last_mut().filter(|transfer| transfer.to.is_none()) {
             transfer.to = Some(taker.to_owned());
+        }
+    }
+
+    /// A third party is gone, before the call is over.
+    fn lose_third(&mut self, leg: LegId) {
+        let place = self.thirds.remove(&leg).filter(|_| !self.ended);
+        if let Some(joined) = place.and_then(|place| self.draft.joined.get_mut(place)) {
+            joined.left = Some(self.clock);
         }
     }
 

@@ -80,6 +80,19 @@ pub struct Transfer {
     pub to: Option<String>,
 }
 
+/// A third party was brought into the conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// When.
+    pub at: Wall,
+    /// Who brought it in.
+    pub by: AgentId,
+    /// Whom: the number that was dialled, or our user.
+    pub party: String,
+    /// When it left; none where it stayed to the end.
+    pub left: Option<Wall>,
+}
+
 /// What the caller said afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
@@ -212,6 +225,9 @@ pub struct CallRecord {
     pub segments: Vec<Segment>,
     /// Every handing on.
     pub transfers: Vec<Transfer>,
+    /// Third parties of the conversation.
+    #[serde(default)]
+    pub joined: Vec<Joined>,
     /// The code that the agent gave the call.
     pub disposition_code: Option<String>,
     /// Whether the agent called it resolved.
@@ -273,6 +289,7 @@ impl CallRecord {
             acw_ms: 0,
             segments: Vec::new(),
             transfers: Vec::new(),
+            joined: Vec::new(),
             disposition_code: None,
             resolved: None,
             notes: None,

@@ -32,6 +32,7 @@ impl Switch {
             Command::Supervise { call, by, mode } => self.supervise(call, by, mode, now),
             Command::EndSupervision { call, by } => self.end_supervision(call, &by, now),
             Command::TakeOver { call, by } => self.take_over(call, &by, now),
+            Command::Join { call, other } => self.join_third(call, other, now),
             Command::PauseRecording { call, from_ms } => {
                 self.pause_recording(call, PausedBy::Operator, instant(from_ms, now), now)
             }

@@ -343,12 +343,13 @@ impl Switch {
     /// Lets both parties hear each other, or music where the other one holds.
     pub(super) fn join(&mut self, call: CallId, caller: LegId, other: LegId, now: Now) {
         let music = self.calls.get(&call).map_or(self.settings.default_music, |cell| cell.music);
+        let third = self.third_voice(call);
         for (leg, peer) in [(caller, other), (other, caller)] {
             let peer_holds = self.media_of(peer).is_some_and(|media| media.holds());
             let wants_sound = self.media_of(leg).is_some_and(|media| !media.holds());
             let send = match (wants_sound, peer_holds) {
                 (false, _) => Source::Silence,
-                (true, true) => Source::Music(music),
+                (true, true) => third.map_or(Source::Music(music), |third| Source::Mix(vec![third])),
                 (true, false) => Source::Bridge(peer),
             };
             self.play(leg, send, now);

@@ -143,6 +143,13 @@ pub enum Command {
         /// The user.
         by: AgentId,
     },
+    /// Make one conversation of two calls of one user's phones: whom the user has called in the other one comes into the first.
+    Join {
+        /// The call that goes on.
+        call: CallId,
+        /// The one that the user has placed.
+        other: CallId,
+    },
     /// Close hours by hand until an instant (wall ms).
     CloseHours {
         /// Which.
@@ -312,6 +319,16 @@ pub enum CommandError {
     /// 409.
     #[error("call {0} has as many supervisors as a call may have")]
     TooManySupervisors(CallId),
+    /// 409.
+    #[error("calls {call} and {other} cannot become one conversation: {why}")]
+    NotJoined {
+        /// The call that was to go on.
+        call: CallId,
+        /// The other one.
+        other: CallId,
+        /// What is in the way.
+        why: String,
+    },
     /// 404.
     #[error("{user} does not listen to call {call}")]
     NotSupervised {

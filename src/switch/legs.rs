@@ -130,6 +130,9 @@ impl Switch {
             return self.forget_supervisor(leg, cause, now);
         }
         let call = party.call;
+        if self.leave_third(leg, now) {
+            return;
+        }
         self.tell(call, Input::HungUp { leg, cause });
         self.release_media(leg, now);
     }

@@ -30,6 +30,7 @@ mod settings;
 mod storage;
 mod summon;
 mod supervise;
+mod three_way;
 mod transfer;
 mod users;
 mod watch;

@@ -41,8 +41,11 @@ impl Switch {
         }
         let body = self.legs.get_mut(&leg).map(|party| party.describe(&local)).unwrap_or_default();
         self.endpoint.answer(leg, body, now);
-        if let Some(cell) = self.calls.get_mut(&call).filter(|_| is_caller) {
-            cell.caller = leg;
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.rehost(old, leg);
+            if is_caller {
+                cell.caller = leg;
+            }
         }
         self.tell(call, Input::Moved { from: old, to: leg });
         Ok(())

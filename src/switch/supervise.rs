@@ -1,5 +1,5 @@
 //! Supervisors in a conversation: they hear it, speak into it, or take it over. Whoever commands that has the right to; who is to
-//! listen is one of our users, whose phone is called.
+//! listen is one of our users, whose phone is called. Third parties, whom a party has brought in, are heard as who barges in is.
 
 use super::dial::{Callee, shown_to_phones};
 use super::party::{PartyCall, Role};
@@ -11,18 +11,35 @@ use crate::media::Source;
 use crate::sip::endpoint::{Dial, Why};
 use crate::time::Now;
 
-/// Supervisors of one call at most.
-const MOST: usize = 4;
+/// Who is in one conversation beside its two parties, at most.
+pub(super) const MOST: usize = 4;
 /// How long a supervisor's phone may ring, ms.
 const RING_MS: u64 = 30_000;
 
 /// One who listens.
 pub(super) struct Supervisor {
     pub(super) leg: LegId,
-    user: AgentId,
-    mode: Supervision,
+    /// Who it is; none where a third party is none of our users.
+    pub(super) user: Option<AgentId>,
+    pub(super) mode: Supervision,
     /// The phone has answered.
-    up: bool,
+    pub(super) up: bool,
+    /// How a third party came in; none for a supervisor.
+    pub(super) brought: Option<Brought>,
+}
+
+/// How a third party came into a conversation.
+pub(super) struct Brought {
+    /// The leg of who has brought it in.
+    pub(super) by: LegId,
+    /// What that one had dialled, or whose phone it is.
+    pub(super) number: String,
+}
+
+impl Supervisor {
+    fn is(&self, user: &AgentId) -> bool {
+        self.brought.is_none() && self.user.as_ref() == Some(user)
+    }
 }
 
 impl Switch {
@@ -38,10 +55,11 @@ impl Switch {
         let CallState::Bridged { agent, .. } = cell.call.state() else {
             return Err(CommandError::NoConversation(call));
         };
-        if agent.as_ref() == Some(&user) || cell.from_agent.as_ref() == Some(&user) {
+        let third = || cell.supervisors.iter().any(|known| known.user.as_ref() == Some(&user) && !known.is(&user));
+        if agent.as_ref() == Some(&user) || cell.from_agent.as_ref() == Some(&user) || third() {
             return Err(CommandError::OwnConversation(user));
         }
-        if let Some(known) = cell.supervisors.iter_mut().find(|known| known.user == user) {
+        if let Some(known) = cell.supervisors.iter_mut().find(|known| known.is(&user)) {
             known.mode = mode;
             let leg = known.leg;
             self.journal(Event::Supervised { call, leg, by: user, mode: mode.name().to_owned() }, now);
@@ -58,17 +76,18 @@ impl Switch {
         let dialled = self.dial_supervisor(call, leg, &user, now);
         dialled.map_err(|cause| CommandError::NotReached { user: user.clone(), why: cause.text })?;
         if let Some(cell) = self.calls.get_mut(&call) {
-            cell.supervisors.push(Supervisor { leg, user: user.clone(), mode, up: false });
+            cell.supervisors.push(Supervisor { leg, user: Some(user.clone()), mode, up: false, brought: None });
         }
         tracing::info!(%call, supervisor = %user, mode = mode.name(), "a supervisor is called into a conversation");
         self.timers.arm(now.in_ms(RING_MS), Timer::RingOut(leg));
         self.take_phone(call, Some(user.clone()), now);
         self.journal(Event::Supervised { call, leg, by: user, mode: mode.name().to_owned() }, now);
+        self.touched.push_back(call);
         Ok(())
     }
 
     /// A call in progress; one whose legs are only closing is none.
-    fn live_call(&mut self, call: CallId) -> Result<&mut PartyCall, CommandError> {
+    pub(super) fn live_call(&mut self, call: CallId) -> Result<&mut PartyCall, CommandError> {
         let cell = self.calls.get_mut(&call).filter(|cell| !cell.call.is_over());
         cell.ok_or(CommandError::UnknownCall(call))
     }
@@ -91,7 +110,7 @@ impl Switch {
     /// Ends a supervisor's part.
     pub(super) fn end_supervision(&mut self, call: CallId, user: &AgentId, now: Now) -> Result<(), CommandError> {
         let cell = self.live_call(call)?;
-        let found = cell.supervisors.iter().find(|known| known.user == *user);
+        let found = cell.supervisors.iter().find(|known| known.is(user));
         let leg =
             found.map(|known| known.leg).ok_or_else(|| CommandError::NotSupervised { call, user: user.clone() })?;
         self.dismiss(leg, Cause::normal(), now);
@@ -101,12 +120,13 @@ impl Switch {
     /// Puts a supervisor in the agent's place.
     pub(super) fn take_over(&mut self, call: CallId, user: &AgentId, now: Now) -> Result<(), CommandError> {
         let cell = self.live_call(call)?;
-        let CallState::Bridged { agent: Some(_), .. } = cell.call.state() else {
+        let CallState::Bridged { agent: Some(_), leg: old, .. } = *cell.call.state() else {
             return Err(CommandError::NoConversation(call));
         };
-        let there = cell.supervisors.iter().position(|known| known.user == *user && known.up);
+        let there = cell.supervisors.iter().position(|known| known.is(user) && known.up);
         let there = there.ok_or_else(|| CommandError::NotSupervised { call, user: user.clone() })?;
         let leg = cell.supervisors.remove(there).leg;
+        cell.rehost(old, leg);
         let Some(party) = self.legs.get_mut(&leg) else { return Err(CommandError::NoConversation(call)) };
         party.role = Role::Target;
         let negotiated = party.media.as_mut().and_then(|media| {
@@ -127,7 +147,7 @@ impl Switch {
         match known {
             Some(known) => {
                 known.up = true;
-                self.attend(call, now);
+                self.touched.push_back(call);
             }
             // The conversation was over before.
             None => self.endpoint.hang_up(leg, Why::new(16, "normal_clearing"), now),
@@ -164,13 +184,17 @@ impl Switch {
         if let Some(place) = place
             && let Some(cell) = self.calls.get_mut(&call)
         {
-            cell.supervisors.remove(place);
+            let third = cell.supervisors.remove(place).brought.is_some();
             cell.leaving += 1;
             self.journal(Event::LegEnded { call, leg, cause }, now);
+            if third {
+                self.follow_hold(call, now);
+            }
         }
         // Last: a leg that never had a session is gone with it.
         self.release_media(leg, now);
         self.attend(call, now);
+        self.touched.push_back(call);
     }
 
     /// Brings what everybody hears into line with who listens how; ends supervision with the conversation.
@@ -189,14 +213,16 @@ impl Switch {
             // While the call is handed on, its caller alone is there, and hears music.
             _ => (cell.caller, None),
         };
-        let up = || cell.supervisors.iter().filter(|known| known.up);
-        let listens = up().next().is_some();
+        let up: Vec<(LegId, Supervision)> =
+            cell.supervisors.iter().filter(|known| known.up).map(|known| (known.leg, known.mode)).collect();
+        // Who holds says nothing to anybody.
         let who = |speaks: fn(Supervision) -> bool| -> Vec<LegId> {
-            up().filter(|known| speaks(known.mode)).map(|known| known.leg).collect()
+            up.iter().filter(|(leg, mode)| speaks(*mode) && !self.holds(*leg)).map(|(leg, _)| *leg).collect()
         };
         let by_agent = who(|mode| mode != Supervision::Monitor);
         let by_caller = who(|mode| mode == Supervision::Barge);
-        let legs = who(|_| true);
+        let talk: Vec<LegId> = other.into_iter().chain([caller]).filter(|leg| !self.holds(*leg)).collect();
+        let listens = !up.is_empty();
         if let Some(cell) = self.calls.get_mut(&call) {
             cell.was_supervised = listens;
         }
@@ -208,15 +234,20 @@ impl Switch {
                 self.command_media(leg, now);
             }
         }
-        for leg in legs {
+        for (leg, _) in up {
             let speakers = by_agent.iter().copied().filter(|speaker| *speaker != leg);
-            let of = other.into_iter().chain([caller]).chain(speakers).collect();
+            let of = talk.iter().copied().chain(speakers).collect();
             if let Some(media) = self.media_of(leg) {
-                media.send = Source::Mix(of);
+                media.send = if media.holds() { Source::Silence } else { Source::Mix(of) };
                 media.overheard = by_agent.contains(&leg);
                 self.command_media(leg, now);
             }
         }
+    }
+
+    /// Whether a leg's party asks for no sound.
+    pub(super) fn holds(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).and_then(|party| party.media.as_ref()).is_some_and(|media| media.holds())
     }
 }
 

@@ -120,7 +120,7 @@ impl Switch {
 
     /// A call that no queue has given to anybody becomes the conversation of the user who hands it on; the other party stands
     /// where a caller does, with no rights of the user's.
-    fn give(&mut self, call: CallId, leg: LegId, agent: &AgentId) {
+    pub(super) fn give(&mut self, call: CallId, leg: LegId, agent: &AgentId) {
         let Some(cell) = self.calls.get_mut(&call) else { return };
         let CallState::Bridged { leg: other, .. } = *cell.call.state() else { return };
         if cell.caller == leg {

@@ -133,6 +133,17 @@ impl Switch {
             };
             lines.push(Line { user: user.as_str().to_owned(), leg: leg.id, direction, phase });
         }
+        // Who listens or is a third party is in no leg of the call's own.
+        for beside in &cell.supervisors {
+            let Some((party, user)) = self.legs.get(&beside.leg).zip(beside.user.as_ref()) else { continue };
+            let phase = match (beside.up, party.rings) {
+                (true, _) => Phase::Confirmed,
+                (false, true) => Phase::Early,
+                (false, false) => Phase::Trying,
+            };
+            let user = user.as_str().to_owned();
+            lines.push(Line { user, leg: beside.leg, direction: Direction::Recipient, phase });
+        }
         lines
     }
 }

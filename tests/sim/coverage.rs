@@ -38,6 +38,16 @@ impl Coverage {
                 JournalEvent::CallbackEnded { outcome, .. } => reached.count(format!("callback {outcome}")),
                 JournalEvent::ConferenceJoined { .. } => reached.count("room joined".to_owned()),
                 JournalEvent::ConferenceLeft { .. } => reached.count("room left".to_owned()),
+                JournalEvent::Parked { by: Some(_), .. } => reached.count("parked by an agent".to_owned()),
+                JournalEvent::Parked { by: None, .. } => reached.count("parked by the plan".to_owned()),
+                JournalEvent::Unparked { by: Some(_), .. } => reached.count("fetched out of a slot".to_owned()),
+                JournalEvent::Unparked { by: None, .. } => reached.count("out of a slot, not fetched".to_owned()),
+                JournalEvent::StepEntered { step, .. } if step == "slot.occupied" => {
+                    reached.count("a slot is taken".to_owned());
+                }
+                JournalEvent::StepEntered { step, .. } if step == "slot.nobody" => {
+                    reached.count("nobody to fetch, or to go back to".to_owned());
+                }
                 JournalEvent::StepEntered { step, .. } if step == "room.desk" => {
                     reached.count("out of a room, or not let in".to_owned());
                 }
@@ -130,6 +140,13 @@ const EXPECTED: &[&str] = &[
     "segment ended: Agent",
     "segment ended: Caller",
     "segment ended: Switch",
+    "segment ended: Transferred",
+    "parked by an agent",
+    "parked by the plan",
+    "fetched out of a slot",
+    "out of a slot, not fetched",
+    "a slot is taken",
+    "nobody to fetch, or to go back to",
     "queue left: Answered",
     "queue left: Abandoned",
     "queue left: Timeout",

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha12Rng;
+use rand_core::Rng;
 use sha2::{Digest, Sha256};
 use trunkline::dialplan::Program;
-use trunkline::id::AgentId;
+use trunkline::id::{AgentId, CallId};
 use trunkline::journal::AgentState;
 use trunkline::sip::message::{Framing, judge};
 use trunkline::sip::transaction::Transport;
@@ -25,7 +26,7 @@ use crate::media::Media;
 use crate::network::Network;
 use crate::person::Person;
 use crate::phone::Act;
-use crate::plan::{self, address};
+use crate::plan::{self, AGENTS, address};
 
 /// 2026-10-01, 09:30 in Shanghai.
 const MORNING_MS: i64 = 1_790_818_200_000;
@@ -389,6 +390,16 @@ impl Floor {
         {
             let delay = self.rng.between(100, 60_000);
             self.in_ms(delay, Happening::Command(Command::CancelCallback { call: *call }));
+        }
+        // Somebody fetches the call, or comes too late.
+        if let JournalEvent::Parked { slot, .. } = event
+            && self.rng.thousandths(500)
+        {
+            let delay = self.rng.between(100, 25_000);
+            let call = CallId::new(self.now.wall_ms, u128::from(self.rng.next_u64()));
+            let user = AgentId::from(AGENTS[self.rng.below(AGENTS.len() as u64) as usize]);
+            let command = Command::PlaceCall { call, user, to: slot.clone(), queue: None };
+            self.in_ms(delay, Happening::Command(command));
         }
         let JournalEvent::AgentChanged { agent, state } = event else { return };
         let agent: AgentId = agent.clone();

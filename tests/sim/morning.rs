@@ -85,7 +85,7 @@ fn people(floor: &mut Floor, seed: u64) {
 }
 
 fn errand(rng: &mut rand_chacha::ChaCha12Rng) -> Errand {
-    let number = match rng.below(29) {
+    let number = match rng.below(31) {
         0..=6 => "4001",
         7..=10 => "4000",
         11..=13 => "4005",
@@ -96,6 +96,8 @@ fn errand(rng: &mut rand_chacha::ChaCha12Rng) -> Errand {
         19 => "8001",
         24 | 25 => "4006",
         26..=28 => "4007",
+        29 => "4080",
+        30 => "4081",
         _ => "4004",
     };
     let mut at = 0;

@@ -13,7 +13,7 @@ const DAY_S: f64 = 86_400.0;
 const UNHEARD: [&str; 4] = ["noop", "verbose", "log", "dumpchan"];
 
 /// Applications without an equal, and what is done instead.
-const INSTEAD: [(&str, &str); 19] = [
+const INSTEAD: [(&str, &str); 21] = [
     ("gosub", "write what it does as a flow and a step with do = \"call\"; here the call goes on behind it"),
     ("macro", "write what it does as a flow and a step with do = \"call\"; here the call goes on behind it"),
     (
@@ -22,8 +22,10 @@ const INSTEAD: [(&str, &str); 19] = [
     ),
     ("return", "the call ends here: a flow that is called ends by do = \"return\""),
     ("voicemailmain", "messages are found in the records and fetched by the API; here the call goes on"),
-    ("confbridge", "there are no conferences of callers"),
-    ("meetme", "there are no conferences of callers"),
+    ("confbridge", "write a step with do = \"conference\" (docs/dialplan.md)"),
+    ("meetme", "write a step with do = \"conference\" (docs/dialplan.md)"),
+    ("park", "write [number.\"85xx\"] and a flow with a step that does \"park\" (docs/dialplan.md)"),
+    ("parkedcall", "the number that parks a call fetches it: a step that does \"park\" (docs/dialplan.md)"),
     ("page", "there is no paging"),
     ("directory", "there is no directory by name: ask for the number by a gather step"),
     ("mixmonitor", "write record = true at the queue step, and a notice before it (docs/recordings.md)"),

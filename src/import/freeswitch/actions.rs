@@ -17,9 +17,10 @@ const LONGEST_MS: u64 = 3_600_000;
 const MOST_KEYS: u32 = 64;
 
 /// Applications without an equal, and what is done instead.
-const INSTEAD: [(&str, &str); 9] = [
-    ("conference", "there are no conferences of callers"),
+const INSTEAD: [(&str, &str); 10] = [
+    ("conference", "write a step with do = \"conference\" (docs/dialplan.md)"),
     ("park", "a call waits in a queue here"),
+    ("valet_park", "write [number.\"85xx\"] and a flow with a step that does \"park\" (docs/dialplan.md)"),
     ("lua", "ask the other system by a webhook step (docs/webhooks.md)"),
     ("curl", "ask the other system by a webhook step (docs/webhooks.md)"),
     ("execute_extension", "write what it does as a flow and a step with do = \"call\""),

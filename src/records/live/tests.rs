@@ -50,6 +50,22 @@ fn waiting() -> Vec<(i64, Event)> {
 }
 
 #[test]
+fn a_parked_call_says_where_by_whom_and_since_when() {
+    let call = call();
+    let parked = vec![
+        (1_000, offered()),
+        (1_000, Event::FlowEntered { call, flow: "park".into(), language: "en".into() }),
+        (2_000, Event::Parked { call, slot: "8501".into(), by: Some(agent()) }),
+    ];
+    let line = fold(parked.clone()).call(call, Wall(5_000)).expect("it is there");
+    let there = ParkedLine { slot: "8501".into(), by: Some(agent()) };
+    assert_eq!((line.state, line.since, line.parked), (LiveState::Parked, Wall(2_000), Some(there)));
+    let fetched = Event::Unparked { call, slot: "8501".into(), by: Some("1002".into()) };
+    let line = fold([parked, vec![(3_000, fetched)]].concat()).call(call, Wall(5_000)).expect("it is there");
+    assert_eq!((line.state, line.parked), (LiveState::Ivr, None));
+}
+
+#[test]
 fn a_caller_waits_in_two_queues_and_is_served_once() {
     let mut events = waiting();
     let live = fold(events.clone());

@@ -50,13 +50,14 @@ impl Agent {
     pub fn run(&mut self) {
         while let Some(event) = self.ua.next_event() {
             match event {
-                Event::Response { message } => self.registered(&message),
+                Event::Response { message } if message.method() == "REGISTER" => self.registered(&message),
                 Event::Invited { session } => self.invited(session),
                 Event::Acked { session } => self.speak(session),
                 Event::Due(Step::Ring { session }) => self.ua.respond(session, 180, "Ringing"),
                 Event::Due(Step::Decide { session }) => self.ua.respond(session, 200, "OK"),
                 Event::Due(Step::Hold { session, on }) => self.ua.hold(session, on),
                 Event::Due(Step::HangUp { session }) => self.ua.hang_up(session),
+                Event::Due(Step::Refer { session, slot }) => self.ua.refer(session, &format!("sip:408{slot}@{SWITCH}")),
                 Event::Due(Step::Register) if self.expires > 0 => self.register(None),
                 Event::Due(Step::Forgotten { session }) => self.ua.forget(session),
                 _ => {}
@@ -146,7 +147,11 @@ impl Agent {
         let rng = &mut self.ua.rng;
         let (holds, from, length) = (rng.below(4) == 0, rng.between(500, 20_000), rng.between(500, 15_000));
         let stay = rng.between(200, 90_000);
+        let (parks, after, slot) = (rng.below(5) == 0, rng.between(500, 10_000), rng.below(3) as u8);
         self.ua.plan(stay, Step::HangUp { session });
+        if parks {
+            self.ua.plan(after, Step::Refer { session, slot });
+        }
         if holds {
             self.ua.plan(from, Step::Hold { session, on: true });
             self.ua.plan(from + length, Step::Hold { session, on: false });

@@ -64,6 +64,8 @@ pub enum Step {
     Decide { session: usize },
     /// When a person holds, or resumes.
     Hold { session: usize, on: bool },
+    /// When a person parks the other one in a slot.
+    Refer { session: usize, slot: u8 },
     /// When a person hangs up.
     HangUp { session: usize },
     /// When a session has lasted longer than any should.

@@ -35,7 +35,7 @@ impl Ua {
             "INVITE" => self.receive_invite(&key, text),
             "CANCEL" => self.receive_cancel(&key, &text),
             "BYE" => self.receive_bye(&key, &text),
-            "PRACK" if self.session_of(&text).is_some() => self.reply(&key, &text, 200, "OK"),
+            "PRACK" | "NOTIFY" if self.session_of(&text).is_some() => self.reply(&key, &text, 200, "OK"),
             "OPTIONS" => self.reply(&key, &text, 200, "OK"),
             _ => self.reply(&key, &text, 501, "Not Implemented"),
         }

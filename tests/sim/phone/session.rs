@@ -183,6 +183,19 @@ impl Ua {
         self.request(&branch, "BYE", text, Some(number));
     }
 
+    /// Hands the other party of a session on.
+    pub fn refer(&mut self, number: usize, to: &str) {
+        if self.sessions[number].state != State::Up {
+            return;
+        }
+        let branch = self.branch();
+        self.sessions[number].cseq += 1;
+        let cseq = self.sessions[number].cseq;
+        let refer_to = format!("Refer-To: <{to}>\r\nContent-Length");
+        let text = self.within(number, "REFER", cseq, &branch, "").replacen("Content-Length", &refer_to, 1);
+        self.request(&branch, "REFER", text, Some(number));
+    }
+
     /// Holds or resumes by another INVITE, unless one is under way.
     pub fn hold(&mut self, number: usize, on: bool) {
         let session = &self.sessions[number];
