@@ -16,7 +16,7 @@ use super::{Names, Shared};
 use crate::id::{AgentId, CallId};
 use crate::records::Wall;
 use crate::records::live::{AgentLine, LiveFold};
-use crate::switch::{AgentWish, Command};
+use crate::switch::{AgentWish, Command, Forced};
 
 /// How long an answer waits until the live view has folded what it caused.
 const FOLDING: Duration = Duration::from_millis(500);
@@ -67,6 +67,9 @@ struct Wish {
     state: String,
     reason: Option<String>,
     extend_s: Option<u64>,
+    /// At once: a call that the agent has ends.
+    #[serde(default)]
+    now: bool,
 }
 
 /// `PUT /api/v1/agents/{id}/state`
@@ -89,24 +92,32 @@ pub(super) async fn set_agent(
         let detail = format!("the settings have no reason \"{reason}\"; there are {}", known.join(", "));
         return Err(Problem::parameter("reason", detail));
     }
-    let wish = match wish.state.as_str() {
-        "available" => AgentWish::Available,
-        "not_ready" => AgentWish::NotReady { reason },
-        "offline" => AgentWish::Offline,
-        "acw" => match wish.extend_s {
-            Some(seconds @ 1..=LONGEST_EXTENSION_S) => AgentWish::MoreAcw { by_ms: seconds * 1_000 },
+    let agent = AgentId::from(agent.as_str());
+    let set = |wish| Command::SetAgent { agent: agent.clone(), wish };
+    let free = |to| Command::Free { agent: agent.clone(), to };
+    let command = match (wish.state.as_str(), wish.now) {
+        ("available", false) => set(AgentWish::Available),
+        ("not_ready", false) => set(AgentWish::NotReady { reason }),
+        ("offline", false) => set(AgentWish::Offline),
+        ("available", true) => free(Forced::Available),
+        ("not_ready", true) => free(Forced::NotReady { reason }),
+        ("offline", true) => free(Forced::Offline),
+        ("acw", false) => match wish.extend_s {
+            Some(seconds @ 1..=LONGEST_EXTENSION_S) => set(AgentWish::MoreAcw { by_ms: seconds * 1_000 }),
             _ => {
                 let detail = format!("after-call work is extended by 1 to {LONGEST_EXTENSION_S} seconds at a time");
                 return Err(Problem::parameter("extend_s", detail));
             }
         },
-        other => {
+        ("acw", true) => {
+            return Err(Problem::parameter("now", "after-call work is extended and not begun: leave \"now\" out"));
+        }
+        (other, _) => {
             let detail = format!("\"{other}\" cannot be asked for; choose available, not_ready, offline or acw");
             return Err(Problem::parameter("state", detail));
         }
     };
-    let agent = AgentId::from(agent.as_str());
-    let seq = shared.commands.send(Command::SetAgent { agent: agent.clone(), wish }).await?;
+    let seq = shared.commands.send(command).await?;
     shared.live.wait_for(seq, FOLDING).await;
     let line = shared.live.ask(move |live| live.agent(&agent)).await?;
     Ok(Json(json!(with_pay(line, &names))))

@@ -175,13 +175,8 @@ fn two_calls_become_one_and_the_second_one_ends() {
 #[test]
 fn a_parked_caller_goes_on_with_who_has_fetched_and_that_ones_own_call_ends() {
     let number = || Some(crate::journal::Personal::number("1002"));
-    let fetched = |leg| Input::ToParty {
-        leg,
-        agent: None,
-        number: number(),
-        codec_in: "PCMA".into(),
-        codec_out: "PCMU".into(),
-    };
+    let fetched =
+        |leg| Input::ToParty { leg, agent: None, number: number(), codec_in: "PCMA".into(), codec_out: "PCMU".into() };
     let mut parked = Call::new(CallId::new(1, 1), CALLER);
     parked.handle(Input::Answer);
     parked.handle(fetched(LegId(7)));

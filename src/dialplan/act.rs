@@ -194,6 +194,8 @@ pub enum Act {
         ring_ms: u64,
         /// Whether to record; as with [`Act::Enqueue`].
         record: bool,
+        /// Whether a recording of the call that runs goes on, though nothing asks for one.
+        goes_on: bool,
     },
     /// The call goes on in another flow, as though its number had been called.
     EnterFlow {

@@ -16,6 +16,7 @@ impl Switch {
     pub(super) fn handle_command(&mut self, id: u64, command: Command, now: Now) {
         let done = match command {
             Command::SetAgent { agent, wish } => self.set_agent(agent, wish, now),
+            Command::Free { agent, to } => self.free_agent(agent, to, now),
             Command::CloseHours { hours, until_ms } => self.close_hours(hours, until_ms, now),
             Command::ReopenHours { hours } => self.reopen_hours(hours, now),
             Command::Announce { flow, prompt, until_ms } => self.announce(flow, prompt, until_ms, now),
@@ -68,6 +69,19 @@ impl Switch {
             AgentWish::MoreAcw { .. } if !handles => return Err(CommandError::NoAcw(agent)),
             AgentWish::MoreAcw { by_ms } => self.acd.handle(acd::Input::ExtendAcw { agent, by_ms }, now),
         }
+        Ok(())
+    }
+
+    /// A supervisor does not wait for the end of an agent's call: it is cut.
+    fn free_agent(&mut self, agent: crate::id::AgentId, to: acd::Forced, now: Now) -> Result<(), CommandError> {
+        if self.acd.view().agent(&agent).is_none() {
+            return Err(CommandError::UnknownAgent(agent));
+        }
+        if to == acd::Forced::Available && !self.has_phone(&agent) {
+            return Err(CommandError::NoPhone(agent));
+        }
+        tracing::info!(%agent, "an agent is freed by a supervisor");
+        self.acd.handle(acd::Input::Forced { agent, to }, now);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The dialplan's acts on a call, and what comes back to its cursor.
 
 use super::desks::Seats;
+use super::party::Recording;
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
@@ -205,10 +206,12 @@ impl Switch {
                 let prefer = prefer.map(|(agent, wait_ms)| acd::Preference { agent, wait_ms });
                 self.enqueue(call, queue, priority, prefer, now);
             }
-            Act::Dial { places, ring_ms, record } => {
+            Act::Dial { places, ring_ms, record, goes_on } => {
+                let runs = cell.recording == Recording::Running;
                 if record {
                     self.tell(call, Input::NoticePlayed);
                 }
+                let record = record || (goes_on && runs);
                 self.dial_for(call, places, ring_ms, record, now);
             }
             Act::Survey { question, score } => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Settings;
+use crate::acd::Forced;
 use crate::id::{AgentId, CallId, QueueId, TrunkId};
 use crate::journal::Entry;
 use crate::media::{LegCommand, MediaReport, PortLease, StorageFigures};
@@ -96,6 +97,13 @@ pub enum Command {
         agent: AgentId,
         /// What to.
         wish: AgentWish,
+    },
+    /// Bring an agent into another state at once; a call that the agent has ends.
+    Free {
+        /// Who.
+        agent: AgentId,
+        /// What to.
+        to: Forced,
     },
     /// Call a user's phone, and then whom the user wants to speak with.
     PlaceCall {

@@ -35,6 +35,7 @@ mod transfer;
 mod users;
 mod watch;
 
+pub use crate::acd::Forced;
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease, Storage, StorageFigures};
 pub use crate::sdp::{AudioCodec, Srtp};

@@ -44,7 +44,7 @@ impl Stage<'_> {
                 let prefer = prefer.map(|(agent, wait_ms)| acd::Preference { agent, wait_ms });
                 self.enqueue(queue, priority, prefer);
             }
-            Act::Dial { places, ring_ms, record } => {
+            Act::Dial { places, ring_ms, record, .. } => {
                 if record {
                     self.call.handle(Input::NoticePlayed);
                 }

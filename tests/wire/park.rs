@@ -203,5 +203,7 @@ fn a_call_that_is_forgotten_goes_back_to_who_has_parked_it() {
     let records = daemon.stop();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(transfers(record), [("1001", Some("1001"))]);
+    let recording = record.recording.as_ref().expect("recorded");
+    assert!(recording.written_ms.abs_diff(record.talk_ms + record.hold_ms) <= 100, "{record:?}");
     assert!(record.path.ends_with(&["park.slot".to_owned(), "park.back".to_owned()]), "{:?}", record.path);
 }

@@ -163,3 +163,26 @@ fn a_supervisor_who_does_not_want_to_or_leaves_by_command_changes_nothing_for_th
     caller.expect_bye();
     assert_eq!(daemon.stop().len(), 1);
 }
+
+#[test]
+fn an_agent_who_is_freed_is_in_the_state_that_was_asked_for_and_the_call_is_over() {
+    // With after-call work, which is not begun.
+    let mut daemon = Daemon::start_with(|plan| plan, &[]);
+    let (caller, agent) = conversation(&daemon);
+    daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["state"] == "talking");
+    let state = "PUT /api/v1/agents/1001/state";
+    assert_eq!(ask(&daemon, state, "{\"state\": \"not_ready\"}"), 200);
+    assert!(super::transfer::hears(&caller, AGENT_HZ), "a wish waits for the end of the call");
+    assert_eq!(ask(&daemon, state, "{\"state\": \"not_ready\", \"now\": true}"), 200);
+    agent.expect_bye();
+    caller.expect_bye();
+    let line = daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["state"] == "not_ready");
+    assert_eq!(line["items"][0]["reason"], "supervisor");
+    daemon.until_idle();
+    assert!(!daemon.journal_has("\"state\":\"acw\""), "no after-call work");
+    let records = daemon.stop();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.disposition, record.hangup_by), (Disposition::Answered, HangupBy::Switch));
+    assert_eq!((record.cause.text.as_str(), record.acw_ms, record.is_final), ("agent_freed", 0, true));
+    assert_eq!(record.segments[0].end_reason, trunkline::journal::SegmentEnd::Switch);
+}

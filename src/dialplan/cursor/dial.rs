@@ -38,7 +38,7 @@ impl Cursor {
             return Some(*next);
         }
         let record = *record && self.noticed && !self.refused;
-        self.acts.push_back(Act::Dial { places, ring_ms: *ring_ms, record });
+        self.acts.push_back(Act::Dial { places, ring_ms: *ring_ms, record, goes_on: false });
         self.state = State::Dialling { next: *next };
         None
     }
@@ -57,7 +57,7 @@ impl Cursor {
         let led = destination.and_then(|destination| Some((program.flows.get(destination.flow)?, destination)));
         let Some((flow, destination)) = led else {
             let places = vec![vec![DialPlace::User(AgentId::from(number.as_str()))]];
-            self.acts.push_back(Act::Dial { places, ring_ms: RING_MS, record: false });
+            self.acts.push_back(Act::Dial { places, ring_ms: RING_MS, record: false, goes_on: true });
             self.state = State::Dialling { next: *failed };
             return None;
         };
