@@ -16,6 +16,16 @@ flow = "shop"
 flow = "friend"
 [number."402"]
 flow = "round"
+[number."85xx"]
+flow = "slot"
+[flow.slot]
+start = "answer"
+language = "zh"
+[flow.slot.step]
+answer = { do = "answer", next = "slot" }
+slot = { do = "park", slot = "{called}", for = "30s", timeout = "back", empty = "nobody" }
+back = { do = "transfer", to = "{transferred_by}", failed = "nobody" }
+nobody = { do = "hangup", cause = "nobody" }
 [flow.round]
 start = "answer"
 language = "zh"
@@ -190,6 +200,17 @@ fn whom_the_plan_dials_rings_and_then_the_next_one() {
     assert_eq!(failures, []);
     let line = waited.steps.iter().find(|step| step.name == "friend.line").expect("the plan goes on");
     assert_eq!(line.why, ["nobody has answered: 480 no_contact"]);
+}
+
+#[test]
+fn a_parked_caller_goes_back_to_who_parked_the_call_and_who_fetches_finds_nobody() {
+    let (parked, failures) = played(
+        "number = \"8501\"\ntransferred_by = \"3\"\nagents = { 3 = { after = \"2s\", talks = \"9s\" } }\n\
+         expect = { steps = [\"slot.answer\", \"slot.slot\", \"slot.back\"], called = [\"3\"], lasts = \"41s\" }",
+    );
+    assert_eq!(failures, [], "{parked:#?}");
+    let (_, failures) = played("number = \"8502\"\ncaller = \"3\"\nexpect = { cause = \"nobody\", lasts = \"0s\" }");
+    assert_eq!(failures, []);
 }
 
 #[test]

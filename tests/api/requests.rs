@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use trunkline::id::AgentId;
 use trunkline::journal::{AgentState, Event};
-use trunkline::switch::{AgentWish, Command, CommandError, Supervision};
+use trunkline::switch::{AgentWish, Command, CommandError, Forced, Supervision};
 
 use crate::floor::{Floor, TOKEN, call, talking};
 use crate::http::ask;
@@ -183,6 +183,12 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::FollowUp { wish, .. } if wish.most == 3 && wish.retry_ms == 300_000 => Ok(1),
         Command::FollowUp { wish, .. } => Err(CommandError::NoWay(wish.number.clone())),
         Command::TakeOver { call, by } => Err(CommandError::NotSupervised { call: *call, user: by.clone() }),
+        Command::Free { agent, to } if *to == Forced::Available => Err(CommandError::NoPhone(agent.clone())),
+        Command::Free { .. } => Ok(1),
+        Command::Join { call, .. } if *call == crate::floor::call(1) => Ok(1),
+        Command::Join { call, other } => {
+            Err(CommandError::NotJoined { call: *call, other: *other, why: "so".to_owned() })
+        }
     });
     assert_eq!(put("1002", "{\"state\":\"offline\"}").problem(503)["title"], "Service Unavailable");
     put("7", "{\"state\":\"available\"}").problem(404);
@@ -201,6 +207,15 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     assert_eq!(ask(address, "DELETE", &supervisor, &[TOKEN], "").status, 204);
     ask(address, "POST", &format!("{supervisor}/take_over"), &[TOKEN], "").problem(404);
     let post = |path: &str, body: &str| ask(address, "POST", path, &[TOKEN], body);
+    let join = |number, body: &str| post(&format!("/api/v1/calls/{}/join", call(number)), body);
+    let other = format!("{{\"other\":\"{}\"}}", call(3));
+    assert_eq!(join(1, &other).status, 204);
+    join(2, &other).problem(409);
+    join(1, "{\"other\":\"1001\"}").problem(404);
+    join(1, "{}").problem(400);
+    assert_eq!(put("1001", "{\"state\":\"offline\",\"now\":true}").status, 200);
+    put("1001", "{\"state\":\"available\",\"now\":true}").problem(409);
+    put("1001", "{\"state\":\"talking\",\"now\":true}").problem(400);
     let placed = post("/api/v1/calls", "{\"user\":\"1001\",\"to\":\"13800138000\"}");
     assert!(placed.status == 201 && placed.json()["call_id"].as_str().is_some_and(|call| call.len() == 26));
     post("/api/v1/calls", "{\"user\":\"1002\",\"to\":\"13800138000\"}").problem(403);

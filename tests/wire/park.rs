@@ -33,6 +33,18 @@ fn floor(longest: &str) -> Daemon {
     Daemon::start_with(|plan| without_acw(plan) + &slots, &[])
 }
 
+/// The same, where the plan leads whoever calls 4002 to slot 8501.
+fn floor_for_strangers() -> Daemon {
+    let echo = "\n[flow.echo.step.echo]\ndo = \"echo\"\n";
+    let slot = "\n[flow.echo.step.echo]\ndo = \"park\"\nslot = \"8501\"\ntimeout = \"taken\"\nempty = \"taken\"\n\
+                [flow.echo.step.taken]\ndo = \"hangup\"\ncause = \"taken\"\n";
+    let changes = |plan: String| {
+        assert!(plan.contains(echo), "the demo's echo");
+        without_acw(plan).replace(echo, slot) + SLOTS
+    };
+    Daemon::start_with(changes, &[])
+}
+
 /// A colleague's phone, registered.
 fn colleague(daemon: &Daemon, user: &str) -> Phone {
     let mut phone = Phone::new(user, daemon.host, daemon.sip, SECOND_HZ);
@@ -148,7 +160,7 @@ fn who_fetches_may_park_again_and_whom_the_caller_leaves_hangs_up() {
 
 #[test]
 fn nobody_gets_a_call_that_is_not_theirs_and_nobody_is_lost() {
-    let mut daemon = floor("60s");
+    let mut daemon = floor_for_strangers();
     let (mut caller, mut first) = conversation(&daemon);
     let mut second = colleague(&daemon, "1002");
     // Nobody is parked there yet.
@@ -156,6 +168,13 @@ fn nobody_gets_a_call_that_is_not_theirs_and_nobody_is_lost() {
     second.expect_bye();
     park(&mut first, "8501");
     until_parked(&daemon);
+    // A stranger whom the plan leads there gets nobody, and no password no call.
+    let mut stranger = Phone::new("13700137000", own_address(), daemon.sip, OTHER_HZ);
+    stranger.call("4002");
+    stranger.expect_bye();
+    stranger.invite("8501");
+    let refused = stranger.outcome();
+    assert!(refused.is("4"), "{refused:?}");
     // Another call that is parked there does not replace the first one: it comes back to who has handed it on.
     let mut other = Phone::new("13900139000", own_address(), daemon.sip, OTHER_HZ);
     other.call("4001");
@@ -177,7 +196,7 @@ fn nobody_gets_a_call_that_is_not_theirs_and_nobody_is_lost() {
     second.expect_bye();
     daemon.until_idle();
     let records = daemon.stop();
-    assert_eq!(records.len(), 4, "{records:?}");
+    assert_eq!(of(&records, "13700137000").cause.text, "taken");
     let parked = of(&records, "13800138000");
     assert_eq!((parked.disposition, transfers(parked)), (Disposition::Answered, vec![("1001", None)]));
     assert_eq!(transfers(of(&records, "13900139000")), [("1001", Some("1001"))]);

@@ -3,7 +3,7 @@
 use trunkline::journal::{HangupBy, SegmentEnd};
 use trunkline::records::{CallRecord, Disposition};
 
-use super::daemon::{Daemon, wait};
+use super::daemon::{Daemon, own_address, wait, without_acw};
 use super::phone::Phone;
 use super::queue::conversation;
 use super::tone;
@@ -79,6 +79,24 @@ fn until_hears(phone: &Phone, wanted: &[f64], who: &str) {
 
 fn until_state(daemon: &Daemon, index: usize, state: &str) {
     daemon.json_until("/api/v1/agents", |agents| agents["items"][index]["state"] == state);
+}
+
+/// A floor whose agents reach two phones outside, by 9001 and 8001.
+fn outside() -> (Daemon, Phone, Phone) {
+    let host = own_address();
+    let phone = |number: &str, hz| Phone::new(number, host, (host, 5060).into(), hz);
+    let (first, second) = (phone("9001", CALLER_HZ), phone("8001", COLLEAGUE_HZ));
+    let route = |phone: &Phone| format!("\n[[route]]\nprefix = \"{}\"\ntarget = \"{}\"\n", phone.user, phone.local());
+    let routes = route(&first) + &route(&second);
+    (Daemon::start_set(host, |settings| settings + &routes, without_acw, &[]), first, second)
+}
+
+/// A phone calls one outside, which answers.
+fn place(phone: &mut Phone, outside: &mut Phone) {
+    phone.invite_as(&outside.user.clone(), "demo", "");
+    let invite = outside.expect_invite();
+    outside.answer(&invite);
+    assert!(phone.outcome().is("200"));
 }
 
 /// The record of the conversation and that of the consultation.
@@ -157,4 +175,69 @@ fn the_caller_hangs_up_and_everybody_is_out() {
     until_state(&daemon, 1, "available");
     let (record, _) = records(&mut daemon);
     assert_eq!((record.hangup_by, record.joined[0].left), (HangupBy::Caller, None));
+}
+
+/// Who has placed the first call too has no segment there; who comes in may be nobody of ours.
+#[test]
+fn two_outside_go_on_without_the_agent_who_has_called_them_both() {
+    let (mut daemon, mut first, mut second) = outside();
+    let mut agent = super::queue::agent(&daemon, "1001");
+    place(&mut agent, &mut first);
+    assert!(agent.modify("a=sendonly\r\n").is("200"));
+    let mut line = Phone::new("1001", daemon.host, daemon.sip, AGENT_HZ);
+    place(&mut line, &mut second);
+    assert!(hears(&second, AGENT_HZ), "they consult");
+    let calls = daemon.json_until("/api/v1/calls", |calls| calls["items"][1]["state"] == "talking");
+    let name = |index: usize| calls["items"][index]["call_id"].as_str().expect("a name").to_owned();
+    assert_eq!(join(&daemon, &name(0), &name(1)), 204);
+    line.expect_bye();
+    assert!(agent.modify("a=sendrecv\r\n").is("200"));
+    until_hears(&first, &[AGENT_HZ, COLLEAGUE_HZ], "the first one outside");
+    until_hears(&second, &[AGENT_HZ, CALLER_HZ], "the second one outside");
+    until_hears(&agent, &[CALLER_HZ, COLLEAGUE_HZ], "the agent");
+    agent.hang_up();
+    until_state(&daemon, 0, "available");
+    until_hears(&first, &[COLLEAGUE_HZ], "the first one, without the agent");
+    until_hears(&second, &[CALLER_HZ], "the second one, without the agent");
+    second.hang_up();
+    first.expect_bye();
+    daemon.until_idle();
+    let records = daemon.stop();
+    let record = records.iter().find(|record| record.called == "9001").expect("a record");
+    let joined: Vec<_> = record.joined.iter().map(|one| (one.by.as_str(), one.party.as_str())).collect();
+    let transfers: Vec<_> = record.transfers.iter().map(|one| (one.from.as_str(), one.to.as_deref())).collect();
+    assert_eq!((joined, transfers), (vec![("1001", "8001")], vec![("1001", Some("8001"))]));
+    assert_eq!((records.len(), record.segments.len()), (2, 0), "{records:?}");
+}
+
+/// A colleague who came out of a queue goes on as the phone that it is; the queue's part of the work is done.
+#[test]
+fn an_agent_of_another_queue_comes_in_and_has_the_work_after_the_consultation() {
+    let inside = |plan| without_acw(plan) + "\n[number.\"5005\"]\nflow = \"sales_direct\"\n";
+    let mut daemon = Daemon::start_with(inside, &[]);
+    let (mut caller, mut agent) = conversation(&daemon);
+    assert!(agent.modify("a=sendonly\r\n").is("200"));
+    let mut colleague = Phone::new("1005", daemon.host, daemon.sip, COLLEAGUE_HZ);
+    assert!(colleague.register("demo", 300).is("200"));
+    let mut line = Phone::new("1001", daemon.host, daemon.sip, AGENT_HZ);
+    line.invite_as("5005", "demo", "");
+    assert!(line.outcome().is("200"));
+    let invite = colleague.expect_invite();
+    colleague.answer(&invite);
+    let calls = daemon.json_until("/api/v1/calls", |calls| calls["items"][1]["state"] == "talking");
+    let name = |index: usize| calls["items"][index]["call_id"].as_str().expect("a name").to_owned();
+    assert_eq!(join(&daemon, &name(0), &name(1)), 204);
+    line.expect_bye();
+    until_hears(&caller, &[COLLEAGUE_HZ], "the caller, held by the agent");
+    until_state(&daemon, 4, "not_ready");
+    agent.hang_up();
+    until_hears(&colleague, &[CALLER_HZ], "the colleague, alone with the caller");
+    caller.hang_up();
+    colleague.expect_bye();
+    until_state(&daemon, 4, "available");
+    daemon.until_idle();
+    let records = daemon.stop();
+    let of = |caller: &str| records.iter().find(|record| record.caller == caller).expect("a record");
+    assert_eq!(segments(of("1001")), [("1005", SegmentEnd::Caller)]);
+    assert_eq!(of("13800138000").transfers[0].to.as_deref(), Some("1005"));
 }

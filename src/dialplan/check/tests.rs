@@ -56,6 +56,23 @@ fn a_yes_is_a_key_and_both_answers_lead_to_a_recorded_queue() {
 }
 
 #[test]
+fn a_park_step_says_where_everybody_goes() {
+    let steps = |keys: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"slot\" }}\nslot = {{ do = \"park\", slot = \"{{called}}\", empty = \"bye\", {keys} }}\n\
+             bye = {{ do = \"hangup\" }}\n"
+        )
+    };
+    assert_eq!(problems(&steps("timeout = \"bye\", occupied = \"bye\"")), Vec::<String>::new());
+    assert_eq!(problems(&steps("for = \"1m\"")), ["7: \"timeout\" is missing"]);
+    let long = problems(&steps("for = \"2h\", timeout = \"bye\""));
+    assert_eq!(long, ["7: a caller may be parked for 5s to 60m"]);
+    assert_eq!(problems(&steps("music = \"jazz\", timeout = \"bye\"")), ["7: the music file \"jazz.wav\" is missing"]);
+    let circle = problems(&steps("timeout = \"slot\""));
+    assert_eq!(circle, ["7: nothing waits in the loop slot → slot"], "a slot that is taken leads there at once");
+}
+
+#[test]
 fn nobody_waits_again_once_the_call_is_over() {
     let steps = |after: &str| {
         format!(
