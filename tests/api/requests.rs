@@ -252,6 +252,6 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     ask(address, "DELETE", "/api/v1/flows/hotline/announcement", &[TOKEN], "").problem(404);
     assert_eq!(ask(address, "POST", "/api/v1/reload", &[TOKEN], "").json()["changes"], json!([]));
     ask(address, "POST", "/api/v1/reload?dry=1", &[TOKEN], "").problem(400);
-    assert_eq!(asked.try_iter().count(), 22);
+    assert_eq!(asked.try_iter().count(), 26);
     floor.stop();
 }

@@ -200,3 +200,28 @@ fn it_moves_to_another_phone_of_the_same_account_and_to_no_other() {
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((record.caller.as_str(), transfers(record)), ("1001", vec![("1001", Some("8001"))]));
 }
+
+#[test]
+fn a_colleague_who_was_asked_by_name_has_the_call_and_is_free_after_it() {
+    let mut daemon = Daemon::start();
+    let (mut caller, mut first) = super::queue::conversation(&daemon);
+    let mut colleague = Phone::new("1002", daemon.host, daemon.sip, SECOND_HZ);
+    assert!(colleague.register("demo", 300).is("200"));
+    assert!(first.modify("a=sendonly\r\n").is("200"));
+    let mut line = Phone::new("1001", daemon.host, daemon.sip, AGENT_HZ);
+    call(&mut line, &mut colleague);
+    let to = format!("sip:1002@anywhere?Replaces={}", escaped(&line));
+    assert!(refer(&mut first, &to).is("202"));
+    expect_outcome(&first, "SIP/2.0 200 OK");
+    first.expect_bye();
+    line.expect_bye();
+    assert!(hears(&caller, SECOND_HZ) && hears(&colleague, super::queue::CALLER_HZ));
+    until_state(&daemon, 1, "not_ready");
+    caller.hang_up();
+    colleague.expect_bye();
+    until_state(&daemon, 1, "available");
+    daemon.until_idle();
+    let records = daemon.stop();
+    let record = records.iter().find(|record| record.caller == "13800138000").expect("a record");
+    assert_eq!(transfers(record), [("1001", Some("1002"))]);
+}
