@@ -139,7 +139,7 @@ fn the_agent_leaves_and_the_other_two_go_on() {
 }
 
 #[test]
-fn the_colleague_leaves_and_comes_again_and_the_caller_ends_it_for_all() {
+fn the_colleague_holds_then_leaves_and_the_caller_ends_it() {
     let mut daemon = Daemon::start();
     let mut three = Consultation::begun(&daemon);
     let told = daemon.run_command(&["call", "join", &three.call, &three.other]);
