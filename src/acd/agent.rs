@@ -9,9 +9,8 @@ use crate::time::{Now, TimerId};
 use super::events::{Forced, Output};
 use super::line::Place;
 use super::phone::{Phone, is_hindered};
-use super::queue::Rank;
 use super::settings::{AgentSettings, Member, QueueSettings};
-use super::skills::{Names, Skills};
+use super::skills::{Levels, Skills};
 use super::{Acd, Timer, deadline};
 
 /// What waits for the end of the agent's call.
@@ -32,8 +31,9 @@ pub(super) struct Membership {
     pub(super) weight: u8,
     /// From 0, in the queue's list.
     pub(super) place: u32,
-    /// As the queue lists the agent, while available.
-    pub(super) rank: Rank,
+    /// What the queue's strategy goes by, and since when the agent was idle (wall ms), as the queue lists him or her while available.
+    pub(super) figure: i64,
+    pub(super) idle_since_ms: i64,
 }
 
 /// What strategies go by, since the agent signed in (ms each).
@@ -57,15 +57,13 @@ impl Tally {
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub(super) id: AgentId,
-    pub(super) skills: Skills,
+    pub(super) skills: Levels,
     /// After-call work (ms) whatever the queue.
     pub(super) acw_ms: Option<u64>,
     /// After-call work (ms) that the agent has asked for beyond that, in this call.
     pub(super) more_acw_ms: u64,
     /// The queues for which the agent qualifies, ascending.
     pub(super) queues: Vec<Membership>,
-    /// Callers who wait for this agent alone.
-    pub(super) wanted: BTreeSet<Place>,
     pub(super) tally: Tally,
     /// Talk, hold and after-call work of the present call so far (ms); `None` where its beginning was not seen.
     pub(super) handled_ms: Option<i64>,
@@ -88,14 +86,13 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(settings: AgentSettings, names: &mut Names) -> Self {
+    pub(super) fn new(settings: AgentSettings, skills: &mut Skills) -> Self {
         Self {
             id: settings.id,
-            skills: names.skills(&settings.skills),
+            skills: skills.levels(&settings.skills),
             acw_ms: settings.acw_ms,
             more_acw_ms: 0,
             queues: Vec::new(),
-            wanted: BTreeSet::new(),
             tally: Tally::default(),
             handled_ms: None,
             state: AgentState::Offline,
@@ -117,14 +114,15 @@ impl Agent {
 
     /// Joins a queue, in whose list the agent has this place, if the skills reach its thresholds, now or once they are relaxed;
     /// whether that is so.
-    pub(super) fn qualify(&mut self, queue: usize, place: usize, settings: &QueueSettings) -> bool {
+    pub(super) fn qualify(&mut self, queue: usize, place: usize, settings: &QueueSettings, skills: &Skills) -> bool {
         if self.queues.last().is_some_and(|last| last.queue == queue) {
             return false;
         }
         let Member { tier, weight, .. } = settings.members[place];
-        let Some(ring) = settings.ring_of(&self.skills, tier) else { return false };
+        let level = |skill: &str| skills.level(&self.skills, skill);
+        let Some(ring) = settings.ring_of(level, tier) else { return false };
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        self.queues.push(Membership { queue, ring, tier, weight, place, rank: Rank::default() });
+        self.queues.push(Membership { queue, ring, tier, weight, place, figure: 0, idle_since_ms: 0 });
         true
     }
 

@@ -150,7 +150,7 @@ impl Acd {
                 }
             }
             Standing::Preferring { agent, .. } => {
-                self.agents[agent].wanted.insert(caller.place);
+                self.wanted.entry(agent).or_default().insert(caller.place);
             }
             Standing::Presented { .. } => {}
         }
@@ -167,7 +167,10 @@ impl Acd {
                 }
             }
             Standing::Preferring { agent, .. } => {
-                self.agents[agent].wanted.remove(&caller.place);
+                let places = self.wanted.get_mut(&agent);
+                if places.is_some_and(|places| places.remove(&caller.place) && places.is_empty()) {
+                    self.wanted.remove(&agent);
+                }
             }
             Standing::Presented { .. } => {}
         }

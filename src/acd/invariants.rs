@@ -5,6 +5,7 @@ use crate::journal::AgentState;
 use super::Acd;
 use super::agent::Agent;
 use super::caller::{Caller, Standing};
+use super::queue::Rank;
 
 impl Acd {
     /// Looks at the whole floor: for simulations and tests, never in an event.
@@ -48,9 +49,9 @@ impl Acd {
     fn check_agent(&self, number: usize, agent: &Agent) -> Result<(), String> {
         let id = &agent.id;
         for (at, queue) in self.queues.iter().enumerate() {
-            let listed = queue.available.iter().filter(|rank| rank.agent == number).count();
+            let listed = queue.available.iter().filter(|rank| rank.agent() == number).count();
             let free = agent.state == AgentState::Available && agent.membership(at).is_some();
-            let known = agent.membership(at).is_some_and(|member| queue.available.contains(&member.rank));
+            let known = agent.membership(at).is_some_and(|member| queue.available.contains(&Rank::of(number, member)));
             let fits = listed == usize::from(free) && known == free;
             ensure(fits, || format!("agent {id} listed {listed} times in queue {}", queue.settings.id))?;
         }
@@ -59,9 +60,10 @@ impl Acd {
         let ends = matches!(agent.state, AgentState::Acw { .. } | AgentState::NotReady { until_ms: Some(_), .. });
         let timed = agent.presented().is_some() || ends;
         ensure(timed == agent.timer.is_some(), || format!("agent {id} has no deadline, or one too many"))?;
-        let alone = agent.wanted.is_empty() || !matches!(agent.state, AgentState::Available | AgentState::Offline);
+        let wanted = self.wanted.get(&number);
+        let alone = wanted.is_none() || !matches!(agent.state, AgentState::Available | AgentState::Offline);
         ensure(alone, || format!("callers wait for {id} alone, who is {:?}", agent.state))?;
-        for place in &agent.wanted {
+        for place in wanted.into_iter().flatten() {
             let standing = self.callers.get(&place.call).map(|caller| &caller.standing);
             let mutual = matches!(standing, Some(Standing::Preferring { agent, .. }) if *agent == number);
             ensure(mutual, || format!("{} is to wait for {id}, and is {standing:?}", place.call))?;
@@ -80,7 +82,7 @@ impl Acd {
         match &caller.standing {
             Standing::Waiting => {}
             Standing::Preferring { agent, .. } => {
-                let wanted = self.agents[*agent].wanted.contains(&caller.place);
+                let wanted = self.wanted.get(agent).is_some_and(|places| places.contains(&caller.place));
                 ensure(wanted, || format!("{call} waits for {}, who does not know", self.agents[*agent].id))?;
             }
             Standing::Presented { agents, .. } => {

@@ -43,7 +43,7 @@ impl Acd {
         if strategy == Strategy::RingAll {
             let all: Vec<Rank> = queue.all_best(entry.ring).collect();
             let phones = i64::try_from(all.len()).unwrap_or(i64::MAX);
-            let chosen = all.iter().map(|rank| (rank.agent, self.by_strategy(entry, *rank, phones, None))).collect();
+            let chosen = all.iter().map(|rank| (rank.agent(), self.by_strategy(entry, *rank, phones, None))).collect();
             self.present(call, entry.queue, chosen, None, now);
             return true;
         }
@@ -51,14 +51,14 @@ impl Acd {
             Strategy::LongestIdle => now.wall_ms.saturating_sub(rank.idle_since_ms).max(0),
             strategy if strategy.is_by_place() => rank.figure + 1,
             strategy if strategy.is_random() => {
-                self.agents[rank.agent].membership(entry.queue).map_or(0, |member| i64::from(member.weight))
+                self.agents[rank.agent()].membership(entry.queue).map_or(0, |member| i64::from(member.weight))
             }
             _ => rank.figure,
         };
-        let next = next.map(|next| NextBest { agent: self.agents[next.agent].id.clone(), figure: figure(next) });
+        let next = next.map(|next| NextBest { agent: self.agents[next.agent()].id.clone(), figure: figure(next) });
         let why = self.by_strategy(entry, best, figure(best), next);
         let more_ms = self.more_at(entry.queue, now);
-        self.present(call, entry.queue, vec![(best.agent, why)], more_ms, now);
+        self.present(call, entry.queue, vec![(best.agent(), why)], more_ms, now);
         true
     }
 
@@ -68,7 +68,7 @@ impl Acd {
             figure,
             ring: rank.ring,
             tier: rank.tier,
-            skills: self.fits(rank.agent, entry),
+            skills: self.fits(rank.agent(), entry),
             next,
         }
     }
@@ -76,7 +76,7 @@ impl Acd {
     /// The agent's skills that the queue asks for of who answers this caller.
     fn fits(&self, agent: usize, entry: Entry) -> Vec<SkillFit> {
         let required = self.queues[entry.queue].settings.required_in(entry.ring).iter();
-        let has = |skill: &String| self.agents[agent].skills.level(skill).unwrap_or(0);
+        let has = |skill: &str| self.skills.level(&self.agents[agent].skills, skill).unwrap_or(0);
         required.map(|(skill, needs)| SkillFit { skill: skill.clone(), has: has(skill), needs: *needs }).collect()
     }
 
@@ -97,11 +97,11 @@ impl Acd {
         let caller = self.callers.get_mut(&call);
         if let Some(Standing::Presented { agents, more_ms: at, .. }) = caller.map(|caller| &mut caller.standing) {
             *at = more_ms;
-            agents.extend(best.map(|best| best.agent));
+            agents.extend(best.map(|best| best.agent()));
         }
         if let Some(best) = best {
             let why = self.by_strategy(entry, best, best.figure + 1, None);
-            self.reserve(call, queue, best.agent, why, now);
+            self.reserve(call, queue, best.agent(), why, now);
         }
     }
 
@@ -148,9 +148,8 @@ impl Acd {
 
     /// The first in line whom an agent may have.
     fn first_for(&mut self, agent: usize) -> Option<Place> {
-        let agent = &self.agents[agent];
-        let mut best = agent.wanted.first().copied();
-        for member in &agent.queues {
+        let mut best = self.wanted.get(&agent).and_then(|places| places.first()).copied();
+        for member in &self.agents[agent].queues {
             self.touched += 1;
             let first = self.queues[member.queue].first_for(member.ring);
             best = [best, first].into_iter().flatten().min();
@@ -180,7 +179,7 @@ impl Acd {
             let place = i64::from(member.place);
             self.queues[queue].last = Some(place);
             if self.queues[queue].settings.strategy.is_random() {
-                self.queues[queue].drawn = self.queues[queue].drawn.max(member.rank.figure);
+                self.queues[queue].drawn = self.queues[queue].drawn.max(member.figure);
             }
             if let Some(caller) = self.callers.get_mut(&call) {
                 caller.tried = Some((queue, place));

@@ -48,8 +48,9 @@ use crate::time::{Now, Timers};
 
 use agent::Agent;
 use caller::Caller;
+use line::Place;
 use queue::Queue;
-use skills::Names;
+use skills::Skills;
 
 /// Deadlines of the ACD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +73,14 @@ enum Timer {
 pub struct Acd {
     ageing: Ageing,
     agents: Vec<Agent>,
+    skills: Skills,
     queues: Vec<Queue>,
     agent_numbers: BTreeMap<AgentId, usize>,
     queue_numbers: BTreeMap<QueueId, usize>,
     /// In boxes, as a map that grows at its end leaves half of its room empty.
     callers: BTreeMap<CallId, Box<Caller>>,
+    /// Callers who wait for one agent alone, by the agent.
+    wanted: BTreeMap<usize, BTreeSet<Place>>,
     /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
     handed: BTreeMap<CallId, usize>,
     /// Whether a queue sends on who waits while nobody is there.
@@ -100,14 +104,16 @@ impl Acd {
         if let Some(fault) = settings.faults().into_iter().next() {
             return Err(fault);
         }
-        let mut names = Names::default();
+        let mut skills = Skills::default();
         let mut acd = Self {
             ageing: settings.ageing,
-            agents: settings.agents.into_iter().map(|agent| Agent::new(agent, &mut names)).collect(),
+            agents: settings.agents.into_iter().map(|agent| Agent::new(agent, &mut skills)).collect(),
+            skills,
             queues: settings.queues.into_iter().map(Queue::new).collect(),
             agent_numbers: BTreeMap::new(),
             queue_numbers: BTreeMap::new(),
             callers: BTreeMap::new(),
+            wanted: BTreeMap::new(),
             handed: BTreeMap::new(),
             sends_on: false,
             doubtful: BTreeSet::new(),
@@ -132,7 +138,7 @@ impl Acd {
                 let agent = &mut self.agents[*agent];
                 // A name is kept once, however many queues list the agent.
                 queue.settings.members[place].agent = agent.id.clone();
-                if agent.qualify(number, place, &queue.settings) {
+                if agent.qualify(number, place, &queue.settings, &self.skills) {
                     queue.expectation.count(&agent.state);
                 }
             }

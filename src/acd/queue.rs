@@ -6,6 +6,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use crate::id::CallId;
 use crate::journal::Strategy;
 
+use super::agent::Membership;
 use super::expect::Expectation;
 use super::line::{Line, Place};
 use super::settings::{Needs, QueueSettings};
@@ -14,7 +15,7 @@ use super::settings::{Needs, QueueSettings};
 const MOST_PHONES: usize = 50;
 
 /// An available agent as the queue's strategy sees him or her: the smallest is the best.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     /// Who qualified in an earlier ring of thresholds is better.
     pub(super) ring: u8,
@@ -23,7 +24,7 @@ pub(super) struct Rank {
     pub(super) figure: i64,
     /// Since when the agent has been idle (wall ms).
     pub(super) idle_since_ms: i64,
-    pub(super) agent: usize,
+    agent: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -172,6 +173,17 @@ impl Queue {
 }
 
 impl Rank {
+    /// The rank of an agent by number, as he or she stands in a queue. Nobody has four billion agents.
+    pub(super) fn of(agent: usize, member: &Membership) -> Self {
+        let Membership { ring, tier, figure, idle_since_ms, .. } = *member;
+        Self { ring, tier, figure, idle_since_ms, agent: u32::try_from(agent).unwrap_or(u32::MAX) }
+    }
+
+    /// The agent's number.
+    pub(super) fn agent(&self) -> usize {
+        self.agent as usize
+    }
+
     /// Whether both are of the same ring and tier.
     fn is_beside(&self, other: &Self) -> bool {
         (self.ring, self.tier) == (other.ring, other.tier)

@@ -14,7 +14,6 @@ use super::caller::Standing;
 use super::line::Place;
 use super::queue::Queue;
 use super::settings::{AgentSettings, QueueSettings};
-use super::skills::Names;
 use super::{Acd, BadSettings, Settings, Timer};
 
 impl Acd {
@@ -112,12 +111,11 @@ impl Acd {
     fn replace_agents(&mut self, settings: Vec<AgentSettings>) {
         let mut former: Vec<Option<Agent>> = std::mem::take(&mut self.agents).into_iter().map(Some).collect();
         let mut moved = vec![0; former.len()];
-        let mut names = Names::default();
         for settings in settings {
             let from = self.agent_numbers.get(&settings.id).copied();
             let agent = match from.and_then(|from| former[from].take()) {
-                Some(agent) => Agent { skills: names.skills(&settings.skills), acw_ms: settings.acw_ms, ..agent },
-                None => Agent::new(settings, &mut names),
+                Some(agent) => Agent { skills: self.skills.levels(&settings.skills), acw_ms: settings.acw_ms, ..agent },
+                None => Agent::new(settings, &mut self.skills),
             };
             if let Some(from) = from {
                 moved[from] = self.agents.len();
@@ -146,7 +144,7 @@ impl Acd {
 
     /// Puts callers and available agents into the queues, which are empty.
     fn stand_again(&mut self, waits_changed: &BTreeSet<usize>, now: Now) {
-        self.agents.iter_mut().for_each(|agent| agent.wanted.clear());
+        self.wanted.clear();
         for (call, caller) in &mut self.callers {
             caller.place = Place::new(self.ageing, caller.priority, caller.place.entered_ms, *call);
             caller.tried = None;
@@ -179,7 +177,7 @@ impl Acd {
             return;
         }
         let lines = self.queues.iter().flat_map(|queue| queue.waiting().map(|(_, place)| *place));
-        let wanted = self.agents.iter().flat_map(|agent| agent.wanted.iter().copied());
+        let wanted = self.wanted.values().flatten().copied();
         let waiting: BTreeSet<Place> = lines.chain(wanted).collect();
         waiting.into_iter().for_each(|place| self.match_caller(place.call, now));
     }

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::id::{AgentId, QueueId};
 use crate::journal::Strategy;
 
-use super::skills::Skills;
-
 /// Agents, queues and how a wait is weighed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -92,11 +90,11 @@ impl QueueSettings {
         }
     }
 
-    /// The first ring of thresholds that takes such an agent: 0 at once, n after the nth step; `None` where none does.
-    pub(super) fn ring_of(&self, skills: &Skills, tier: u8) -> Option<u8> {
+    /// The first ring of thresholds that takes an agent of such levels: 0 at once, n after the nth step; `None` where none does.
+    pub(super) fn ring_of(&self, level: impl Fn(&str) -> Option<u8>, tier: u8) -> Option<u8> {
         let takes = |required: &BTreeMap<String, u8>, highest: u8| {
             let mut levels = required.iter();
-            tier <= highest && levels.all(|(skill, least)| skills.level(skill).is_some_and(|has| has >= *least))
+            tier <= highest && levels.all(|(skill, least)| level(skill).is_some_and(|has| has >= *least))
         };
         let steps = self.relax.iter().map(|step| (&step.required, step.tier));
         let mut rings = std::iter::once((&self.required, self.tier)).chain(steps);

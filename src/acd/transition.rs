@@ -110,16 +110,16 @@ impl Acd {
                 Strategy::WeightedRandom => queue.drawn.saturating_add(lot(&mut self.random, member.weight)),
             };
             let idle_since_ms = agent.idle_since_ms;
-            let rank = Rank { ring: member.ring, tier: member.tier, figure, idle_since_ms, agent: n };
-            self.queues[member.queue].available.insert(rank);
-            self.agents[n].queues[at].rank = rank;
+            let member = &mut self.agents[n].queues[at];
+            (member.figure, member.idle_since_ms) = (figure, idle_since_ms);
+            self.queues[member.queue].available.insert(Rank::of(n, member));
         }
     }
 
     fn unindex(&mut self, n: usize) {
         for member in &self.agents[n].queues {
             self.touched += 1;
-            self.queues[member.queue].available.remove(&member.rank);
+            self.queues[member.queue].available.remove(&Rank::of(n, member));
         }
     }
 }

@@ -159,7 +159,7 @@ impl Acd {
 
     /// Whom callers wait for alone is gone: they wait for anybody. Gives them, for whom to look.
     pub(super) fn release_wanted(&mut self, agent: usize, now: Now) -> BTreeSet<Place> {
-        let released = self.agents[agent].wanted.clone();
+        let released = self.wanted.get(&agent).cloned().unwrap_or_default();
         released.iter().for_each(|place| self.rejoin(place.call, now));
         released
     }
