@@ -344,7 +344,7 @@ fn the_longest_wait_and_a_full_queue_send_the_caller_on() {
 }
 
 #[test]
-fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
+fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_twenty_thousand_agents() {
     let cost = |queues: usize| {
         let queue_of = |q: usize| queue_settings(&format!("q{q}"), q * 10..q * 10 + 10);
         let settings = Settings {
@@ -362,7 +362,7 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
             prefer: None,
             stays: false,
         };
-        (0..queues * 20).for_each(|n| tell(&mut floor, entered(n as u64, n % queues)));
+        (0..queues * 50).for_each(|n| tell(&mut floor, entered(n as u64, n % queues)));
         (10..queues * 10).for_each(|n| tell(&mut floor, Input::AgentSignedIn { agent: agent(n) }));
         let before = floor.acd.touched();
         tell(&mut floor, Input::AgentSignedIn { agent: agent(0) });
@@ -373,7 +373,7 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_five_thousand_agents() {
         tell(&mut floor, Input::CallerLeft { call: call(u64::MAX) });
         floor.acd.touched() - before
     };
-    assert_eq!(cost(5), cost(500));
+    assert_eq!(cost(5), cost(2_000));
 }
 
 /// The queues `support` of agents 0 and 1, and `sales` of agent 2.

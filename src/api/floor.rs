@@ -50,6 +50,13 @@ fn with_pay(line: AgentLine, names: &Names) -> AgentLine {
     AgentLine { paid, ..line }
 }
 
+/// `GET /api/v1/reasons`
+pub(super) async fn reasons(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let names = shared.named.get();
+    let items: Vec<_> = names.reasons.iter().map(|(reason, paid)| json!({ "reason": reason, "paid": paid })).collect();
+    Json(json!({ "items": items, "next": null }))
+}
+
 /// `GET /api/v1/queues`
 pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let names = shared.named.get();

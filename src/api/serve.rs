@@ -160,6 +160,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v1/agents", get(floor::agents))
         .route("/api/v1/agents/{id}/state", put(floor::set_agent))
         .route("/api/v1/queues", get(floor::queues))
+        .route("/api/v1/reasons", get(floor::reasons))
         .route("/api/v1/trunks", get(trunks::trunks))
         .route("/api/v1/reload", post(orders::reload))
         .route("/api/v1/hours", get(orders::hours))

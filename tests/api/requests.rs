@@ -153,6 +153,8 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
     let line = wish.join().expect("answered").json();
     assert_eq!((&line["state"], &line["reason"]), (&json!("not_ready"), &json!("lunch")));
     assert_eq!(line["paid"], json!(false));
+    let reasons = ask(address, "GET", "/api/v1/reasons", &[TOKEN], "").json();
+    assert_eq!(reasons["items"], json!([{ "reason": "lunch", "paid": false }]));
     assert_eq!(ask(address, "GET", "/api/v1/agents", &[TOKEN], "").json()["items"][0]["paid"], json!(false));
     let asked = floor.answer(|command| match command {
         Command::SetAgent { agent, .. } if agent.as_str() == "1002" => Err(CommandError::Stalled),

@@ -36,6 +36,7 @@ mod orders;
 mod outbound;
 mod overload;
 mod own_calls;
+mod page;
 mod park;
 mod pcap;
 mod phone;

@@ -9,9 +9,10 @@ const TEXTS = {
     signedIn: "Signed in", served: "Served today", lost: "Abandoned today", noCalls: "No call in progress.",
     noRecords: "No call has ended yet.", caller: "Caller", called: "Called", where: "Where", state: "State", since: "Since",
     wait: "Wait", agent: "Agent", started: "Started", queue: "Queue", outcome: "Outcome", talk: "Talk", recording: "Recording",
-    play: "Play", hangUp: "Hang up", sure: "Hang up this call?", live: "live", lost_link: "connecting …", failed: "did not work",
+    play: "Play", hangUp: "Hang up", sure: "Hang up this call?", change: "Change state …", more: "One minute more", call: "Call",
+    whom: "Which number is agent {agent} to call?", live: "live", lost_link: "connecting …", failed: "did not work",
     states: { offline: "offline", available: "available", reserved: "reserved", ringing: "ringing", talking: "talking", hold: "on hold",
-      acw: "after-call work", not_ready: "not ready", offered: "arriving", ivr: "in the menu", waiting: "waiting", presented: "presented" },
+      consult: "consulting",      acw: "after-call work", not_ready: "not ready", offered: "arriving", ivr: "in the menu", waiting: "waiting", presented: "presented" },
     outcomes: { answered: "answered", self_service: "self-service", abandoned: "abandoned", voicemail: "voicemail",
       callback: "callback", refused: "refused", failed: "failed", busy: "busy", no_answer: "no answer" },
   },
@@ -21,14 +22,15 @@ const TEXTS = {
     longest: "最长等待", available: "空闲", signedIn: "已签入", served: "今日接听", lost: "今日放弃", noCalls: "没有进行中的通话。",
     noRecords: "还没有结束的通话。", caller: "主叫", called: "被叫", where: "位置", state: "状态", since: "时长", wait: "等待",
     agent: "坐席", started: "开始", queue: "队列", outcome: "结果", talk: "通话", recording: "录音", play: "播放", hangUp: "挂断",
+    change: "更改状态……", more: "延长一分钟", call: "呼叫", whom: "坐席 {agent} 要呼叫哪个号码？",
     sure: "要挂断此通话吗？", live: "实时", lost_link: "连接中……", failed: "未成功",
-    states: { offline: "离线", available: "空闲", reserved: "已预留", ringing: "振铃", talking: "通话中", hold: "保持", acw: "话后处理",
+    states: { offline: "离线", available: "空闲", reserved: "已预留", ringing: "振铃", talking: "通话中", hold: "保持", consult: "咨询中", acw: "话后处理",
       not_ready: "示忙", offered: "接入中", ivr: "语音菜单", waiting: "等待", presented: "分配中" },
     outcomes: { answered: "已接听", self_service: "自助", abandoned: "放弃", voicemail: "留言", callback: "回呼", refused: "拒绝",
       failed: "失败", busy: "忙", no_answer: "无应答" },
   },
 };
-const TINT = { available: "good", talking: "busy", ringing: "warn", presented: "warn", waiting: "warn", reserved: "warn", hold: "busy",
+const TINT = { available: "good", talking: "busy", ringing: "warn", presented: "warn", waiting: "warn", reserved: "warn", hold: "busy", consult: "busy",
   acw: "warn", not_ready: "off", offline: "off" };
 const PERIOD_MS = 1000;
 
@@ -41,14 +43,14 @@ let token = "";
 let stream = null;
 let lastId = "";
 let stale = { floor: true, records: true };
-let floor = { queues: [], agents: [], calls: [], records: [] };
+let floor = { queues: [], agents: [], calls: [], records: [], reasons: [] };
 const text = () => TEXTS[language];
 
 // An element with its children; strings become text nodes.
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
-    if (name === "onclick") element.addEventListener("click", value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value);
   }
   element.append(...children.map((child) => (child instanceof Node ? child : String(child ?? ""))));
@@ -93,10 +95,28 @@ function drawQueues() {
   }));
 }
 
+// What an agent can be asked to become: the state, and why or for how long.
+function wishes(agent) {
+  const t = text();
+  const reasons = floor.reasons.length ? floor.reasons.map((line) => line.reason) : [null];
+  const wish = (label, body) => make("option", { value: JSON.stringify(body) }, label);
+  const handling = ["talking", "hold", "consult", "acw"].includes(agent.state);
+  return [make("option", { value: "" }, t.change), wish(t.states.available, { state: "available" }),
+    ...reasons.map((reason) => wish(t.states.not_ready + (reason ? " · " + reason : ""), { state: "not_ready", reason })),
+    ...(handling ? [wish(t.more, { state: "acw", extend_s: 60 })] : []), wish(t.states.offline, { state: "offline" })];
+}
+
 function drawAgents() {
-  byId("agents").replaceChildren(...floor.agents.map((agent) => make("div", { class: "card" },
-    make("h3", {}, make("span", {}, agent.agent), tag(agent.state)),
-    make("p", {}, agent.state === "offline" ? "" : age(agent.since) + (agent.reason ? " · " + agent.reason : "")))));
+  // Somebody is choosing: what is chosen from must not be drawn anew.
+  if (byId("agents").contains(document.activeElement) && document.activeElement.tagName === "SELECT") return;
+  byId("agents").replaceChildren(...floor.agents.map((agent) => {
+    const told = [age(agent.since), agent.reason, agent.phone && "☎ " + agent.phone].filter(Boolean).join(" · ");
+    return make("div", { class: "card", "data-agent": agent.agent },
+      make("h3", {}, make("span", {}, agent.agent), tag(agent.state)), make("p", {}, agent.state === "offline" ? "" : told),
+      make("p", { class: "acts" },
+        make("select", { "aria-label": text().change, onchange: (event) => change(agent.agent, event.target) }, ...wishes(agent)),
+        make("button", { type: "button", onclick: () => place(agent.agent) }, "☎ " + text().call)));
+  }));
 }
 
 function drawCalls() {
@@ -104,7 +124,7 @@ function drawCalls() {
   byId("callCount").textContent = floor.calls.length || "";
   const rows = floor.calls.slice(-200).reverse().map((call) => [call.caller, call.called,
     call.queue || [call.flow, call.step].filter(Boolean).join(" · "), tag(call.state), age(call.since), span(call.wait_ms),
-    call.agent || "", make("button", { type: "button", onclick: () => hangUp(call.call_id) }, t.hangUp)]);
+    make("span", {}, call.agent || "", ...call.presented.slice(-1).map((one) => make("small", { title: one.why }, one.why))), make("button", { type: "button", onclick: () => hangUp(call.call_id) }, t.hangUp)]);
   table(byId("calls"), [t.caller, t.called, t.where, t.state, t.since, t.wait, t.agent, ""], rows, t.noCalls);
 }
 
@@ -132,6 +152,23 @@ async function hangUp(call) {
   try { await api("calls/" + call, { method: "DELETE" }); } catch { say(text().failed, "bad"); }
 }
 
+async function send(path, method, body) {
+  const headers = { "Content-Type": "application/json" };
+  try { await api(path, { method, headers, body: JSON.stringify(body) }); } catch (error) { say(text().failed + " (" + error.message + ")", "bad"); }
+  stale.floor = true;
+}
+
+async function change(agent, choice) {
+  const wish = choice.value;
+  choice.blur();
+  if (wish) await send("agents/" + agent + "/state", "PUT", JSON.parse(wish));
+}
+
+async function place(agent) {
+  const to = window.prompt(text().whom.replace("{agent}", agent));
+  if (to && to.trim()) await send("calls", "POST", { user: agent, to: to.trim() });
+}
+
 async function play(call) {
   const player = byId("player");
   try {
@@ -155,8 +192,8 @@ async function refresh() {
   stale = { floor: false, records: false };
   try {
     if (wanted.floor) {
-      const [queues, agents, calls] = await Promise.all([list("queues"), list("agents"), list("calls")]);
-      Object.assign(floor, { queues, agents, calls });
+      const [queues, agents, calls, reasons] = await Promise.all(["queues", "agents", "calls", "reasons"].map(list));
+      Object.assign(floor, { queues, agents, calls, reasons });
     }
     if (wanted.records) floor.records = await list("records?limit=25");
     // What waits grows older without any event.
