@@ -297,7 +297,7 @@ impl Walk<'_> {
                 self.tell(CursorInput::Replied { id: question.id, reply });
             }
             Act::EndMessage | Act::RequestCallback(_) => self.tell(CursorInput::Stored { safe: true }),
-            Act::LeaveQueue => self.waits = None,
+            Act::LeaveQueue { .. } => self.waits = None,
             Act::Echo | Act::Hangup { .. } => return false,
             _ => {}
         }

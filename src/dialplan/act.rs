@@ -158,7 +158,10 @@ pub enum Act {
     /// Play the music of the queue again.
     PlayMusic,
     /// Take the caller out of the queue: the plan goes on elsewhere.
-    LeaveQueue,
+    LeaveQueue {
+        /// The key that led out, if it was one.
+        key: Option<char>,
+    },
     /// From now on the caller is of this class.
     Classify {
         /// The class.

@@ -52,7 +52,7 @@ impl Act {
                 let within = wish.hours.as_ref().map_or(String::new(), |hours| format!(" within hours {hours}"));
                 format!("call {} back by queue {} over {}{within}", wish.number, wish.queue, wish.trunk)
             }
-            Self::LeaveQueue => "leave the queue".to_owned(),
+            Self::LeaveQueue { .. } => "leave the queue".to_owned(),
             Self::Classify { class } => format!("class {class}"),
             Self::Decided(decision) => format!("because {decision}"),
             Self::Sit { agent } => format!("agent {agent} sits down"),

@@ -233,6 +233,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since_ms: Option<i64>,
     },
+    /// A key of the caller's leads out of the queue.
+    QueueKeyPressed { call: CallId, key: char },
     /// The caller left it.
     QueueLeft { call: CallId, queue: QueueId, reason: LeaveReason, position: u32 },
     /// An agent was chosen; several may be for one caller.
@@ -395,6 +397,7 @@ impl Event {
             | Self::DialogChanged { call, .. }
             | Self::LegEnded { call, .. }
             | Self::QueueEntered { call, .. }
+            | Self::QueueKeyPressed { call, .. }
             | Self::QueueLeft { call, .. }
             | Self::AgentPresented { call, .. }
             | Self::AgentRinging { call, .. }

@@ -184,7 +184,10 @@ impl Switch {
                 let music = cell.music;
                 self.play(caller, Source::Music(music), now);
             }
-            Act::LeaveQueue => {
+            Act::LeaveQueue { key } => {
+                if let Some(key) = key {
+                    self.journal(Event::QueueKeyPressed { call, key }, now);
+                }
                 self.acd.handle(acd::Input::CallerExited { call }, now);
                 self.tell(call, Input::Dequeued);
                 self.play(caller, Source::Silence, now);

@@ -29,7 +29,7 @@ impl Stage<'_> {
             // An agent may have answered meanwhile.
             Act::PlayToWaiting { prompts, id } if self.is_waiting() => self.say(prompts, id),
             Act::StopPlay => self.stop(),
-            Act::LeaveQueue => {
+            Act::LeaveQueue { .. } => {
                 self.tell_acd(acd::Input::CallerExited { call: self.id });
                 self.call.handle(Input::Dequeued);
                 self.stop();

@@ -52,7 +52,7 @@ fn the_contract_names_every_path_and_the_page_runs_nothing_foreign() {
     let floor = Floor::start(dir.path());
     let contract = ask(floor.address(), "GET", "/api/v1/openapi.json", &[], "").json();
     let paths = contract["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 28);
+    assert_eq!(paths.len(), 29);
     for path in paths.keys().filter(|path| !path.contains('{') && !path.ends_with("events")) {
         assert_ne!(floor.get(path).status, 404, "{path}");
     }

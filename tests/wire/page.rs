@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
-use super::daemon::{Daemon, own_address, wait};
+use super::daemon::{Daemon, PATIENCE, own_address, wait};
 use super::queue::{agent, caller};
 
 /// A page in a browser, by the protocol of its developer tools.
@@ -41,6 +41,7 @@ impl Page {
         let target = http(&tools, &format!("PUT /json/new?{address}"));
         let url = target["webSocketDebuggerUrl"].as_str().expect("a page").to_owned();
         let stream = TcpStream::connect(&tools).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("set");
         let (tools, _) = tungstenite::client(url, stream).expect("a WebSocket");
         Self { child, tools, asked: 0, _profile: profile }
     }
@@ -81,13 +82,26 @@ impl Drop for Page {
     }
 }
 
+/// Asks the browser's tools, which keep the connection open after their answer.
 fn http(address: &str, request: &str) -> Value {
-    let mut stream = TcpStream::connect(address).expect("connected");
-    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("asked");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    let body = answer.split_once("\r\n\r\n").expect("a body").1;
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    let stream = TcpStream::connect(address).expect("connected");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    let mut stream = BufReader::new(stream);
+    write!(stream.get_mut(), "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n").expect("asked");
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("a header");
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a number");
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).expect("a body");
+    serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&body)))
 }
 
 #[test]

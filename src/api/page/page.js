@@ -12,7 +12,8 @@ const TEXTS = {
     play: "Play", hangUp: "Hang up", sure: "Hang up this call?", change: "Change state …", more: "One minute more", call: "Call",
     whom: "Which number is agent {agent} to call?", live: "live", lost_link: "connecting …", failed: "did not work",
     states: { offline: "offline", available: "available", reserved: "reserved", ringing: "ringing", talking: "talking", hold: "on hold",
-      consult: "consulting",      acw: "after-call work", not_ready: "not ready", offered: "arriving", ivr: "in the menu", waiting: "waiting", presented: "presented" },
+      consult: "consulting",      acw: "after-call work", not_ready: "not ready", offered: "arriving", ivr: "in the menu", waiting: "waiting", presented: "presented",
+      parked: "parked" },
     outcomes: { answered: "answered", self_service: "self-service", abandoned: "abandoned", voicemail: "voicemail",
       callback: "callback", refused: "refused", failed: "failed", busy: "busy", no_answer: "no answer" },
   },
@@ -25,12 +26,12 @@ const TEXTS = {
     change: "更改状态……", more: "延长一分钟", call: "呼叫", whom: "坐席 {agent} 要呼叫哪个号码？",
     sure: "要挂断此通话吗？", live: "实时", lost_link: "连接中……", failed: "未成功",
     states: { offline: "离线", available: "空闲", reserved: "已预留", ringing: "振铃", talking: "通话中", hold: "保持", consult: "咨询中", acw: "话后处理",
-      not_ready: "示忙", offered: "接入中", ivr: "语音菜单", waiting: "等待", presented: "分配中" },
+      not_ready: "示忙", offered: "接入中", ivr: "语音菜单", waiting: "等待", presented: "分配中", parked: "停放" },
     outcomes: { answered: "已接听", self_service: "自助", abandoned: "放弃", voicemail: "留言", callback: "回呼", refused: "拒绝",
       failed: "失败", busy: "忙", no_answer: "无应答" },
   },
 };
-const TINT = { available: "good", talking: "busy", ringing: "warn", presented: "warn", waiting: "warn", reserved: "warn", hold: "busy", consult: "busy",
+const TINT = { available: "good", talking: "busy", ringing: "warn", presented: "warn", waiting: "warn", reserved: "warn", parked: "warn", hold: "busy", consult: "busy",
   acw: "warn", not_ready: "off", offline: "off" };
 const PERIOD_MS = 1000;
 

@@ -105,7 +105,7 @@ impl Cursor {
         let State::Queued(queued) = &self.state else { return };
         let Action::Queue { waiting, .. } = &program.step(queued.at).action else { return };
         if let Some(next) = waiting.keys.get(&key).copied() {
-            self.leave(next, now, floor);
+            self.leave(Some(key), next, now, floor);
         }
     }
 
@@ -122,11 +122,11 @@ impl Cursor {
             return;
         }
         self.decide(Decision::Closing { hours: hours.clone() });
-        self.leave(*closing, now, floor);
+        self.leave(None, *closing, now, floor);
     }
 
-    fn leave(&mut self, next: StepRef, now: Now, floor: &dyn FloorView) {
-        self.acts.push_back(Act::LeaveQueue);
+    fn leave(&mut self, key: Option<char>, next: StepRef, now: Now, floor: &dyn FloorView) {
+        self.acts.push_back(Act::LeaveQueue { key });
         self.enter(next, now, floor);
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct QueuedCall {
     talk: Option<Talk>,
     /// A conversation that was handed on; to whom, the next entry says.
     handed: Option<(Talk, Wall)>,
+    /// The key that leads out of the queues.
+    key: Option<char>,
     /// It has ended; the queues in which it waited are told right behind.
     ended: bool,
 }
@@ -66,6 +68,7 @@ impl QueuedCall {
             ringing: Vec::new(),
             talk: None,
             handed: None,
+            key: None,
             ended: false,
         })
     }
@@ -80,6 +83,7 @@ impl QueuedCall {
         let mut lines = Lines { call, at, lines: Vec::new() };
         match event {
             Event::QueueEntered { queue, position, .. } => self.enter(queue, *position, &mut lines),
+            Event::QueueKeyPressed { key, .. } => self.key = Some(*key),
             Event::QueueLeft { queue, reason, position, .. } => self.leave(queue, *reason, *position, &mut lines),
             Event::AgentPresented { agent, queue, leg, .. } => {
                 let (agent, queue) = (agent.clone(), queue.clone());
@@ -106,6 +110,7 @@ impl QueuedCall {
             lines.add(Some(queue), None, "DID", vec![self.called.clone()]);
         }
         lines.add(Some(queue), None, "ENTERQUEUE", vec![String::new(), self.caller.clone(), position.to_string()]);
+        self.key = None;
         self.waits.push(Wait { queue: queue.clone(), entered: lines.at, position });
     }
 
@@ -118,8 +123,11 @@ impl QueuedCall {
             LeaveReason::Answered => return,
             LeaveReason::Abandoned => ("ABANDON", figures),
             LeaveReason::Timeout | LeaveReason::Overflow => ("EXITWITHTIMEOUT", figures),
-            // The journal does not say which key, if it was one.
-            LeaveReason::Exit => ("EXITWITHKEY", [vec![String::new()], figures].concat()),
+            // No key where the hours have ended.
+            LeaveReason::Exit => {
+                let key = self.key.map_or_else(String::new, String::from);
+                ("EXITWITHKEY", [vec![key], figures].concat())
+            }
             LeaveReason::Refused | LeaveReason::Ended => ("EXITEMPTY", figures),
         };
         lines.add(Some(queue), None, event, data);

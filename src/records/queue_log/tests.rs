@@ -132,6 +132,13 @@ fn a_wait_ends_for_its_reason() {
     assert_eq!(lines[2..], ["1020|CALL|support|NONE|ABANDON|1|3|20"]);
     assert_eq!(after(LeaveReason::Timeout), ["1020|CALL|support|NONE|EXITWITHTIMEOUT|1|3|20"]);
     assert_eq!(after(LeaveReason::Exit), ["1020|CALL|support|NONE|EXITWITHKEY||1|3|20"]);
+    let lines = told(vec![
+        (1_000_000, offered("5")),
+        (1_000_000, entered("support", 3)),
+        (1_020_500, Event::QueueKeyPressed { call: this(), key: '9' }),
+        (1_020_500, left("support", LeaveReason::Exit, 1)),
+    ]);
+    assert_eq!(lines[2..], ["1020|CALL|support|NONE|EXITWITHKEY|9|1|3|20"]);
     assert_eq!(after(LeaveReason::Refused), ["1020|CALL|support|NONE|EXITEMPTY|1|3|20"]);
     assert_eq!(after(LeaveReason::Ended), ["1020|CALL|support|NONE|EXITEMPTY|1|3|20"]);
 }
