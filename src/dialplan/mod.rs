@@ -9,6 +9,7 @@ mod check;
 mod condition;
 mod cursor;
 mod customers;
+mod decision;
 mod difference;
 mod graph;
 mod hours;
@@ -29,11 +30,12 @@ mod values;
 #[cfg(test)]
 mod schema_tests;
 
-pub use act::{Act, CallFacts, CallbackWish, CursorInput, Decision, DialPlace, FloorView, Question};
+pub use act::{Act, CallFacts, CallbackWish, CursorInput, DialPlace, FloorView, Question};
 pub use action::{Action, AgentChange, RecordChange};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
+pub use decision::Decision;
 pub use difference::differences;
 pub use graph::{mermaid, svg};
 pub use hours::{Because, Hours};

@@ -22,6 +22,7 @@ mod party;
 mod phones;
 mod places;
 mod recording;
+mod refusal;
 mod reload;
 mod replace;
 mod restart;
@@ -49,8 +50,9 @@ pub use crate::sip::trunk::Health;
 pub use desks::{Proofs, Seats};
 pub use figures::Figures;
 pub use flow::Floor;
-pub use io::{AgentWish, Command, CommandError, Consultation, FollowUp, Input, JournalProgress, Output, Supervision};
+pub use io::{AgentWish, Command, Consultation, FollowUp, Input, JournalProgress, Output, Supervision};
 pub use orders::{AnnouncementStatus, HoursStatus};
+pub use refusal::CommandError;
 pub use settings::{RecordingCodes, Restart, Route, RouteTo, Settings, TrunkMedia, WebSettings};
 
 use std::collections::{BTreeMap, VecDeque};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::act::{Act, Decision, FloorView, Question};
+use super::super::act::{Act, FloorView, Question};
 use super::super::action::Action;
+use super::super::decision::Decision;
 use super::super::program::{Customer, StepRef};
 use super::{Cursor, State};
 use crate::time::Now;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::act::{Act, Decision, DialPlace, FloorView};
+use super::super::act::{Act, DialPlace, FloorView};
 use super::super::action::Action;
+use super::super::decision::Decision;
 use super::super::program::StepRef;
 use super::message::may_be_called;
 use super::{Cursor, State};

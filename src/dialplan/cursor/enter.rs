@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::act::{Act, Decision, FloorView};
+use super::super::act::{Act, FloorView};
 use super::super::action::Action;
 use super::super::condition::{Condition, Measure, Test};
+use super::super::decision::Decision;
 use super::super::hours::Because;
 use super::super::program::{Customer, Program, Prompt, StepRef};
 use super::super::values::Template;

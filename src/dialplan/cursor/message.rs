@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::act::{Act, CallbackWish, Decision, FloorView};
+use super::super::act::{Act, CallbackWish, FloorView};
 use super::super::action::Action;
+use super::super::decision::Decision;
 use super::super::pattern::Pattern;
 use super::super::program::StepRef;
 use super::{Cursor, State};

@@ -12,8 +12,9 @@ mod say;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::act::{Act, CallFacts, CursorInput, Decision, FloorView};
+use super::act::{Act, CallFacts, CursorInput, FloorView};
 use super::action::RecordChange;
+use super::decision::Decision;
 use super::program::{Program, StepRef};
 use crate::journal::{Cause, LeaveReason};
 use crate::time::Now;

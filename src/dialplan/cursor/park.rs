@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::act::{Act, CallFacts, CursorInput, Decision, FloorView};
+use super::super::act::{Act, CallFacts, CursorInput, FloorView};
 use super::super::action::Action;
+use super::super::decision::Decision;
 use super::super::program::{Program, StepRef};
 use super::{Cursor, State};
 use crate::time::Now;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::act::{Act, Decision, FloorView};
+use super::super::act::{Act, FloorView};
 use super::super::action::Action;
+use super::super::decision::Decision;
 use super::super::program::{Program, StepRef};
 use super::super::talk::Waiting;
 use super::enter::{closes_in_ms, open_by};

@@ -207,7 +207,7 @@ fn those_who_wait_are_told_things_in_time_and_one_after_another() {
     assert_eq!(pass(&mut cursor, 18_999, &mut now), Vec::<String>::new());
     assert!(pass(&mut cursor, 1, &mut now)[0].contains("say_4"), "every thirty seconds from the tenth on");
     assert_eq!(press(&mut cursor, "5", now), Vec::<String>::new());
-    assert_eq!(press(&mut cursor, "1", now), ["LeaveQueue", "left", "hangup left"]);
+    assert_eq!(press(&mut cursor, "1", now), ["LeaveQueue { key: Some('1') }", "left", "hangup left"]);
     cursor.handle(CursorInput::QueueLeft { reason: LeaveReason::Exit }, now, &Floor(1, true));
     assert_eq!(acts(&mut cursor), Vec::<String>::new());
 }
@@ -218,7 +218,7 @@ fn those_who_wait_when_the_hours_end_are_taken_elsewhere() {
     let mut cursor = begin(QUEUE, "2", now);
     assert_eq!(pass(&mut cursor, 4_999, &mut now), Vec::<String>::new());
     let closed = pass(&mut cursor, 1, &mut now);
-    assert_eq!(closed, ["LeaveQueue", "closed", "hangup closed"]);
+    assert_eq!(closed, ["LeaveQueue { key: None }", "closed", "hangup closed"]);
     let late = begin(QUEUE, "2", at("2026-09-30T20:00:00+08:00"));
     assert!(late.is_ended(), "who comes when it is closed does not wait");
     let by_hand = QUEUE.replace("hours = \"h\"", "hours = \"by_hand\"");
