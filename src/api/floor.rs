@@ -24,6 +24,8 @@ const FOLDING: Duration = Duration::from_millis(500);
 const LONGEST_REASON: usize = 64;
 /// By how much after-call work is extended at once, at most (s).
 const LONGEST_EXTENSION_S: u64 = 3_600;
+/// Reasons that follow the phone and end with it.
+const OWN_REASONS: [&str; 2] = ["own_call", "unreachable"];
 /// The reason where none is given; it needs no place in the settings.
 const SUPERVISOR: &str = "supervisor";
 
@@ -93,6 +95,12 @@ pub(super) async fn set_agent(
     let reason = wish.reason.unwrap_or_else(|| SUPERVISOR.to_owned());
     if reason.is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control) {
         return Err(Problem::parameter("reason", "a reason is a code of 1 to 64 bytes without control characters"));
+    }
+    if OWN_REASONS.contains(&reason.as_str()) {
+        return Err(Problem::parameter(
+            "reason",
+            format!("\"{reason}\" is what the switch says of a phone: say another one"),
+        ));
     }
     if !names.reasons.is_empty() && reason != SUPERVISOR && !names.reasons.contains_key(&reason) {
         let known: Vec<&str> = names.reasons.keys().map(String::as_str).chain([SUPERVISOR]).collect();

@@ -73,6 +73,7 @@ impl From<CommandError> for Problem {
             | CommandError::PausedForGood(_)
             | CommandError::NoConversation(_)
             | CommandError::OwnConversation(_)
+            | CommandError::NotFreed { .. }
             | CommandError::TooManySupervisors(_)
             | CommandError::NotJoined { .. }
             | CommandError::NotReached { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),

@@ -30,6 +30,8 @@ impl Call {
     pub(super) fn handle_to_flow(&mut self) {
         if let CallState::Bridged { agent: Some(agent), leg, .. } = self.state.clone() {
             self.state = CallState::InFlow;
+            // What was to follow the conversation is of the plan that is left.
+            self.goes_on = false;
             self.part((agent, leg));
         }
     }

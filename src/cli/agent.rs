@@ -32,6 +32,9 @@ enum Act {
         /// Why the agent is not ready, of the reasons in the settings
         #[arg(long)]
         reason: Option<String>,
+        /// At once: a call out of a queue ends
+        #[arg(long)]
+        now: bool,
         #[command(flatten)]
         floor: Asked,
     },
@@ -40,7 +43,7 @@ enum Act {
         /// The agent's number
         agent: String,
         /// How much more, in whole seconds: 90s, 2m
-        #[arg(value_parser = super::simulate::duration)]
+        #[arg(value_parser = seconds)]
         by: u64,
         #[command(flatten)]
         floor: Asked,
@@ -62,6 +65,7 @@ struct Listing {
 #[derive(Deserialize, Serialize)]
 struct Line {
     agent: String,
+    phone: Option<String>,
     state: String,
     reason: Option<String>,
     paid: Option<bool>,
@@ -74,17 +78,17 @@ impl Agent {
     pub(super) fn run(&self) -> Exit {
         match &self.act {
             Act::List(listed) => list(listed),
-            Act::Set { agent, state, reason, floor } => {
+            Act::Set { agent, state, reason, now, floor } => {
                 let state = match state {
                     State::Available => "available",
                     State::NotReady => "not_ready",
                     State::Offline => "offline",
                 };
-                let wish = serde_json::json!({ "state": state, "reason": reason });
+                let wish = serde_json::json!({ "state": state, "reason": reason, "now": now });
                 put(floor, agent, &wish)
             }
             Act::Extend { agent, by, floor } => {
-                put(floor, agent, &serde_json::json!({ "state": "acw", "extend_s": by / 1_000 }))
+                put(floor, agent, &serde_json::json!({ "state": "acw", "extend_s": by }))
             }
         }
         .unwrap_or_else(|exit| exit)
@@ -98,8 +102,8 @@ fn list(Listed { floor, json }: &Listed) -> Result<Exit, Exit> {
             println!("{}", serde_json::json!(line));
             continue;
         }
-        let Line { agent, state, reason, call, since, until, .. } = line;
-        let told = [("", reason), ("call ", call), ("since ", since), ("until ", until)];
+        let Line { agent, phone, state, reason, call, since, until, .. } = line;
+        let told = [("", reason), ("at ", phone), ("call ", call), ("since ", since), ("until ", until)];
         let told = told.into_iter().filter_map(|(word, what)| what.map(|what| format!("{word}{what}")));
         println!("{agent:<12} {state:<10} {}", told.collect::<Vec<_>>().join(", "));
     }
@@ -110,4 +114,11 @@ fn put(floor: &Asked, agent: &str, wish: &serde_json::Value) -> Result<Exit, Exi
     Client::of(&floor.config)?.put(&format!("/api/v1/agents/{agent}/state"), wish)?;
     println!("the floor has it; `trunkline agent list` shows the state, which changes after the call if there is one");
     Ok(Exit::Fine)
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    match super::simulate::duration(text)? {
+        ms if ms % 1_000 == 0 && ms > 0 => Ok(ms / 1_000),
+        _ => Err("write whole seconds, for example \"90s\" or \"2m\"".to_owned()),
+    }
 }

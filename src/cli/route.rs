@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::Exit;
 use super::check::report;
 use super::floor;
-use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView};
+use crate::dialplan::{Act, CallFacts, Catalogue, Cursor, CursorInput, FloorView, Unseated};
 use crate::id::{QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
 use crate::time::{MS, Now};
@@ -170,8 +170,8 @@ impl FloorView for Pretended {
     }
 
     // Whatever was typed is right.
-    fn may_sit(&self, agent: &str, pin: &str) -> bool {
-        !agent.is_empty() && !pin.is_empty()
+    fn may_sit(&self, agent: &str, pin: &str) -> Result<(), Unseated> {
+        if agent.is_empty() || pin.is_empty() { Err(Unseated::WrongPin) } else { Ok(()) }
     }
 }
 

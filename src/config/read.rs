@@ -378,12 +378,11 @@ impl Reader<'_> {
     fn pin(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
         let place = table.place_of(PIN[0]);
         let pin = self.password(table, PIN);
-        if let Some(SecretSource::Known(secret)) = &pin {
-            let digits = secret.expose();
-            if !PIN_DIGITS.contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-                let hint = Some("write 4 to 12 digits, in quotes".to_owned());
-                self.report.problem(place, "what is to be typed on a phone is digits alone", hint);
-            }
+        if let Some(SecretSource::Known(secret)) = &pin
+            && !is_pin(secret.expose())
+        {
+            let hint = Some("write 4 to 12 digits, in quotes".to_owned());
+            self.report.problem(place, "what is to be typed on a phone is digits alone", hint);
         }
         pin
     }
@@ -406,6 +405,11 @@ impl Reader<'_> {
         // The stand-in is never used: its problem refuses the settings as a whole.
         Some(SecretSource::Known(secret.unwrap_or_else(|| Secret::new(""))))
     }
+}
+
+/// Whether that can be typed as a PIN.
+pub fn is_pin(text: &str) -> bool {
+    PIN_DIGITS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::action::{AgentChange, RecordChange};
-use super::decision::Decision;
+use super::decision::{Decision, Unseated};
 use super::program::Prompt;
 use crate::id::{AgentId, QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason};
@@ -180,6 +180,8 @@ pub enum Act {
     NotSeated {
         /// Who was named.
         agent: AgentId,
+        /// Why not.
+        why: Unseated,
     },
     /// The call is not put through to this queue, because it must be recorded and cannot be, or may not.
     Unrecordable {
@@ -290,7 +292,10 @@ pub struct CallbackWish {
 /// What the plan of one call may ask about the floor.
 pub trait FloorView {
     /// Whether an agent may sit down at the phone that calls, by the PIN.
-    fn may_sit(&self, agent: &str, pin: &str) -> bool;
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_sit(&self, agent: &str, pin: &str) -> Result<(), Unseated>;
 
     /// How many agents of the queue are signed in, busy or not.
     fn signed_in(&self, queue: &QueueId) -> usize;

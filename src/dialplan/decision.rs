@@ -62,8 +62,8 @@ pub enum Decision {
     Sits {
         /// Who.
         agent: String,
-        /// Whether it was proved.
-        done: bool,
+        /// Why not; `None` where it was proved.
+        refused: Option<Unseated>,
     },
     /// The caller was not let into a room, or into a slot.
     NotAdmitted {
@@ -102,17 +102,36 @@ impl std::fmt::Display for Decision {
             Self::NotTransferred { number } => {
                 write!(f, "no flow or user is called {number}, or the call went in a circle")
             }
-            Self::Sits { agent, done: true } => write!(f, "agent {agent} sits at the phone that calls"),
-            Self::Sits { agent, done: false } => {
-                write!(
-                    f,
-                    "agent {agent} is not let in: the PIN is wrong, a conversation goes on, or the call is from outside"
-                )
-            }
+            Self::Sits { agent, refused: None } => write!(f, "agent {agent} sits at the phone that calls"),
+            Self::Sits { agent, refused: Some(why) } => write!(f, "agent {agent} is not let in: {why}"),
             Self::NotAdmitted { why } => write!(f, "the caller is not let in: {why}"),
             Self::NotFetched { why } => write!(f, "nobody is fetched: {why}"),
             Self::NoMessage => write!(f, "nothing can be recorded, so no message is taken"),
             Self::Unfit { variable } => write!(f, "the value does not fit {variable}, which stays as it is"),
         }
+    }
+}
+
+/// Why an agent does not sit down at the phone that calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseated {
+    /// There is no such agent, or the PIN is another one.
+    WrongPin,
+    /// The agent is in a conversation, or who sits at the phone is.
+    InUse,
+    /// Too many PINs were wrong.
+    Locked,
+    /// The call is no phone's of ours.
+    Outside,
+}
+
+impl std::fmt::Display for Unseated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::WrongPin => "no agent has this number and this PIN",
+            Self::InUse => "the agent, or who sits at the phone, is in a conversation",
+            Self::Locked => "too many PINs were wrong, and five minutes are not over",
+            Self::Outside => "the call comes from no phone of ours",
+        })
     }
 }

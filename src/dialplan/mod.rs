@@ -35,7 +35,7 @@ pub use action::{Action, AgentChange, RecordChange};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
-pub use decision::Decision;
+pub use decision::{Decision, Unseated};
 pub use difference::differences;
 pub use graph::{mermaid, svg};
 pub use hours::{Because, Hours};

@@ -56,7 +56,7 @@ impl Act {
             Self::Classify { class } => format!("class {class}"),
             Self::Decided(decision) => format!("because {decision}"),
             Self::Sit { agent } => format!("agent {agent} sits down"),
-            Self::NotSeated { agent } => format!("agent {agent} does not sit down"),
+            Self::NotSeated { agent, .. } => format!("agent {agent} does not sit down"),
             Self::ChangeAgent(change) => format!("agent becomes {change:?}"),
             Self::Unrecordable { queue } => format!("not put through to {queue}: it must be recorded, and is not"),
             Self::Record(change) => format!("recording: {change:?}"),

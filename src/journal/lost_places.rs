@@ -18,11 +18,21 @@ struct Place {
     left_ms: i64,
 }
 
+/// A call whose caller may come to wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Waiting {
+    number: String,
+    /// The queue, and from when the place counts (wall ms).
+    place: Option<(QueueId, i64)>,
+    /// The lost place that this one is: nobody has it twice, and who is refused has it still.
+    resumed: Option<Place>,
+}
+
 /// Lost places by the caller's number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostPlaces {
     /// The callers of the calls that go on, and where they wait.
-    calls: BTreeMap<CallId, (String, Option<(QueueId, i64)>)>,
+    calls: BTreeMap<CallId, Waiting>,
     lost: Recent<Place>,
 }
 
@@ -30,31 +40,49 @@ impl LostPlaces {
     /// Takes in what happened at an instant (wall ms); other events change nothing.
     pub fn handle_event(&mut self, event: &Event, at_ms: i64) {
         match event {
-            Event::CallOffered { call, caller, .. } if !caller.subject.is_empty() => {
-                self.calls.insert(*call, (caller.subject.clone(), None));
+            Event::CallOffered { call, caller, .. } if is_number(&caller.subject) => {
+                let number = caller.subject.clone();
+                self.calls.insert(*call, Waiting { number, place: None, resumed: None });
             }
             // An overflow adds queues; the place is that of the first one.
             Event::QueueEntered { call, queue, since_ms, .. } => {
-                if let Some((number, place @ None)) = self.calls.get_mut(call) {
-                    *place = Some((queue.clone(), since_ms.unwrap_or(at_ms)));
-                    self.lost.forget(number);
+                let Some(waiting) = self.calls.get_mut(call).filter(|waiting| waiting.place.is_none()) else { return };
+                waiting.place = Some((queue.clone(), since_ms.unwrap_or(at_ms)));
+                if self.lost.get(&waiting.number).is_some_and(|lost| lost.queue == *queue) {
+                    waiting.resumed = self.lost.forget(&waiting.number);
                 }
             }
             Event::QueueLeft { call, queue, reason, .. } => {
-                let Some((number, place)) = self.calls.get_mut(call) else { return };
-                let Some((queue, since_ms)) = place.take_if(|(waits_in, _)| waits_in == queue) else { return };
-                if *reason == LeaveReason::Abandoned {
-                    self.lost.remember(number.clone(), Place { queue, since_ms, left_ms: at_ms });
+                let Some(waiting) = self.calls.get_mut(call) else { return };
+                let Some((queue, since_ms)) = waiting.place.take_if(|(waits_in, _)| waits_in == queue) else { return };
+                let resumed = waiting.resumed.take();
+                let lost = match reason {
+                    LeaveReason::Abandoned => Some(Place { queue, since_ms, left_ms: at_ms }),
+                    LeaveReason::Refused => resumed,
+                    _ => None,
+                };
+                match lost {
+                    Some(place) => self.lost.remember(waiting.number.clone(), place),
+                    // Also where a stop has kept the place of one who was answered after all.
+                    None if *reason == LeaveReason::Answered => drop(self.lost.forget(&waiting.number)),
+                    None => {}
                 }
             }
             Event::CallEnded { call, .. } => drop(self.calls.remove(call)),
+            // Whom a stop or a crash cuts off is not to blame.
+            Event::Stopped => self.keep_all(at_ms),
             Event::Started { .. } => {
-                for (number, place) in std::mem::take(&mut self.calls).into_values() {
-                    let Some((queue, since_ms)) = place else { continue };
-                    self.lost.remember(number, Place { queue, since_ms, left_ms: at_ms });
-                }
+                self.keep_all(at_ms);
+                self.calls.clear();
             }
             _ => {}
+        }
+    }
+
+    fn keep_all(&mut self, left_ms: i64) {
+        for Waiting { number, place, .. } in self.calls.values() {
+            let Some((queue, since_ms)) = place.clone() else { continue };
+            self.lost.remember(number.clone(), Place { queue, since_ms, left_ms });
         }
     }
 
@@ -64,6 +92,12 @@ impl LostPlaces {
         let gone_ms = now_ms.saturating_sub(place.left_ms);
         u64::try_from(gone_ms).is_ok_and(|gone_ms| gone_ms <= within_ms).then_some(place.since_ms)
     }
+}
+
+/// Whether that is a number, and no word for one who does not want to be known.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -116,6 +150,37 @@ mod tests {
         caller.enter(third, "support", Some(200), 2_500);
         caller.leave(third, "support", LeaveReason::Answered, 2_600);
         assert_eq!(caller.place("support", 2_600), None, "who was answered has had it");
+    }
+
+    #[test]
+    fn who_is_refused_or_asks_elsewhere_has_the_place_still() {
+        let mut caller = Caller(LostPlaces::default());
+        let first = caller.call(1, 100);
+        caller.enter(first, "support", None, 200);
+        caller.leave(first, "support", LeaveReason::Abandoned, 300);
+        let second = caller.call(2, 400);
+        caller.enter(second, "sales", None, 400);
+        caller.enter(caller_call(3), "support", None, 400);
+        assert_eq!(caller.place("support", 500), Some(200), "sales is another line, and so is a stranger's");
+        let third = caller.call(4, 500);
+        caller.enter(third, "support", Some(200), 500);
+        caller.leave(third, "support", LeaveReason::Refused, 500);
+        assert_eq!((caller.place("support", 1_300), caller.place("support", 1_301)), (Some(200), None));
+    }
+
+    fn caller_call(n: u128) -> CallId {
+        CallId::new(1, n)
+    }
+
+    #[test]
+    fn who_waits_while_the_floor_closes_has_the_place_unless_answered() {
+        let mut caller = Caller(LostPlaces::default());
+        let call = caller.call(1, 100);
+        caller.enter(call, "support", None, 200);
+        caller.0.handle_event(&Event::Stopped, 300);
+        assert_eq!(caller.place("support", 400), Some(200));
+        caller.leave(call, "support", LeaveReason::Answered, 400);
+        assert_eq!(caller.place("support", 400), None);
     }
 
     #[test]

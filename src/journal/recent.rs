@@ -41,10 +41,10 @@ impl<T> Recent<T> {
         }
     }
 
-    pub(super) fn forget(&mut self, number: &str) {
-        if let Some((_, place)) = self.known.remove(number) {
-            self.order.remove(&place);
-        }
+    pub(super) fn forget(&mut self, number: &str) -> Option<T> {
+        let (thing, place) = self.known.remove(number)?;
+        self.order.remove(&place);
+        Some(thing)
     }
 }
 

@@ -31,6 +31,10 @@ pub enum StartError {
     DataDir { path: PathBuf, source: std::io::Error },
     #[error("cannot read the password of {whose} from {path}: {source}; check password_file and its permissions")]
     Password { whose: String, path: String, source: std::io::Error },
+    #[error(
+        "the PIN of agent {0} is to be typed on a phone: write 4 to 12 digits, and nothing else, into its pin_file"
+    )]
+    Pin(String),
     #[error("cannot read the keys of recordings from {path}: {source}; check recording.key_file and its permissions")]
     KeyFile { path: String, source: std::io::Error },
     #[error("the keys of recordings in {whence} are not right: {source}")]
@@ -295,7 +299,11 @@ pub(super) fn agent_passwords(settings: &Settings) -> Result<BTreeMap<String, Se
 }
 
 pub(super) fn agent_pins(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {
-    secrets("PIN of agent", settings.agents.iter().map(|(name, agent)| (name, agent.pin.as_ref())))
+    let pins = secrets("PIN of agent", settings.agents.iter().map(|(name, agent)| (name, agent.pin.as_ref())))?;
+    match pins.iter().find(|(_, pin)| !crate::config::is_pin(pin.expose())) {
+        Some((agent, _)) => Err(StartError::Pin(agent.clone())),
+        None => Ok(pins),
+    }
 }
 
 /// The secrets of those who have one, by their names.

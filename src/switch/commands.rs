@@ -5,7 +5,7 @@ use super::{AgentWish, Command, CommandError, Output, Switch, Timer, Waiting};
 use crate::acd;
 use crate::call::Input;
 use crate::id::{CallId, LegId};
-use crate::journal::{Cause, Event, PausedBy};
+use crate::journal::{AgentState, Cause, Event, PausedBy};
 use crate::sip::endpoint::Why;
 use crate::time::Now;
 
@@ -74,8 +74,16 @@ impl Switch {
 
     /// A supervisor does not wait for the end of an agent's call: it is cut.
     fn free_agent(&mut self, agent: crate::id::AgentId, to: acd::Forced, now: Now) -> Result<(), CommandError> {
-        if self.acd.view().agent(&agent).is_none() {
-            return Err(CommandError::UnknownAgent(agent));
+        let why = match self.acd.view().agent(&agent).map(|seen| seen.state) {
+            None => return Err(CommandError::UnknownAgent(agent)),
+            Some(AgentState::Offline) => Some("he or she is signed out"),
+            Some(AgentState::NotReady { reason, .. }) if reason == acd::OWN_CALL => {
+                Some("the call is one that the agent has placed; hang it up (GET /api/v1/calls names it)")
+            }
+            Some(_) => None,
+        };
+        if let Some(why) = why {
+            return Err(CommandError::NotFreed { agent, why });
         }
         if to == acd::Forced::Available && !self.has_phone(&agent) {
             return Err(CommandError::NoPhone(agent));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Switch, as_agent};
 use crate::acd::{self, Acd};
 use crate::call::Input;
+use crate::dialplan::Unseated;
 use crate::id::{AgentId, CallId};
 use crate::journal::Event;
 use crate::sip::digest::Secret;
@@ -57,17 +58,26 @@ pub struct Proofs<'a> {
 }
 
 impl Seats<'_> {
-    /// Whether the agent may sit down: the PIN is right, and neither the agent nor who sits at the phone is in a conversation.
-    pub(super) fn may_sit(&self, acd: &Acd, agent: &str, pin: &str, wall_ms: i64) -> bool {
+    /// Lets an agent sit down whose PIN is right, where neither the agent nor who sits at the phone is in a conversation.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn may_sit(&self, acd: &Acd, agent: &str, pin: &str, wall_ms: i64) -> Result<(), Unseated> {
         let agent = as_agent(agent);
-        let proved = match self {
-            Self::Anybody => acd.view().agent(&agent).is_some(),
+        let (proved, locked, is_free) = match self {
+            Self::Anybody => (acd.view().agent(&agent).is_some(), false, true),
             Self::ByPin(Proofs { pins, attempts, is_free }) => {
                 let right = pins.get(&agent).is_some_and(|right| right.expose() == pin);
-                right && *is_free && !attempts.is_locked(&agent, wall_ms)
+                (right, attempts.is_locked(&agent, wall_ms), *is_free)
             }
         };
-        proved && !is_engaged(acd, &agent)
+        // Whoever tries while it is locked learns nothing of the PIN.
+        match (locked, proved, is_free && !is_engaged(acd, &agent)) {
+            (true, ..) => Err(Unseated::Locked),
+            (_, false, _) => Err(Unseated::WrongPin),
+            (_, _, false) => Err(Unseated::InUse),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -88,8 +98,8 @@ impl Switch {
         let before = cell.from_agent.replace(agent.clone());
         tracing::info!(%call, %agent, %phone, "an agent sits down at a phone");
         self.attempts.0.remove(&agent);
-        if let Some(guest) = self.desks.guest_of(&phone).filter(|guest| **guest != agent).cloned() {
-            self.acd.handle(acd::Input::AgentSignedOut { agent: guest }, now);
+        if let Some(other) = self.reached_by(phone.as_str()).filter(|other| *other != agent) {
+            self.acd.handle(acd::Input::AgentSignedOut { agent: other }, now);
         }
         self.journal(Event::DeskTaken { agent: agent.clone(), phone }, now);
         // The phone is in this call as the agent's from now on.
@@ -104,14 +114,12 @@ impl Switch {
         self.acd.handle(acd::Input::SetAvailable { agent }, now);
     }
 
-    /// Somebody named an agent and did not prove it, or must not sit there now.
-    pub(super) fn handle_not_seated(&mut self, call: CallId, agent: &AgentId, now: Now) {
-        if !self.settings.pins.contains_key(agent) {
-            return tracing::info!(%call, %agent, "who wants to sit down is nobody with a PIN");
-        }
-        let wrong = self.attempts.count(agent, now);
+    /// An agent was named who is not let in at the phone that calls.
+    pub(super) fn handle_not_seated(&mut self, call: CallId, agent: &AgentId, why: Unseated, now: Now) {
         self.counts.desks_refused += 1;
-        tracing::warn!(%call, %agent, wrong, "an agent is not let in at a phone: the PIN is wrong, or a call goes on");
+        let known = self.settings.pins.contains_key(agent);
+        let wrong = if why == Unseated::WrongPin && known { self.attempts.count(agent, now) } else { 0 };
+        tracing::warn!(%call, %agent, %why, wrong, "an agent is not let in at a phone");
     }
 
     /// Whose phone a call is placed from; who sits there places it.
@@ -127,12 +135,11 @@ impl Switch {
         Some(phone)
     }
 
-    /// The agents who are reached by a user's phone: the user, unless at another one, and who sits there.
-    pub(super) fn reached_by(&self, user: &str) -> impl Iterator<Item = AgentId> + use<> {
+    /// The agent who is reached by a user's phone: who sits there, else the user, unless at another one.
+    pub(super) fn reached_by(&self, user: &str) -> Option<AgentId> {
         let phone = as_agent(user);
-        let guest = self.desks.guest_of(&phone).cloned();
-        let own = (*self.desks.phone_of(&phone) == phone).then_some(phone);
-        own.into_iter().chain(guest)
+        let own = || (*self.desks.phone_of(&phone) == phone).then(|| phone.clone());
+        self.desks.guest_of(&phone).cloned().or_else(own)
     }
 
     /// Whether the phone answers at which an agent is reached.

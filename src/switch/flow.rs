@@ -5,7 +5,7 @@ use super::party::Recording;
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question, Unseated};
 use crate::id::{CallId, QueueId};
 use crate::journal::{Event, Orders, Personal};
 use crate::media::{MusicId, Playlist, PromptId, Source};
@@ -64,7 +64,7 @@ impl FloorView for Floor<'_> {
         self.orders.announcement(flow, self.wall_ms).map(|announcement| announcement.prompt.clone())
     }
 
-    fn may_sit(&self, agent: &str, pin: &str) -> bool {
+    fn may_sit(&self, agent: &str, pin: &str) -> Result<(), Unseated> {
         self.seats.may_sit(self.acd, agent, pin, self.wall_ms)
     }
 
@@ -226,7 +226,7 @@ impl Switch {
             Act::Consult(question) => self.consult(call, question, now),
             Act::ChangeAgent(change) => self.change_agent(call, change, now),
             Act::Sit { agent } => self.sit(call, agent, now),
-            Act::NotSeated { agent } => self.handle_not_seated(call, &agent, now),
+            Act::NotSeated { agent, why } => self.handle_not_seated(call, &agent, why, now),
             Act::Unrecordable { queue } => self.tell_unrecordable(call, &queue),
             Act::Record(change) => self.change_recording(call, change, now),
             Act::EnterFlow { flow, language } => drop(self.journal(Event::FlowEntered { call, flow, language }, now)),

@@ -233,6 +233,7 @@ impl Switch {
             }
             // A supervisor freed the agent: the conversation is cut.
             CallState::Bridged { agent: Some(talking), .. }
+            | CallState::CallingBack { agent: talking, .. }
             | CallState::Transferring { giver: Some((talking, _)), .. }
                 if talking == agent =>
             {

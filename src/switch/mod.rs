@@ -361,9 +361,13 @@ impl Switch {
             Sip::DialogChanged { leg, dialog } => self.handle_dialog(leg, *dialog, now),
             Sip::Registered { confirmation, changes } => self.handle_registered(confirmation, changes, now),
             Sip::BindingExpired { aor, uri } => self.handle_binding_expired(aor, uri, now),
-            Sip::SignedIn { user } => self.acd.handle(acd::Input::AgentSignedIn { agent: as_agent(&user) }, now),
+            Sip::SignedIn { user } => {
+                if let Some(agent) = self.reached_by(&user) {
+                    self.acd.handle(acd::Input::AgentSignedIn { agent }, now);
+                }
+            }
             Sip::SignedOut { user } => {
-                for agent in self.reached_by(&user) {
+                if let Some(agent) = self.reached_by(&user) {
                     self.acd.handle(acd::Input::AgentSignedOut { agent }, now);
                 }
             }

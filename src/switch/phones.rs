@@ -41,7 +41,7 @@ impl Switch {
     }
 
     fn follow_reach(&mut self, user: &str, now: Now) {
-        for agent in self.reached_by(user) {
+        if let Some(agent) = self.reached_by(user) {
             self.tell_reach(agent, now);
         }
     }

@@ -57,7 +57,9 @@ pub enum CommandError {
         flow: String,
     },
     /// 409.
-    #[error("agent {0} has no phone: register it, or give the agent a contact in the settings, and ask again")]
+    #[error(
+        "agent {0} has no phone: register it, let the agent sit down at one (*70 in the demo), or give a contact in the settings, and ask again"
+    )]
     NoPhone(AgentId),
     /// 409.
     #[error("agent {0} is in no conversation out of a queue and has no after-call work that could go on longer")]
@@ -71,6 +73,14 @@ pub enum CommandError {
     /// 409.
     #[error("{0} is a party of that conversation")]
     OwnConversation(AgentId),
+    /// 409.
+    #[error("agent {agent} cannot be freed: {why}")]
+    NotFreed {
+        /// Who.
+        agent: AgentId,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// 409.
     #[error("call {0} has as many supervisors as a call may have")]
     TooManySupervisors(CallId),

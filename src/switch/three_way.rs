@@ -84,6 +84,11 @@ impl Switch {
         let Some(host) = [talks, caller].into_iter().find(of_user) else {
             return refused("who has placed the second one is not in the first one");
         };
+        // When the host leaves, the other party goes on with the third one as a caller does; an agent would wait for nobody.
+        let given = self.legs.get(&talks).is_some_and(|party| matches!(party.role, Role::Agent(_)));
+        if host == caller && given {
+            return refused("its other party is an agent out of a queue: let the agent bring the third one in");
+        }
         let thread = |leg: LegId| self.legs.get(&leg)?.media.as_ref().map(|media| media.lease.thread);
         if thread(caller) != thread(third) {
             return refused(

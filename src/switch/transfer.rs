@@ -128,7 +128,7 @@ impl Switch {
             cell.caller = other;
             cell.number = user.as_ref().map_or_else(|| cell.called.clone(), |user| user.as_str().to_owned());
             (cell.carried.name, cell.carried.private) = (None, false);
-            cell.from_agent = user;
+            (cell.from_agent, cell.phone) = (user, None);
             if let Some(party) = self.legs.get_mut(&other) {
                 party.role = Role::Caller;
             }

@@ -11,7 +11,9 @@ use crate::time::Now;
 impl Switch {
     /// Whether that is the name of one of our users.
     pub(super) fn is_user(&self, name: &str) -> bool {
-        self.settings.sip.users.contains_key(name) || self.settings.static_contacts.contains_key(&AgentId::from(name))
+        let agent = AgentId::from(name);
+        let elsewhere = self.settings.static_contacts.contains_key(&agent) || self.settings.pins.contains_key(&agent);
+        elsewhere || self.settings.sip.users.contains_key(name)
     }
 
     /// Why a user cannot be called now: 486 where the user's phones are in a call, 480 where there is none that answers.

@@ -11,7 +11,10 @@ use super::tone;
 const PIN: &str = "830417629514";
 
 fn floor() -> Daemon {
-    let pins = |settings: String| settings.replace("pin = \"1234\"", &format!("pin = \"{PIN}\""));
+    let pins = |settings: String| {
+        settings.replace("pin = \"1234\"", &format!("pin = \"{PIN}\""))
+            + &format!("\n[agent.\"1010\"]\npin = \"{PIN}\"\n")
+    };
     Daemon::start_set(own_address(), pins, |plan| plan, &[])
 }
 
@@ -88,6 +91,27 @@ fn an_agent_sits_down_by_pin_and_is_called_there_over_a_kill_until_signing_out()
     let records = daemon.stop();
     let talked: Vec<_> = records.iter().filter(|record| record.disposition == Disposition::Answered).collect();
     assert_eq!(talked[0].segments[0].agent.as_str(), "1003");
+}
+
+#[test]
+fn the_owner_of_a_phone_is_signed_out_by_who_sits_down_and_the_guest_is_called_by_name() {
+    let mut daemon = floor();
+    let (mut desk, mut colleague) = (agent(&daemon, "1002"), agent(&daemon, "1001"));
+    until(&daemon, "1002", "available", None);
+    // An agent who has nothing but a PIN.
+    sit(&mut desk, "1010", PIN);
+    until(&daemon, "1010", "available", Some("1002"));
+    until(&daemon, "1002", "offline", None);
+    assert!(desk.register("demo", 300).is("200"));
+    colleague.invite_as("1010", "demo", "");
+    let invite = desk.expect_invite();
+    desk.answer(&invite);
+    assert!(colleague.outcome().is("200"));
+    until(&daemon, "1010", "not_ready", Some("1002"));
+    until(&daemon, "1002", "offline", None);
+    colleague.hang_up();
+    desk.expect_bye();
+    daemon.stop();
 }
 
 #[test]

@@ -57,10 +57,8 @@ fn who_lacks_the_class_calls_nobody_and_an_emergency_passes_a_full_trunk() {
     wait(|| tone::share(&outside.ear.hear(50), AGENT_HZ) > 0.9, || "the agent is not heard".to_owned());
     // The trunk carries no more; and yet.
     assert!(refused(&mut other, "0571123").contains("503"));
-    let mut police = Phone::new("110", own_address(), daemon.sip, 2_000.0);
     other.invite_as("110", "demo", "");
     let invite = outside.expect("the emergency call", |text| text.is("INVITE") && text.first().contains("110@"));
-    let _ = &mut police;
     outside.refuse(&invite, "486 Busy Here", "");
     assert!(other.outcome().is("486"));
     one.hang_up();
@@ -216,4 +214,24 @@ fn a_follow_up_reserves_an_agent_and_then_calls_the_customer() {
     let [record] = records.as_slice() else { panic!("{records:#?}") };
     assert_eq!((record.direction, record.disposition), (Direction::Outbound, Disposition::Answered));
     assert_eq!(record.segments.first().map(|segment| segment.agent.as_str()), Some("1001"));
+}
+
+#[test]
+fn an_agent_who_is_freed_while_the_customers_phone_rings_is_out_of_the_call() {
+    let (mut daemon, mut outside) = floor(&[]);
+    let mut phone = agent(&daemon, "1001");
+    daemon.run_command(&["callback", "add", "13900139000", "--queue", "support", "--trunk", "telco"]);
+    let invite = phone.expect_invite();
+    phone.answer(&invite);
+    let invite = outside.expect_invite();
+    outside.ring(&invite);
+    daemon.run_command(&["agent", "set", "1001", "not-ready", "--now"]);
+    phone.expect_bye();
+    outside.expect("CANCEL", |text| text.is("CANCEL"));
+    daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["reason"] == "supervisor");
+    let again = daemon.try_command(&["agent", "set", "1009", "offline", "--now"]);
+    assert_eq!(again.status.code(), Some(1), "there is no such agent");
+    // The request stands: an orderly stop leaves it as it is.
+    assert_eq!(daemon.json("/api/v1/callbacks")["items"].as_array().map(Vec::len), Some(1));
+    daemon.stop();
 }

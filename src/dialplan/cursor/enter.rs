@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::act::{Act, FloorView};
 use super::super::action::Action;
 use super::super::condition::{Condition, Measure, Test};
-use super::super::decision::Decision;
+use super::super::decision::{Decision, Unseated};
 use super::super::hours::Because;
 use super::super::program::{Customer, Program, Prompt, StepRef};
 use super::super::values::Template;
@@ -107,11 +107,19 @@ impl Cursor {
             Action::Sit { agent, pin, next, refused } => {
                 let (agent, pin) = (self.fill(agent), self.fill(pin));
                 // A trunk's caller is at no phone of ours.
-                let done = self.facts.trunk.is_none() && floor.may_sit(&agent, &pin);
-                self.decide(Decision::Sits { agent: agent.clone(), done });
+                let may = if self.facts.trunk.is_none() { floor.may_sit(&agent, &pin) } else { Err(Unseated::Outside) };
+                self.decide(Decision::Sits { agent: agent.clone(), refused: may.err() });
                 let agent = AgentId::from(agent.as_str());
-                self.acts.push_back(if done { Act::Sit { agent } } else { Act::NotSeated { agent } });
-                if done { *next } else { *refused }
+                match may {
+                    Ok(()) => {
+                        self.acts.push_back(Act::Sit { agent });
+                        *next
+                    }
+                    Err(why) => {
+                        self.acts.push_back(Act::NotSeated { agent, why });
+                        *refused
+                    }
+                }
             }
             Action::Record { change, next } => {
                 self.take_consent(*change);

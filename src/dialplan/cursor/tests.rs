@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::dialplan::{Source, Surroundings, load};
+use crate::dialplan::{Source, Surroundings, Unseated, load};
 use crate::id::QueueId;
 
 const PLAN: &str = r#"
@@ -38,8 +38,8 @@ impl FloorView for Floor {
         self.1
     }
 
-    fn may_sit(&self, agent: &str, pin: &str) -> bool {
-        (agent, pin) == ("1003", "4711")
+    fn may_sit(&self, agent: &str, pin: &str) -> Result<(), Unseated> {
+        if (agent, pin) == ("1003", "4711") { Ok(()) } else { Err(Unseated::WrongPin) }
     }
 
     fn waiting(&self, _: &QueueId) -> usize {

@@ -10,7 +10,7 @@ use crate::journal::Strategy;
 
 /// Keys without an equal, and what is done instead.
 const INSTEAD: [(&str, &str); 11] = [
-    ("weight", "give the queue step a priority: a class is worth 300 s of waiting"),
+    ("weight", "give the queue step a priority: a class is worth five minutes of waiting, or what [ageing] says"),
     ("servicelevel", "reports say which target they take"),
     ("musicclass", "music = \"NAME\" takes NAME.wav of the folder of prompts"),
     ("musiconhold", "music = \"NAME\" takes NAME.wav of the folder of prompts"),
