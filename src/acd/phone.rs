@@ -36,7 +36,12 @@ impl Agent {
 
 /// Whether a "not ready" is the phone's and not the agent's wish.
 pub(super) fn is_hindered(state: &AgentState) -> bool {
-    matches!(state, AgentState::NotReady { reason, .. } if reason == OWN_CALL || reason == Failure::Unreachable.reason())
+    matches!(state, AgentState::NotReady { reason, .. } if follows_phone(reason))
+}
+
+/// Whether a "not ready" of this reason begins and ends with what happens to the phone.
+pub fn follows_phone(reason: &str) -> bool {
+    reason == OWN_CALL || reason == Failure::Unreachable.reason()
 }
 
 impl Acd {

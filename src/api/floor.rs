@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use super::problem::{Problem, read};
 use super::{Names, Shared};
 use crate::id::{AgentId, CallId};
 use crate::records::Wall;
 use crate::records::live::{AgentLine, LiveFold};
-use crate::switch::{AgentWish, Command, Forced};
+use crate::switch::{AgentWish, Command, Forced, follows_phone};
 
 /// How long an answer waits until the live view has folded what it caused.
 const FOLDING: Duration = Duration::from_millis(500);
@@ -24,8 +24,6 @@ const FOLDING: Duration = Duration::from_millis(500);
 const LONGEST_REASON: usize = 64;
 /// By how much after-call work is extended at once, at most (s).
 const LONGEST_EXTENSION_S: u64 = 3_600;
-/// Reasons that follow the phone and end with it.
-const OWN_REASONS: [&str; 2] = ["own_call", "unreachable"];
 /// The reason where none is given; it needs no place in the settings.
 const SUPERVISOR: &str = "supervisor";
 
@@ -87,16 +85,13 @@ pub(super) async fn set_agent(
     Path(agent): Path<String>,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"state\": …, \"reason\": …, \"extend_s\": …}} in JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let wish: Wish = read(&body, "{\"state\": …, \"reason\": …, \"extend_s\": …}")?;
     let names = shared.named.get();
     let reason = wish.reason.unwrap_or_else(|| SUPERVISOR.to_owned());
     if reason.is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control) {
         return Err(Problem::parameter("reason", "a reason is a code of 1 to 64 bytes without control characters"));
     }
-    if OWN_REASONS.contains(&reason.as_str()) {
+    if follows_phone(&reason) {
         return Err(Problem::parameter(
             "reason",
             format!("\"{reason}\" is what the switch says of a phone: say another one"),

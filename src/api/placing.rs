@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::problem::Problem;
+use super::problem::{Problem, read};
 use crate::id::{AgentId, CallId, QueueId, TrunkId};
 use crate::switch::{Command, FollowUp};
 
@@ -44,10 +44,7 @@ pub(super) async fn place(
     State(shared): State<Arc<Shared>>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Placing { user, to, queue } = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"user\": …, \"to\": …, \"queue\": …}} in JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let Placing { user, to, queue } = read(&body, "{\"user\": …, \"to\": …, \"queue\": …}")?;
     let dialled = |c: char| c.is_ascii_alphanumeric() || "*#+-_.".contains(c);
     if to.is_empty() || to.len() > LONGEST || !to.chars().all(dialled) {
         return Err(Problem::parameter("to", "a number, or the name of a user, of 64 characters at most"));
@@ -63,10 +60,7 @@ pub(super) async fn follow_up(
     State(shared): State<Arc<Shared>>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let asked: Following = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"number\": …, \"queue\": …, \"trunk\": …}} in JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let asked: Following = read(&body, "{\"number\": …, \"queue\": …, \"trunk\": …}")?;
     let (retry_s, most, priority) =
         (asked.retry_s.unwrap_or(300), asked.most.unwrap_or(3), asked.priority.unwrap_or(0));
     if !(1..=86_400).contains(&retry_s) {

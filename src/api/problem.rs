@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::store::DatabaseError;
@@ -43,6 +44,12 @@ impl Problem {
         self.header = Some((name, value));
         self
     }
+}
+
+/// What a request's body says, where it has this shape.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not {shape} in JSON: {error}")))
 }
 
 impl From<DatabaseError> for Problem {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::floor::known;
-use super::problem::Problem;
+use super::problem::{Problem, read};
 use crate::id::AgentId;
 use crate::switch::{Command, Supervision};
 
@@ -28,10 +28,7 @@ pub(super) async fn supervise(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let call = known(&call)?;
-    let wish: Wish = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"mode\": \"monitor\", \"whisper\" or \"barge\"}} in JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let wish: Wish = read(&body, "{\"mode\": \"monitor\", \"whisper\" or \"barge\"}")?;
     let mode: Supervision = wish
         .mode
         .parse()
@@ -74,10 +71,7 @@ pub(super) async fn join(
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let call = known(&call)?;
-    let wish: Joining = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not {{\"other\": the call to join with this one}} in JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })?;
+    let wish: Joining = read(&body, "{\"other\": the call to join with this one}")?;
     let other = known(&wish.other)?;
     shared.commands.send(Command::Join { call, other }).await?;
     Ok(StatusCode::NO_CONTENT)

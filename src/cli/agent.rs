@@ -117,7 +117,7 @@ fn put(floor: &Asked, agent: &str, wish: &serde_json::Value) -> Result<Exit, Exi
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
-    match super::simulate::duration(text)? {
+    match super::duration(text)? {
         ms if ms % 1_000 == 0 && ms > 0 => Ok(ms / 1_000),
         _ => Err("write whole seconds, for example \"90s\" or \"2m\"".to_owned()),
     }

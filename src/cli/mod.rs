@@ -29,6 +29,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::dialplan::table::duration_ms;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -79,6 +81,11 @@ enum Command {
     Callback(callback::Callback),
     Trunk(trunk::Trunk),
     Trace(trace::Trace),
+}
+
+/// A duration of the command line, milliseconds.
+fn duration(text: &str) -> Result<u64, String> {
+    duration_ms(text).ok_or_else(|| "write for example \"500ms\", \"15s\", \"2m\" or \"1h\"".to_owned())
 }
 
 /// Runs the command that the process was called with.

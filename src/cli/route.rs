@@ -57,10 +57,10 @@ pub(super) struct Route {
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     queue: Vec<(String, QueueState)>,
     /// Nobody takes the call: what happens after such a wait, "30s"
-    #[arg(long, value_name = "DURATION", value_parser = parse_wait)]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
     give_up: Option<u64>,
     /// An agent answers at once and hangs up after so long a talk, "60s"
-    #[arg(long, value_name = "DURATION", value_parser = parse_wait, conflicts_with = "give_up")]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "give_up")]
     served: Option<u64>,
     /// What the next webhook answers, as KEY=VALUE,KEY=VALUE; once there is none left, they do not answer
     #[arg(long, value_name = "FIELDS", value_parser = parse_fields)]
@@ -98,10 +98,6 @@ fn parse_fields(text: &str) -> Result<Fields, String> {
     text.split(',').filter(|text| !text.is_empty()).map(pair).collect::<Result<_, String>>().map(Fields)
 }
 
-fn parse_wait(text: &str) -> Result<u64, String> {
-    crate::dialplan::table::duration_ms(text).ok_or_else(|| format!("\"{text}\" is no duration: write 30s or 3m"))
-}
-
 fn parse_state(text: &str) -> Result<(String, QueueState), String> {
     let (name, rest) = text.split_once(':').ok_or("write NAME:waiting=3,available=0")?;
     let mut state = QueueState::default();
@@ -112,7 +108,7 @@ fn parse_state(text: &str) -> Result<(String, QueueState), String> {
             "waiting" => state.waiting = count()?,
             "available" => state.available = count()?,
             "signed_in" => state.signed_in = count()?,
-            "expected_wait" => state.expected_wait_ms = Some(parse_wait(value)?),
+            "expected_wait" => state.expected_wait_ms = Some(super::duration(value)?),
             _ => return Err(format!("a queue has no figure \"{key}\": waiting, available, signed_in, expected_wait")),
         }
     }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::Exit;
 use super::floor::{self, FloorError};
+use super::{Exit, duration};
 use crate::acd::{Ageing, AgentSettings, QueueSettings, Settings};
-use crate::dialplan::table::duration_ms;
 use crate::id::{AgentId, QueueId};
 use crate::insight::arrivals::draw;
 use crate::insight::erlang::Load;
@@ -71,10 +70,6 @@ enum Format {
     Table,
     Csv,
     Json,
-}
-
-pub(super) fn duration(text: &str) -> Result<u64, String> {
-    duration_ms(text).ok_or_else(|| "write for example \"500ms\", \"15s\", \"2m\" or \"1h\"".to_owned())
 }
 
 /// Why nothing is played.

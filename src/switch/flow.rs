@@ -295,9 +295,9 @@ impl Switch {
     }
 
     fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, prefer: Option<acd::Preference>, now: Now) {
-        let named = self.settings.program.queues().get(queue.as_str()).and_then(|queue| queue.music.as_deref());
-        let music = self.music_named(named);
-        let resume_ms = self.settings.program.queues().get(queue.as_str()).map_or(0, |queue| queue.resume_ms);
+        let rules = self.settings.program.queues().get(queue.as_str());
+        let music = self.music_named(rules.and_then(|rules| rules.music.as_deref()));
+        let resume_ms = rules.map_or(0, |rules| rules.resume_ms);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.music = music;
         cell.queued_ms.get_or_insert(now.wall_ms);
