@@ -225,12 +225,13 @@ impl Do {
         }
     }
 
-    /// Whether it takes time by itself.
+    /// Whether it takes time by itself, as the checker sees it.
     pub(super) fn waits(&self) -> bool {
         !matches!(
             self,
             Self::Answer { .. }
                 | Self::Queue { .. }
+                | Self::Voicemail { .. }
                 | Self::Dial { .. }
                 | Self::When { .. }
                 | Self::Hours { .. }

@@ -153,6 +153,8 @@ fn circles_in_which_nothing_waits_are_cut_and_told() {
         "[in]\nexten => 1,1,Goto(1)\n",
         "[in]\nexten => 1,1,Goto(2,1)\nexten => 2,1,GotoIf($[\"${CALLERID(num)}\" = \"5\"]?1,1:3,1)\nexten => 3,1,Goto(2,1)\n",
         "[in]\nexten => 1,1,Answer()\nsame => n(a),Wait(1)\nsame => n,Goto(a)\n",
+        // Where no message can be kept, the call goes on at once.
+        "[in]\nexten => 1,1,Answer()\nsame => n(a),VoiceMail(100)\nsame => n,Goto(a)\n",
     ] {
         let imported = extensions(text);
         checked(&imported);
