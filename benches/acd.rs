@@ -43,9 +43,8 @@ impl Floor {
             ..QueueSettings::named(queue_name(queue))
         };
         let agent_of = |agent: usize| AgentSettings {
-            id: names[agent].clone(),
             skills: of_agent(agent).map(|queue| (skill(queue), 50 + (agent % 50) as u8)).collect(),
-            acw_ms: None,
+            ..AgentSettings::named(names[agent].clone())
         };
         let settings = Settings {
             agents: (0..agents).map(agent_of).collect(),

@@ -6,6 +6,8 @@ mod after_call;
 mod agents;
 #[path = "acd_model/beside.rs"]
 mod beside;
+#[path = "acd_model/capacity.rs"]
+mod capacity;
 #[path = "acd_model/choice.rs"]
 mod choice;
 #[path = "acd_model/expected.rs"]
@@ -34,7 +36,7 @@ const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
 
 fn agent_settings(number: usize) -> AgentSettings {
     let skills = BTreeMap::from([("billing".to_owned(), (number * 20 % 100) as u8)]);
-    AgentSettings { id: agent(number), skills, acw_ms: None }
+    AgentSettings { skills, ..AgentSettings::named(agent(number)) }
 }
 
 fn queue_settings(id: &str, members: impl IntoIterator<Item = usize>) -> QueueSettings {
@@ -142,7 +144,7 @@ impl Floor {
 }
 
 fn changed(number: usize, state: AgentState) -> Output {
-    Output::Journal(Event::AgentChanged { agent: agent(number), state })
+    Output::Journal(Event::AgentChanged { agent: agent(number), appearance: 0, state })
 }
 
 fn left(of: u64, from: &str, reason: LeaveReason) -> Output {
@@ -221,7 +223,7 @@ fn who_does_not_take_a_call_is_back_after_the_time_of_its_rule() {
     let since_wall_ms = again.now.wall_ms - 59_000;
     let AgentState::NotReady { reason, .. } = left else { unreachable!("a busy phone") };
     let state = AgentState::NotReady { reason, until_ms: Some(again.now.wall_ms + 1_000) };
-    again.tell(Input::Restored { agent: agent(0), state, since_wall_ms });
+    again.tell(Input::Restored { agent: agent(0), appearance: 0, state, since_wall_ms });
     assert_eq!(again.pass(1_000).state(0), AgentState::Available);
     // The second one in a row that rings out needs a word of the agent, which counts from the beginning again.
     assert_eq!(floor.pass(1_000).presented(), [(call(1), agent(0))]);
@@ -302,7 +304,7 @@ fn a_restart_keeps_the_deadline_of_acw() {
     let mut floor = Floor::new(vec![queue_settings("support", 0..3)], 3);
     let until_ms = floor.now.wall_ms + 3_000;
     let since_wall_ms = floor.now.wall_ms - 2_000;
-    let restored = |number, state| Input::Restored { agent: agent(number), state, since_wall_ms };
+    let restored = |number, state| Input::Restored { agent: agent(number), appearance: 0, state, since_wall_ms };
     floor.tell(restored(0, AgentState::Acw { call: call(1), until_ms }));
     floor.tell(restored(1, not_ready("lunch")));
     assert_eq!(floor.take(), []);

@@ -18,9 +18,7 @@ const T_19: f64 = 3.883;
 fn floor(agents: u32) -> Settings {
     let name = |number: u32| AgentId::from(format!("{}", 1001 + number).as_str());
     Settings {
-        agents: (0..agents)
-            .map(|number| AgentSettings { id: name(number), skills: Default::default(), acw_ms: None })
-            .collect(),
+        agents: (0..agents).map(|number| AgentSettings::named(name(number))).collect(),
         queues: vec![QueueSettings {
             members: (0..agents).map(|number| name(number).into()).collect(),
             ..QueueSettings::named("q".into())

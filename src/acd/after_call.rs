@@ -1,6 +1,6 @@
 //! After-call work: as long as the agent's settings or the queue's say, and what the agent makes of it.
 
-use crate::id::CallId;
+use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event};
 use crate::time::Now;
 
@@ -32,7 +32,15 @@ impl Acd {
     }
 
     /// More time for what has to be done after the call that the agent is in, or has just had.
-    pub(super) fn handle_extend_acw(&mut self, n: usize, by_ms: u64, now: Now) {
+    pub(super) fn handle_extend_acw(&mut self, agent: &AgentId, by_ms: u64, now: Now) {
+        let Some(first) = self.agent_numbers.get(agent).copied() else { return };
+        let at_work = |n: &usize| matches!(self.agents[*n].state, AgentState::Acw { .. });
+        let works = self.appearances(first).find(at_work);
+        let all = works.map_or(self.appearances(first), |n| n..n + 1);
+        all.for_each(|n| self.extend_acw(n, by_ms, now));
+    }
+
+    fn extend_acw(&mut self, n: usize, by_ms: u64, now: Now) {
         match &self.agents[n].state {
             AgentState::Acw { call, until_ms } => {
                 let (call, until_ms) = (*call, *until_ms);

@@ -1,4 +1,4 @@
-//! One agent: one state, one method per transition.
+//! One agent, or one of the calls that an agent takes at once: one state, one method per transition.
 
 use std::collections::BTreeSet;
 
@@ -29,6 +29,8 @@ pub(super) struct Membership {
     pub(super) ring: u8,
     pub(super) tier: u8,
     pub(super) weight: u8,
+    /// In how many calls the agent is already, as the queue lists him or her.
+    pub(super) calls: u8,
     /// From 0, in the queue's list.
     pub(super) place: u32,
     /// What the queue's strategy goes by, and since when the agent was idle (wall ms), as the queue lists him or her while available.
@@ -46,6 +48,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Both together.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            talk_ms: self.talk_ms.saturating_add(other.talk_ms),
+            busy_ms: self.busy_ms.saturating_add(other.busy_ms),
+            free_ms: self.free_ms.saturating_add(other.free_ms),
+        }
+    }
+
     /// Talk, hold and after-call work in thousandths of these and the time free for calls.
     pub(super) fn occupied(&self) -> i64 {
         let all = i128::from(self.busy_ms) + i128::from(self.free_ms);
@@ -57,6 +69,12 @@ impl Tally {
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
     pub(super) id: AgentId,
+    /// Which of the agent's calls this is about, from 0.
+    pub(super) appearance: u8,
+    /// Of how many.
+    pub(super) appearances: u8,
+    /// In how many calls the agent is, where a further one could be presented here now: the queues list this appearance then.
+    pub(super) open_with: Option<u8>,
     pub(super) skills: Levels,
     /// After-call work (ms) whatever the queue.
     pub(super) acw_ms: Option<u64>,
@@ -87,10 +105,18 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn new(settings: AgentSettings, skills: &mut Skills) -> Self {
+        Self { skills: skills.levels(&settings.skills), acw_ms: settings.acw_ms, ..Self::named(settings.id) }
+    }
+
+    /// Signed out, without skills.
+    pub(super) fn named(id: AgentId) -> Self {
         Self {
-            id: settings.id,
-            skills: skills.levels(&settings.skills),
-            acw_ms: settings.acw_ms,
+            id,
+            appearance: 0,
+            appearances: 1,
+            open_with: None,
+            skills: Levels::default(),
+            acw_ms: None,
             more_acw_ms: 0,
             queues: Vec::new(),
             tally: Tally::default(),
@@ -122,7 +148,7 @@ impl Agent {
         let level = |skill: &str| skills.level(&self.skills, skill);
         let Some(ring) = settings.ring_of(level, tier) else { return false };
         let place = u32::try_from(place).unwrap_or(u32::MAX);
-        self.queues.push(Membership { queue, ring, tier, weight, place, figure: 0, idle_since_ms: 0 });
+        self.queues.push(Membership { queue, ring, tier, weight, calls: 0, place, figure: 0, idle_since_ms: 0 });
         true
     }
 
@@ -230,7 +256,7 @@ impl Acd {
 
     /// An answer that crossed the end of its presentation is cancelled, so that no agent's leg is left alone.
     pub(super) fn handle_answered(&mut self, agent: AgentId, call: CallId, now: Now) {
-        let number = self.agent_numbers.get(&agent).copied();
+        let number = self.agent_numbers.get(&agent).map(|first| self.appearance_with(*first, call));
         match number.filter(|n| self.agents[*n].presented() == Some(call)) {
             Some(n) => {
                 let queue = self.agents[n].serving;
@@ -275,7 +301,25 @@ impl Acd {
     }
 
     /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
-    pub(super) fn handle_restored(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
+    pub(super) fn handle_restored(
+        &mut self,
+        agent: &AgentId,
+        appearance: u8,
+        state: AgentState,
+        since_ms: i64,
+        now: Now,
+    ) {
+        let Some(first) = self.agent_numbers.get(agent).copied() else { return };
+        if appearance < self.agents[first].appearances {
+            let n = first + usize::from(appearance);
+            self.restore(n, state, since_ms, now);
+            self.open(n);
+        } else {
+            self.close_lost(agent, appearance, &state);
+        }
+    }
+
+    fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
         if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
             return;
         }
@@ -285,7 +329,7 @@ impl Acd {
             AgentState::Offline => {}
             AgentState::Available => {
                 self.set_state(n, AgentState::Available);
-                self.index(n);
+                self.open(n);
                 self.match_agent(n, now);
             }
             // What hindered the phone ended with the last run, or shows again.
@@ -343,13 +387,16 @@ impl Acd {
     pub(super) fn settle(&mut self, n: usize, back: Option<CallId>, now: Now) {
         match std::mem::replace(&mut self.agents[n].next, Next::Available) {
             _ if self.agents[n].retired => self.transition_to_offline(n, now),
-            Next::Available => self.free(n, now),
+            Next::Available => {
+                self.free(n, now);
+                self.forgive(n, now);
+            }
             Next::NotReady { reason } => self.transition_to_not_ready(n, reason, None, now),
             Next::Offline => self.transition_to_offline(n, now),
         }
         let back = back.and_then(|call| self.callers.get(&call)).map(|caller| caller.place);
         let mut line: BTreeSet<Place> = back.into_iter().collect();
-        if self.agents[n].state == AgentState::Offline {
+        if !self.presence(n).signed_in {
             line.extend(self.release_wanted(n, now));
         }
         line.into_iter().for_each(|place| self.match_caller(place.call, now));
@@ -363,7 +410,7 @@ impl Acd {
     }
 
     /// Available, unless the phone can take no call.
-    fn offer(&mut self, n: usize, now: Now) {
+    pub(super) fn offer(&mut self, n: usize, now: Now) {
         match self.agents[n].hindrance() {
             Some(reason) => self.transition_to_not_ready(n, reason.to_owned(), None, now),
             None => self.transition_to_available(n, now),

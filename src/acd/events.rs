@@ -59,8 +59,9 @@ pub enum Input {
     PhoneReach { agent: AgentId, reachable: bool },
     /// A supervisor acts on the agent, in whatever state but signed out.
     Forced { agent: AgentId, to: Forced },
-    /// The agent's last state in the journal and since when, told once after a restart, before any caller enters.
-    Restored { agent: AgentId, state: AgentState, since_wall_ms: i64 },
+    /// The last state in the journal of one of the agent's appearances and since when, told once after a restart, before any caller
+    /// enters.
+    Restored { agent: AgentId, appearance: u8, state: AgentState, since_wall_ms: i64 },
 }
 
 /// An agent whom a caller waits for alone at first, a member of the queue or not. One who signs out is waited for no longer.
@@ -94,6 +95,11 @@ impl Failure {
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
         }
+    }
+
+    /// Whether an agent who is not ready for this reason did not take a call.
+    pub(super) fn is_reason(reason: &str) -> bool {
+        [Self::NoAnswer, Self::Busy, Self::Rejected, Self::Unreachable].iter().any(|failure| failure.reason() == reason)
     }
 }
 

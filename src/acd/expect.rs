@@ -5,10 +5,10 @@
 //! direction; how wrong is counted.
 
 use crate::id::CallId;
-use crate::journal::AgentState;
 use crate::time::Now;
 
 use super::Acd;
+use super::appearance::Presence;
 use super::queue::Queue;
 
 /// The weight of one more conversation in the mean is one in so many.
@@ -35,15 +35,15 @@ impl Expectation {
         *self = Self { signed_in: self.signed_in, ready: self.ready, ..*former };
     }
 
-    /// A member is in this state now.
-    pub(super) fn count(&mut self, state: &AgentState) {
-        self.signed_in += u32::from(*state != AgentState::Offline);
-        self.ready += u32::from(state.is_ready());
+    /// A member is there in this way now.
+    pub(super) fn count(&mut self, presence: Presence) {
+        self.signed_in += u32::from(presence.signed_in);
+        self.ready += u32::from(presence.ready);
     }
 
-    fn discount(&mut self, state: &AgentState) {
-        self.signed_in -= u32::from(*state != AgentState::Offline);
-        self.ready -= u32::from(state.is_ready());
+    fn discount(&mut self, presence: Presence) {
+        self.signed_in -= u32::from(presence.signed_in);
+        self.ready -= u32::from(presence.ready);
     }
 
     fn learn(&mut self, ms: i64) {
@@ -64,10 +64,10 @@ impl Queue {
 }
 
 impl Acd {
-    /// Tells the queues of an agent whose state is another one now.
-    pub(super) fn follow_presence(&mut self, n: usize, was: &AgentState) {
-        let is = &self.agents[n].state;
-        if (*was == AgentState::Offline, was.is_ready()) == (*is == AgentState::Offline, is.is_ready()) {
+    /// Tells the queues of an agent who may be there in another way now.
+    pub(super) fn follow_presence(&mut self, n: usize, was: Presence) {
+        let is = self.presence(n);
+        if was == is {
             return;
         }
         for member in &self.agents[n].queues {

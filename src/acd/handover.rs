@@ -1,7 +1,7 @@
 //! A caller who comes from another agent and not out of a queue: reserved and counted like any other, and standing in no line.
 
 use crate::id::{AgentId, CallId};
-use crate::journal::{AgentState, Decision, LeaveReason, SegmentEnd};
+use crate::journal::{Decision, LeaveReason, SegmentEnd};
 use crate::time::Now;
 
 use super::Acd;
@@ -9,12 +9,11 @@ use super::events::Output;
 
 impl Acd {
     /// Reserves the agent for the call of another one, on behalf of the queue that it came out of.
-    pub(super) fn handle_handed_over(&mut self, n: usize, call: CallId, from: &AgentId, now: Now) {
-        let giver = self.agent_numbers.get(from).map(|number| &self.agents[*number]);
-        let Some(giver) = giver.filter(|giver| giver.conversation() == Some(call)) else { return };
-        if self.agents[n].state != AgentState::Available {
-            return;
-        }
+    pub(super) fn handle_handed_over(&mut self, call: CallId, from: &AgentId, to: &AgentId, now: Now) {
+        let giver = self.agent_numbers.get(from).map(|first| &self.agents[self.appearance_with(*first, call)]);
+        let Some(giver) = giver.filter(|giver| giver.conversation() == Some(call) && giver.id != *to) else { return };
+        let open = self.agent_numbers.get(to).and_then(|first| self.open_appearance(*first));
+        let Some(n) = open else { return };
         let (queue, why) = (giver.serving, Decision::HandedOver { from: from.clone() });
         self.handed.insert(call, n);
         self.transition_to_reserved(n, call, queue, now);
@@ -42,10 +41,11 @@ impl Acd {
 mod tests {
     use super::super::{AgentSettings, Input, QueueSettings, Settings};
     use super::*;
+    use crate::journal::AgentState;
 
     fn floor() -> (Acd, CallId, Now) {
         let (call, now) = (CallId::new(1, 1), Now::default());
-        let agent = |id: &str| AgentSettings { id: id.into(), skills: Default::default(), acw_ms: None };
+        let agent = |id: &str| AgentSettings::named(id.into());
         let members = vec![AgentId::from("1001").into()];
         let queue = QueueSettings { members, acw_ms: 5_000, ..QueueSettings::named("support".into()) };
         let settings =

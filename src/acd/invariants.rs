@@ -1,5 +1,6 @@
 //! What holds after every event, checked the slow way.
 
+use crate::id::AgentId;
 use crate::journal::AgentState;
 
 use super::Acd;
@@ -30,9 +31,11 @@ impl Acd {
                 ensure(idle, || format!("{} waits in {id} while agents are available", place.call))?;
             }
             let (mut signed_in, mut ready) = (0, 0);
-            for agent in self.agents.iter().filter(|agent| agent.membership(number).is_some()) {
-                signed_in += u32::from(agent.state != AgentState::Offline);
-                ready += u32::from(agent.state.is_ready());
+            for (n, agent) in self.agents.iter().enumerate() {
+                if agent.appearance == 0 && agent.membership(number).is_some() {
+                    signed_in += u32::from(self.presence(n).signed_in);
+                    ready += u32::from(self.presence(n).ready);
+                }
             }
             let counted = (queue.expectation.signed_in, queue.expectation.ready);
             ensure(counted == (signed_in, ready), || format!("{id} counts {counted:?} of {signed_in} and {ready}"))?;
@@ -50,10 +53,13 @@ impl Acd {
         let id = &agent.id;
         for (at, queue) in self.queues.iter().enumerate() {
             let listed = queue.available.iter().filter(|rank| rank.agent() == number).count();
-            let free = agent.state == AgentState::Available && agent.membership(at).is_some();
+            let free = agent.open_with.is_some() && agent.membership(at).is_some();
             let known = agent.membership(at).is_some_and(|member| queue.available.contains(&Rank::of(number, member)));
             let fits = listed == usize::from(free) && known == free;
             ensure(fits, || format!("agent {id} listed {listed} times in queue {}", queue.settings.id))?;
+        }
+        if agent.appearance == 0 {
+            self.check_appearances(number, id)?;
         }
         let fit = agent.state != AgentState::Available || agent.hindrance().is_none();
         ensure(fit, || format!("agent {id} is available with a phone that takes no call"))?;
@@ -61,7 +67,8 @@ impl Acd {
         let timed = agent.presented().is_some() || ends;
         ensure(timed == agent.timer.is_some(), || format!("agent {id} has no deadline, or one too many"))?;
         let wanted = self.wanted.get(&number);
-        let alone = wanted.is_none() || !matches!(agent.state, AgentState::Available | AgentState::Offline);
+        let busy = || self.presence(number).signed_in && self.open_appearance(number).is_none();
+        let alone = wanted.is_none() || agent.appearance == 0 && busy();
         ensure(alone, || format!("callers wait for {id} alone, who is {:?}", agent.state))?;
         for place in wanted.into_iter().flatten() {
             let standing = self.callers.get(&place.call).map(|caller| &caller.standing);
@@ -73,6 +80,22 @@ impl Acd {
         let mutual = caller.is_some_and(|caller| caller.agents().contains(&number));
         let booked = mutual || self.handed.get(&call) == Some(&number) && caller.is_none();
         ensure(booked, || format!("agent {id} is booked for {call}, which knows nothing"))
+    }
+
+    /// One call rings at a time and none beside after-call work, and where one could be presented is known.
+    fn check_appearances(&self, first: usize, id: &AgentId) -> Result<(), String> {
+        let all = || self.appearances(first).map(|n| &self.agents[n]);
+        let whole = all().enumerate().all(|(at, agent)| agent.id == *id && usize::from(agent.appearance) == at);
+        ensure(whole, || format!("appearances of agent {id} stand apart"))?;
+        let rings = all().filter(|agent| agent.presented().is_some()).count();
+        ensure(rings <= 1, || format!("{rings} calls are presented to agent {id} at once"))?;
+        let works = all().any(|agent| matches!(agent.state, AgentState::Acw { .. }));
+        let free = all().any(|agent| agent.state == AgentState::Available);
+        let calls = all().filter(|agent| agent.conversation().is_some()).count();
+        let open: Vec<usize> = all().filter_map(|agent| agent.open_with).map(usize::from).collect();
+        let capacity = all().filter(|agent| !agent.retired).count();
+        let should = if free && rings == 0 && !works && calls < capacity { vec![calls] } else { Vec::new() };
+        ensure(open == should, || format!("agent {id} is open to calls beside {open:?}, and not {should:?}"))
     }
 
     fn check_caller(&self, caller: &Caller) -> Result<(), String> {

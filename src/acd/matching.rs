@@ -1,7 +1,7 @@
 //! The one decision: which pair?
 
 use crate::id::CallId;
-use crate::journal::{AgentState, Decision, NextBest, SkillFit, Strategy};
+use crate::journal::{Decision, NextBest, SkillFit, Strategy};
 use crate::time::Now;
 
 use super::Acd;
@@ -17,10 +17,11 @@ impl Acd {
         let Some(caller) = self.callers.get(&call) else { return };
         match caller.standing {
             Standing::Presented { .. } => {}
-            Standing::Preferring { agent, .. } if self.agents[agent].state == AgentState::Available => {
-                self.present_preferred(call, agent, now);
+            Standing::Preferring { agent, .. } => {
+                if let Some(open) = self.open_appearance(agent) {
+                    self.present_preferred(call, open, now);
+                }
             }
-            Standing::Preferring { .. } => {}
             Standing::Waiting => {
                 let tried = caller.tried;
                 for at in 0..caller.queues.len() {
@@ -68,6 +69,7 @@ impl Acd {
             figure,
             ring: rank.ring,
             tier: rank.tier,
+            calls: rank.calls,
             skills: self.fits(rank.agent(), entry),
             next,
         }
@@ -108,9 +110,7 @@ impl Acd {
     /// Agents are short: the caller with the highest score whom the agent may have, be it as one of a queue or as the one whom
     /// the caller waits for. A caller who names several of the agent's queues is taken from the one joined first.
     pub(super) fn match_agent(&mut self, agent: usize, now: Now) {
-        if self.agents[agent].state != AgentState::Available {
-            return;
-        }
+        let Some(calls) = self.agents[agent].open_with else { return };
         let Some(place) = self.first_for(agent) else { return };
         let Some(caller) = self.callers.get(&place.call) else { return };
         if matches!(caller.standing, Standing::Preferring { .. }) {
@@ -122,6 +122,7 @@ impl Acd {
         let why = Decision::Line {
             waited_ms: waited_ms(place, now),
             priority: caller.priority,
+            calls,
             waiting: u32::try_from(self.queues[entry.queue].waiting_len()).unwrap_or(u32::MAX),
             skills: self.fits(agent, entry),
         };
@@ -137,7 +138,7 @@ impl Acd {
         loop {
             let mut first: Option<Place> = None;
             for agent in agents {
-                if self.agents[*agent].state == AgentState::Available {
+                if self.agents[*agent].open_with.is_some() {
                     first = [first, self.first_for(*agent)].into_iter().flatten().min();
                 }
             }
@@ -148,7 +149,7 @@ impl Acd {
 
     /// The first in line whom an agent may have.
     fn first_for(&mut self, agent: usize) -> Option<Place> {
-        let mut best = self.wanted.get(&agent).and_then(|places| places.first()).copied();
+        let mut best = self.wanted.get(&self.first_appearance(agent)).and_then(|places| places.first()).copied();
         for member in &self.agents[agent].queues {
             self.touched += 1;
             let first = self.queues[member.queue].first_for(member.ring);

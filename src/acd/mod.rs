@@ -12,6 +12,7 @@
 
 mod after_call;
 mod agent;
+mod appearance;
 mod caller;
 mod events;
 mod expect;
@@ -79,10 +80,12 @@ pub struct Acd {
     queue_numbers: BTreeMap<QueueId, usize>,
     /// In boxes, as a map that grows at its end leaves half of its room empty.
     callers: BTreeMap<CallId, Box<Caller>>,
-    /// Callers who wait for one agent alone, by the agent.
+    /// Callers who wait for one agent alone, by the agent's first appearance.
     wanted: BTreeMap<usize, BTreeSet<Place>>,
     /// Calls that another agent hands over, whose callers stand in no line, and to whom they are presented.
     handed: BTreeMap<CallId, usize>,
+    /// Appearances to which calls can be presented because of what happened on others.
+    opened: Vec<usize>,
     /// Whether a queue sends on who waits while nobody is there.
     sends_on: bool,
     /// Callers for whom nobody may be there any more.
@@ -105,9 +108,14 @@ impl Acd {
             return Err(fault);
         }
         let mut skills = Skills::default();
+        let mut agents = Vec::with_capacity(settings.agents.len());
+        for settings in settings.agents {
+            let capacity = settings.capacity;
+            Agent::new(settings, &mut skills).push(capacity, &mut agents);
+        }
         let mut acd = Self {
             ageing: settings.ageing,
-            agents: settings.agents.into_iter().map(|agent| Agent::new(agent, &mut skills)).collect(),
+            agents,
             skills,
             queues: settings.queues.into_iter().map(Queue::new).collect(),
             agent_numbers: BTreeMap::new(),
@@ -115,6 +123,7 @@ impl Acd {
             callers: BTreeMap::new(),
             wanted: BTreeMap::new(),
             handed: BTreeMap::new(),
+            opened: Vec::new(),
             sends_on: false,
             doubtful: BTreeSet::new(),
             timers: Timers::default(),
@@ -128,20 +137,34 @@ impl Acd {
 
     /// Numbers agents and queues as they stand in their lists, and tells each agent the queues that he or she qualifies for.
     fn number(&mut self) {
-        self.agent_numbers = self.agents.iter().enumerate().map(|(n, agent)| (agent.id.clone(), n)).collect();
+        let firsts = self.agents.iter().enumerate().filter(|(_, agent)| agent.appearance == 0);
+        self.agent_numbers = firsts.map(|(n, agent)| (agent.id.clone(), n)).collect();
         self.queue_numbers = self.queues.iter().enumerate().map(|(n, queue)| (queue.settings.id.clone(), n)).collect();
         self.sends_on = self.queues.iter().any(|queue| queue.settings.wait_needs != Needs::Nobody);
-        self.agents.iter_mut().for_each(|agent| agent.queues.clear());
-        for (number, queue) in self.queues.iter_mut().enumerate() {
-            for place in 0..queue.settings.members.len() {
-                let Some(agent) = self.agent_numbers.get(&queue.settings.members[place].agent) else { continue };
-                let agent = &mut self.agents[*agent];
-                // A name is kept once, however many queues list the agent.
-                queue.settings.members[place].agent = agent.id.clone();
-                if agent.qualify(number, place, &queue.settings, &self.skills) {
-                    queue.expectation.count(&agent.state);
-                }
+        for agent in &mut self.agents {
+            agent.queues.clear();
+            agent.open_with = None;
+        }
+        for number in 0..self.queues.len() {
+            for place in 0..self.queues[number].settings.members.len() {
+                self.enlist(number, place);
             }
+        }
+    }
+
+    /// Tells who stands at a place in a queue's list that he or she qualifies, if so.
+    fn enlist(&mut self, number: usize, place: usize) {
+        let queue = &mut self.queues[number];
+        let Some(first) = self.agent_numbers.get(&queue.settings.members[place].agent).copied() else { return };
+        // A name is kept once, however many queues list the agent.
+        queue.settings.members[place].agent = self.agents[first].id.clone();
+        let mut qualifies = false;
+        for n in self.appearances(first) {
+            qualifies = self.agents[n].qualify(number, place, &self.queues[number].settings, &self.skills);
+        }
+        if qualifies {
+            let presence = self.presence(first);
+            self.queues[number].expectation.count(presence);
         }
     }
 
@@ -169,32 +192,33 @@ impl Acd {
             Input::AgentSignedOut { agent } => self.with(&agent, |acd, n| acd.handle_signed_out(n, now)),
             Input::SetAvailable { agent } => self.with(&agent, |acd, n| acd.handle_set_available(n, now)),
             Input::SetNotReady { agent, reason } => {
-                self.with(&agent, |acd, n| acd.handle_set_not_ready(n, reason, now))
+                self.with(&agent, |acd, n| acd.handle_set_not_ready(n, reason.clone(), now));
             }
             Input::EndAcw { agent } => self.with(&agent, |acd, n| acd.handle_acw_over(n, now)),
-            Input::ExtendAcw { agent, by_ms } => self.with(&agent, |acd, n| acd.handle_extend_acw(n, by_ms, now)),
-            Input::HandedOver { call, from, to } => {
-                self.with(&to, |acd, n| acd.handle_handed_over(n, call, &from, now))
-            }
-            Input::Moved { agent, from, to } => self.with(&agent, |acd, n| acd.handle_moved(n, from, to, now)),
-            Input::PhoneRinging { agent, call } => self.with(&agent, |acd, n| acd.handle_ringing(n, call, now)),
+            Input::ExtendAcw { agent, by_ms } => self.handle_extend_acw(&agent, by_ms, now),
+            Input::HandedOver { call, from, to } => self.handle_handed_over(call, &from, &to, now),
+            Input::Moved { agent, from, to } => self.on(&agent, from, |acd, n| acd.handle_moved(n, from, to, now)),
+            Input::PhoneRinging { agent, call } => self.on(&agent, call, |acd, n| acd.handle_ringing(n, call, now)),
             Input::AgentAnswered { agent, call } => self.handle_answered(agent, call, now),
-            Input::AgentFailed { agent, call, why } => self.with(&agent, |acd, n| acd.handle_failed(n, call, why, now)),
-            Input::Hold { agent, call } => self.with(&agent, |acd, n| acd.handle_hold(n, call, now)),
-            Input::Resume { agent, call } => self.with(&agent, |acd, n| acd.handle_resume(n, call, now)),
+            Input::AgentFailed { agent, call, why } => {
+                self.on(&agent, call, |acd, n| acd.handle_failed(n, call, why, now));
+            }
+            Input::Hold { agent, call } => self.on(&agent, call, |acd, n| acd.handle_hold(n, call, now)),
+            Input::Resume { agent, call } => self.on(&agent, call, |acd, n| acd.handle_resume(n, call, now)),
             Input::ConversationEnded { agent, call } => {
-                self.with(&agent, |acd, n| acd.handle_conversation_ended(n, call, now));
+                self.on(&agent, call, |acd, n| acd.handle_conversation_ended(n, call, now));
             }
             Input::PhoneTaken { agent, call } => self.with(&agent, |acd, n| acd.handle_phone_taken(n, call, now)),
             Input::PhoneFree { agent, call } => self.with(&agent, |acd, n| acd.handle_phone_free(n, call, now)),
             Input::PhoneReach { agent, reachable } => {
                 self.with(&agent, |acd, n| acd.handle_phone_reach(n, reachable, now));
             }
-            Input::Forced { agent, to } => self.with(&agent, |acd, n| acd.handle_forced(n, to, now)),
-            Input::Restored { agent, state, since_wall_ms } => {
-                self.with(&agent, |acd, n| acd.handle_restored(n, state, since_wall_ms, now));
+            Input::Forced { agent, to } => self.with(&agent, |acd, n| acd.handle_forced(n, to.clone(), now)),
+            Input::Restored { agent, appearance, state, since_wall_ms } => {
+                self.handle_restored(&agent, appearance, state, since_wall_ms, now);
             }
         }
+        self.match_opened(now);
         self.send_on();
     }
 
@@ -207,6 +231,7 @@ impl Acd {
                 Timer::Back { agent } => self.handle_back(agent, now),
                 Timer::Wait { call } => self.handle_wait_due(call, now),
             }
+            self.match_opened(now);
             self.send_on();
         }
     }
@@ -221,9 +246,19 @@ impl Acd {
         self.timers.next_deadline()
     }
 
-    fn with(&mut self, agent: &AgentId, act: impl FnOnce(&mut Self, usize)) {
-        if let Some(number) = self.agent_numbers.get(agent).copied() {
-            act(self, number);
+    /// Acts on all of an agent's appearances. One to which a call is being presented comes last, so that its caller does not go
+    /// to another one that follows.
+    fn with(&mut self, agent: &AgentId, act: impl Fn(&mut Self, usize)) {
+        let Some(first) = self.agent_numbers.get(agent).copied() else { return };
+        let presented = self.appearances(first).find(|n| self.agents[*n].presented().is_some());
+        let others = self.appearances(first).filter(|n| Some(*n) != presented);
+        others.chain(presented).for_each(|n| act(self, n));
+    }
+
+    /// Acts on the appearance of an agent that has to do with a call.
+    fn on(&mut self, agent: &AgentId, call: CallId, act: impl FnOnce(&mut Self, usize)) {
+        if let Some(first) = self.agent_numbers.get(agent).copied() {
+            act(self, self.appearance_with(first, call));
         }
     }
 

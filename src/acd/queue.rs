@@ -20,6 +20,8 @@ pub(super) struct Rank {
     /// Who qualified in an earlier ring of thresholds is better.
     pub(super) ring: u8,
     pub(super) tier: u8,
+    /// In how many calls the agent is already.
+    pub(super) calls: u8,
     /// What the strategy goes by, the same for all where it goes by idle time.
     pub(super) figure: i64,
     /// Since when the agent has been idle (wall ms).
@@ -175,8 +177,8 @@ impl Queue {
 impl Rank {
     /// The rank of an agent by number, as he or she stands in a queue. Nobody has four billion agents.
     pub(super) fn of(agent: usize, member: &Membership) -> Self {
-        let Membership { ring, tier, figure, idle_since_ms, .. } = *member;
-        Self { ring, tier, figure, idle_since_ms, agent: u32::try_from(agent).unwrap_or(u32::MAX) }
+        let Membership { ring, tier, calls, figure, idle_since_ms, .. } = *member;
+        Self { ring, tier, calls, figure, idle_since_ms, agent: u32::try_from(agent).unwrap_or(u32::MAX) }
     }
 
     /// The agent's number.
@@ -184,8 +186,8 @@ impl Rank {
         self.agent as usize
     }
 
-    /// Whether both are of the same ring and tier.
+    /// Whether both are of the same ring and tier, and as busy.
     fn is_beside(&self, other: &Self) -> bool {
-        (self.ring, self.tier) == (other.ring, other.tier)
+        (self.ring, self.tier, self.calls) == (other.ring, other.tier, other.calls)
     }
 }

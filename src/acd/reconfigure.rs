@@ -3,7 +3,7 @@
 //! What runs goes on: a phone rings by the settings with which it began, after-call work keeps its deadline, nobody who waits is
 //! sent away. What comes next goes by the new settings, counted from when each caller entered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, SegmentEnd};
@@ -32,9 +32,11 @@ impl Acd {
         if let Some(fault) = settings.faults().into_iter().next() {
             return Err(fault);
         }
-        let stay: BTreeSet<&AgentId> = settings.agents.iter().map(|agent| &agent.id).collect();
+        let stay: BTreeMap<&AgentId, u8> =
+            settings.agents.iter().map(|agent| (&agent.id, agent.capacity.max(1))).collect();
         for n in 0..self.agents.len() {
-            self.agents[n].retired = !stay.contains(&self.agents[n].id);
+            let capacity = stay.get(&self.agents[n].id).copied().unwrap_or(0);
+            self.agents[n].retired = self.agents[n].appearance >= capacity;
             if self.agents[n].retired {
                 self.retire(n, now);
             }
@@ -67,7 +69,9 @@ impl Acd {
         self.agents[n].next = Next::Available;
         self.transition(n, AgentState::Offline, now);
         // Who takes the callers instead is decided once all is in place.
-        self.release_wanted(n, now);
+        if !self.presence(n).signed_in {
+            self.release_wanted(n, now);
+        }
         if let Some(call) = presented.filter(|call| self.forget_phone(*call, n)) {
             self.rejoin(call, now);
         }
@@ -112,15 +116,26 @@ impl Acd {
         let mut former: Vec<Option<Agent>> = std::mem::take(&mut self.agents).into_iter().map(Some).collect();
         let mut moved = vec![0; former.len()];
         for settings in settings {
-            let from = self.agent_numbers.get(&settings.id).copied();
-            let agent = match from.and_then(|from| former[from].take()) {
-                Some(agent) => Agent { skills: self.skills.levels(&settings.skills), acw_ms: settings.acw_ms, ..agent },
-                None => Agent::new(settings, &mut self.skills),
+            let first = self.agent_numbers.get(&settings.id).copied();
+            let had = match first.and_then(|first| former[first].as_ref().map(|agent| (first, agent.appearances))) {
+                Some((first, appearances)) => first..first + usize::from(appearances),
+                None => 0..0,
             };
-            if let Some(from) = from {
-                moved[from] = self.agents.len();
+            let capacity = settings.capacity.max(1);
+            // Beyond the capacity those stay whose calls go on.
+            let busy = had.clone().rev().find(|n| former[*n].as_ref().is_some_and(|agent| !agent.is_gone()));
+            let last = busy.map_or(0, |busy| u8::try_from(busy - had.start).unwrap_or(u8::MAX));
+            let appearances = capacity.max(last.saturating_add(1));
+            let fresh = Agent::new(settings, &mut self.skills);
+            for (appearance, from) in (0..appearances).zip(had.clone().map(Some).chain(std::iter::repeat(None))) {
+                let agent = from.and_then(|from| former[from].take()).unwrap_or_else(|| fresh.beside(appearance));
+                if let Some(from) = from {
+                    moved[from] = self.agents.len();
+                }
+                let (skills, acw_ms) = (fresh.skills.clone(), fresh.acw_ms);
+                self.agents.push(Agent { appearance, appearances, skills, acw_ms, ..agent });
             }
-            self.agents.push(agent);
+            former[had].fill_with(|| None);
         }
         for (from, agent) in former.into_iter().enumerate() {
             let Some(agent) = agent else { continue };
@@ -165,15 +180,22 @@ impl Acd {
             self.arm_wait(call, now);
         }
         for n in 0..self.agents.len() {
-            if self.agents[n].state == AgentState::Available {
-                self.index(n);
+            if self.agents[n].appearance == 0 {
+                self.open(n);
             }
         }
+        for n in 0..self.agents.len() {
+            if self.agents[n].appearance > 0 {
+                self.join_in(n, now);
+            }
+        }
+        // Everybody looks for callers next.
+        self.opened.clear();
     }
 
     /// Several callers and agents may have come together: the first in line first.
     fn match_all(&mut self, now: Now) {
-        if self.agents.iter().all(|agent| agent.state != AgentState::Available) {
+        if self.agents.iter().all(|agent| agent.open_with.is_none()) {
             return;
         }
         let lines = self.queues.iter().flat_map(|queue| queue.waiting().map(|(_, place)| *place));

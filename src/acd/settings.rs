@@ -16,7 +16,7 @@ pub struct Settings {
     pub ageing: Ageing,
 }
 
-/// One agent: takes one voice call at a time.
+/// One agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentSettings {
     /// The agent.
@@ -25,6 +25,15 @@ pub struct AgentSettings {
     pub skills: BTreeMap<String, u8>,
     /// After-call work (ms) whatever the queue; 0 for none, as the queue says where `None`.
     pub acw_ms: Option<u64>,
+    /// How many calls the agent takes at once, 1 at least.
+    pub capacity: u8,
+}
+
+impl AgentSettings {
+    /// An agent without skills who takes one call at a time, with after-call work as the queues say.
+    pub fn named(id: AgentId) -> Self {
+        Self { id, skills: BTreeMap::new(), acw_ms: None, capacity: 1 }
+    }
 }
 
 /// One queue.

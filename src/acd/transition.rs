@@ -6,6 +6,7 @@ use crate::id::CallId;
 use crate::journal::{AgentState, Event, Strategy};
 use crate::time::Now;
 
+use super::agent::Agent;
 use super::queue::Rank;
 use super::{Acd, Timer, deadline};
 
@@ -15,7 +16,6 @@ const LOT: f64 = 4_294_967_296.0;
 impl Acd {
     pub(super) fn transition_to_available(&mut self, n: usize, now: Now) {
         self.transition(n, AgentState::Available, now);
-        self.index(n);
     }
 
     pub(super) fn transition_to_reserved(&mut self, n: usize, call: CallId, queue: usize, now: Now) {
@@ -66,9 +66,7 @@ impl Acd {
         if let Some(timer) = self.agents[n].timer.take() {
             self.timers.disarm(timer);
         }
-        if self.agents[n].state == AgentState::Available {
-            self.unindex(n);
-        }
+        self.unindex(n);
         if self.agents[n].state != state {
             self.agents[n].count(&state, now);
             let done = self.agents[n].state.is_handling() && !state.is_handling();
@@ -77,14 +75,18 @@ impl Acd {
                 self.learn_handling(n);
             }
             self.agents[n].since_ms = now.wall_ms;
-            self.journal(Event::AgentChanged { agent: self.agents[n].id.clone(), state });
+            let Agent { id, appearance, .. } = &self.agents[n];
+            let (agent, appearance) = (id.clone(), *appearance);
+            self.journal(Event::AgentChanged { agent, appearance, state });
         }
+        self.open(n);
     }
 
     /// The state itself, and what queues know of it.
     pub(super) fn set_state(&mut self, n: usize, state: AgentState) {
-        let was = std::mem::replace(&mut self.agents[n].state, state);
-        self.follow_presence(n, &was);
+        let was = self.presence(n);
+        self.agents[n].state = state;
+        self.follow_presence(n, was);
     }
 
     fn lease(&mut self, n: usize, now: Now) {
@@ -92,31 +94,35 @@ impl Acd {
         self.agents[n].timer = Some(self.timers.arm(now.in_ms(ring_timeout_ms), Timer::Lease { agent: n }));
     }
 
-    /// Lists an available agent in the queues, as each queue's strategy sees him or her.
-    pub(super) fn index(&mut self, n: usize) {
+    /// Lists an appearance of an agent who is in so many calls in the queues, as each queue's strategy sees him or her.
+    pub(super) fn index(&mut self, n: usize, calls: u8) {
+        self.agents[n].open_with = Some(calls);
+        let (tally, idle_since_ms) = (self.tally(n), self.idle_since_ms(n));
         for at in 0..self.agents[n].queues.len() {
             self.touched += 1;
-            let (agent, member) = (&self.agents[n], &self.agents[n].queues[at]);
+            let member = &self.agents[n].queues[at];
             let queue = &self.queues[member.queue];
             let figure = match queue.settings.strategy {
                 Strategy::RingAll | Strategy::LongestIdle => 0,
-                Strategy::FewestCalls => agent.tally.calls,
-                Strategy::LeastTalkTime => agent.tally.talk_ms,
-                Strategy::LeastOccupied => agent.tally.occupied(),
+                Strategy::FewestCalls => tally.calls,
+                Strategy::LeastTalkTime => tally.talk_ms,
+                Strategy::LeastOccupied => tally.occupied(),
                 Strategy::RoundRobin | Strategy::Linear | Strategy::Sequential | Strategy::RingProgressively => {
                     i64::from(member.place)
                 }
                 Strategy::Random => queue.drawn.saturating_add(lot(&mut self.random, 1)),
                 Strategy::WeightedRandom => queue.drawn.saturating_add(lot(&mut self.random, member.weight)),
             };
-            let idle_since_ms = agent.idle_since_ms;
             let member = &mut self.agents[n].queues[at];
-            (member.figure, member.idle_since_ms) = (figure, idle_since_ms);
+            (member.figure, member.idle_since_ms, member.calls) = (figure, idle_since_ms, calls);
             self.queues[member.queue].available.insert(Rank::of(n, member));
         }
     }
 
-    fn unindex(&mut self, n: usize) {
+    pub(super) fn unindex(&mut self, n: usize) {
+        if self.agents[n].open_with.take().is_none() {
+            return;
+        }
         for member in &self.agents[n].queues {
             self.touched += 1;
             self.queues[member.queue].available.remove(&Rank::of(n, member));

@@ -12,6 +12,7 @@ impl Acd {
             let again_ms = self.again_after(n, why);
             let until_ms = again_ms.map(|ms| now.wall_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
             self.transition_to_not_ready(n, why.reason().to_owned(), until_ms, now);
+            self.close_free(n, why, until_ms, now);
             self.return_to_line(call, n, now);
         }
     }

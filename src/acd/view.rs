@@ -42,10 +42,13 @@ pub struct QueueView<'a> {
 pub struct AgentView<'a> {
     /// The agent.
     pub id: &'a AgentId,
-    /// What he or she is doing.
+    /// What he or she is doing; of several calls, what is going on most: in this order talking, consulting, on hold, ringing,
+    /// reserved, after-call work, available.
     pub state: &'a AgentState,
     /// Since when (wall ms).
     pub since_ms: i64,
+    /// Whether a call could be presented now.
+    pub takes_call: bool,
 }
 
 impl<'a> View<'a> {
@@ -65,13 +68,20 @@ impl<'a> View<'a> {
 
     /// One agent by name.
     pub fn agent(&self, id: &AgentId) -> Option<AgentView<'a>> {
-        let agent = self.acd.agent_numbers.get(id).map(|number| &self.acd.agents[*number]);
-        agent.filter(|agent| !agent.is_gone()).map(of_agent)
+        self.acd.agent_numbers.get(id).and_then(|first| of_agent(self.acd, *first))
+    }
+
+    /// What one agent is doing in each of the calls that he or she can be in at once.
+    pub fn appearances(&self, id: &AgentId) -> impl Iterator<Item = &'a AgentState> + use<'a> {
+        let acd = self.acd;
+        let all = acd.agent_numbers.get(id).map_or(0..0, |first| acd.appearances(*first));
+        all.map(|n| &acd.agents[n].state)
     }
 
     /// All agents in the order of the settings; those who only finish a call follow.
     pub fn agents(&self) -> impl Iterator<Item = AgentView<'a>> + use<'a> {
-        self.acd.agents.iter().filter(|agent| !agent.is_gone()).map(of_agent)
+        let firsts = (0..self.acd.agents.len()).filter(|n| self.acd.agents[*n].appearance == 0);
+        firsts.filter_map(|first| of_agent(self.acd, first))
     }
 
     /// The caller's position from 1 in each queue, the one that was entered first; empty when the call does not wait.
@@ -117,6 +127,10 @@ fn of_queue(queue: &Queue) -> QueueView<'_> {
     }
 }
 
-fn of_agent(agent: &super::Agent) -> AgentView<'_> {
-    AgentView { id: &agent.id, state: &agent.state, since_ms: agent.since_ms }
+/// The agent whose first appearance it is, as the appearance shows that is in the midst of most.
+fn of_agent(acd: &Acd, first: usize) -> Option<AgentView<'_>> {
+    let shown = acd.appearances(first).map(|n| &acd.agents[n]).filter(|agent| !agent.is_gone());
+    let agent = shown.min_by_key(|agent| (agent.state.rank(), agent.appearance))?;
+    let takes_call = acd.open_appearance(first).is_some();
+    Some(AgentView { id: &agent.id, state: &agent.state, since_ms: agent.since_ms, takes_call })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::id::CallId;
-use crate::journal::{AgentState, Event, LeaveReason};
+use crate::journal::{Event, LeaveReason};
 use crate::time::Now;
 
 use super::caller::{Caller, Entry, Standing};
@@ -142,11 +142,8 @@ impl Acd {
     /// Whom a caller waits for alone, and until when; `None` where there is nothing to wait for.
     pub(super) fn preferred(&self, prefer: &Preference, now: Now) -> Option<(usize, i64)> {
         let agent = self.agent_numbers.get(&prefer.agent).copied()?;
-        let comes = match self.agents[agent].state {
-            AgentState::Available => true,
-            AgentState::Offline => false,
-            _ => prefer.wait_ms > 0,
-        };
+        let is_open = self.open_appearance(agent).is_some();
+        let comes = is_open || prefer.wait_ms > 0 && self.presence(agent).signed_in;
         let wait_ms = i64::try_from(prefer.wait_ms).unwrap_or(i64::MAX);
         comes.then(|| (agent, now.wall_ms.saturating_add(wait_ms)))
     }
@@ -159,7 +156,7 @@ impl Acd {
 
     /// Whom callers wait for alone is gone: they wait for anybody. Gives them, for whom to look.
     pub(super) fn release_wanted(&mut self, agent: usize, now: Now) -> BTreeSet<Place> {
-        let released = self.wanted.get(&agent).cloned().unwrap_or_default();
+        let released = self.wanted.get(&self.first_appearance(agent)).cloned().unwrap_or_default();
         released.iter().for_each(|place| self.rejoin(place.call, now));
         released
     }

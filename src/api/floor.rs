@@ -45,9 +45,11 @@ pub(super) async fn agents(State(shared): State<Arc<Shared>>) -> Result<Json<Val
 }
 
 /// With what the settings say of the reason.
-fn with_pay(line: AgentLine, names: &Names) -> AgentLine {
-    let paid = line.reason.as_ref().and_then(|reason| names.reasons.get(reason)).copied();
-    AgentLine { paid, ..line }
+fn with_pay(mut line: AgentLine, names: &Names) -> AgentLine {
+    for shown in std::iter::once(&mut line.shown).chain(&mut line.appearances) {
+        shown.paid = shown.reason.as_ref().and_then(|reason| names.reasons.get(reason)).copied();
+    }
+    line
 }
 
 /// `GET /api/v1/reasons`

@@ -93,7 +93,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
 fn states(agents: &[AgentLine]) -> BTreeMap<(&'static str, String), u32> {
     let mut states = BTreeMap::new();
     for line in agents {
-        *states.entry((line.state, line.reason.clone().unwrap_or_default())).or_default() += 1;
+        *states.entry((line.shown.state, line.shown.reason.clone().unwrap_or_default())).or_default() += 1;
     }
     states
 }

@@ -132,8 +132,7 @@ impl Simulate {
         let queue = QueueId::from(self.queue.as_str());
         let arrivals = draw(&load, &queue, self.calls as usize, self.seed);
         let members = names.iter().cloned().map(Into::into).collect();
-        let agents =
-            names.into_iter().map(|id| AgentSettings { id, skills: Default::default(), acw_ms: None }).collect();
+        let agents = names.into_iter().map(AgentSettings::named).collect();
         let queues = vec![QueueSettings { members, ..QueueSettings::named(queue) }];
         (Settings { agents, queues, ageing: Ageing::default() }, arrivals)
     }

@@ -204,6 +204,7 @@ impl Settings {
             id: AgentId::from(name.as_str()),
             skills: agent.skills.clone(),
             acw_ms: agent.acw_ms,
+            capacity: agent.capacity,
         });
         acd::Settings { agents: agents.collect(), queues: acd_queues(program), ageing: self.ageing }
     }

@@ -64,6 +64,8 @@ pub fn load_partly(
 /// The keys of a phone's password, and of what is typed at somebody else's phone.
 const PASSWORD: [&str; 3] = ["password", "password_file", "password_env"];
 const PIN: [&str; 3] = ["pin", "pin_file", "pin_env"];
+/// Calls at once: nobody follows more.
+const MOST_CALLS: i64 = 8;
 const PIN_DIGITS: RangeInclusive<usize> = 4..=12;
 
 struct Reader<'a> {
@@ -340,6 +342,8 @@ impl Reader<'_> {
                 table.strings("may_call", &mut self.report).into_iter().map(|class| class.value).collect();
             let srtp = self.srtp(&mut table);
             let acw_ms = table.duration("acw", &mut self.report);
+            let capacity = table.integer("capacity", 1..MOST_CALLS + 1, 1, &mut self.report);
+            let capacity = u8::try_from(capacity).unwrap_or(1);
             table.finish(&mut self.report);
             if password.is_none() && pin.is_none() && contact.is_none() {
                 let hint = Some("set password, password_file or password_env, a pin, or a static contact".to_owned());
@@ -354,7 +358,18 @@ impl Reader<'_> {
                 let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
                 let (password, pin, skills) = (password.clone(), pin.clone(), skills.clone());
                 let may_call = may_call.clone();
-                let agent = AgentSettings { password, pin, nat, auto_answer, srtp, skills, may_call, acw_ms, contact };
+                let agent = AgentSettings {
+                    password,
+                    pin,
+                    nat,
+                    auto_answer,
+                    srtp,
+                    skills,
+                    may_call,
+                    acw_ms,
+                    capacity,
+                    contact,
+                };
                 if agents.insert(number.clone(), agent).is_some() {
                     self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
                 }

@@ -217,6 +217,8 @@ pub struct AgentSettings {
     pub may_call: Vec<String>,
     /// After-call work in milliseconds, whatever the queue; as the queue says where not set.
     pub acw_ms: Option<u64>,
+    /// How many calls of queues the agent takes at once.
+    pub capacity: u8,
     /// A phone that needs no registration: its SIP URI.
     pub contact: Option<String>,
 }

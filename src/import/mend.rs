@@ -13,6 +13,8 @@ pub(super) fn mend(plan: &mut Plan, report: &mut Report) {
     // Each round takes pauses away that stood where nothing rings any more, so there is a last one.
     loop {
         break_circles(plan, report);
+        // Before anything is asked of flows: a step that no path leads to leads nobody to a flow.
+        plan.flows.iter_mut().for_each(|flow| drop_unreached(&mut flow.steps));
         drop_unreached_flows(plan);
         if !answer_before_sound(plan, report) {
             break;

@@ -166,6 +166,13 @@ fn circles_in_which_nothing_waits_are_cut_and_told() {
 }
 
 #[test]
+fn a_pause_after_the_answer_is_left_out_where_only_lost_steps_lead_to_its_flow() {
+    let text = "[]\nexten=0,1,WaitExten\nsame=n,GotoIfTime(9:0-1:5?main,s,1\n[main]\nexten=s,1,Wait(1\nsame=n,Answer\n\
+                same=n,GotoIfTime(*?1";
+    checked(&extensions(text));
+}
+
+#[test]
 fn several_keys_are_gathered_and_looked_up() {
     let text = "[in]\nexten => 4000,1,Answer()\nsame => n,Goto(ivr,s,1)\n[ivr]\nexten => s,1,Background(who)\nsame => n,WaitExten(4)\n\
                 exten => 1,1,Echo()\nexten => _20XX,1,Echo()\nexten => t,1,Hangup()\n";

@@ -251,7 +251,7 @@ impl Day {
                     let counted = self.waiting.remove(&call).is_some_and(|waiting| waiting.entered_ms >= self.from_ms);
                     self.outcome.sent_on += u64::from(counted);
                 }
-                Output::Journal(Event::AgentChanged { agent, state }) => self.count(agent, &state),
+                Output::Journal(Event::AgentChanged { agent, state, .. }) => self.count(agent, &state),
                 Output::CancelPresentation { .. } | Output::Journal(_) => {}
             }
         }

@@ -23,6 +23,9 @@ pub enum Decision {
         /// The agent's tier.
         #[serde(default, skip_serializing_if = "is_zero")]
         tier: u8,
+        /// In how many calls the agent was already.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        calls: u8,
         /// The skills that the queue asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         skills: Vec<SkillFit>,
@@ -38,6 +41,9 @@ pub enum Decision {
         priority: i32,
         /// How many waited in the queue, this one included.
         waiting: u32,
+        /// In how many calls the agent was already.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        calls: u8,
         /// The skills that the queue asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         skills: Vec<SkillFit>,
@@ -81,9 +87,9 @@ impl Decision {
     /// One line for people: "agent 1003: idle 312 s, skill billing 80 ≥ 60; next best 1001: idle 287 s".
     pub fn line(&self, agent: &AgentId) -> String {
         match self {
-            Self::Strategy { strategy, figure, ring, tier, skills, next } => {
+            Self::Strategy { strategy, figure, ring, tier, calls, skills, next } => {
                 let mut line = format!("agent {agent}: {}", measured(*strategy, *figure));
-                for (name, value) in [("ring", ring), ("tier", tier)] {
+                for (name, value) in [("ring", ring), ("tier", tier), ("calls already", calls)] {
                     if *value > 0 {
                         let _ = write!(line, ", {name} {value}");
                     }
@@ -94,8 +100,9 @@ impl Decision {
                 }
                 line
             }
-            Self::Line { waited_ms, priority, waiting, skills } => format!(
-                "agent {agent} free: caller waited {} s, priority {priority}, first of {waiting} waiting{}",
+            Self::Line { waited_ms, priority, waiting, calls, skills } => format!(
+                "agent {agent} free{}: caller waited {} s, priority {priority}, first of {waiting} waiting{}",
+                if *calls > 0 { format!(" beside calls already {calls}") } else { String::new() },
                 waited_ms / 1_000,
                 fits(skills)
             ),
@@ -148,6 +155,7 @@ mod tests {
             figure: 312_400,
             ring: 0,
             tier: 1,
+            calls: 0,
             skills: vec![SkillFit { skill: "billing".into(), has: 80, needs: 60 }],
             next: Some(NextBest { agent: "1001".into(), figure: 287_000 }),
         };

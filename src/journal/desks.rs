@@ -1,6 +1,6 @@
 //! Which agent sits at whose phone, folded from the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::id::AgentId;
 pub struct Desks {
     phones: BTreeMap<AgentId, AgentId>,
     agents: BTreeMap<AgentId, AgentId>,
+    /// Of those who sit so, the appearances that are not signed out, as far as seen.
+    #[serde(default)]
+    signed_in: BTreeMap<AgentId, BTreeSet<u8>>,
 }
 
 impl Desks {
@@ -30,7 +33,16 @@ impl Desks {
                 }
                 before
             }
-            Event::AgentChanged { agent, state: AgentState::Offline } => self.leave(agent).then(|| agent.clone()),
+            Event::AgentChanged { agent, appearance, state } if self.phones.contains_key(agent) => {
+                // Whoever takes several calls at once leaves with the last of them.
+                let seen = self.signed_in.entry(agent.clone()).or_default();
+                if *state != AgentState::Offline {
+                    seen.insert(*appearance);
+                    return None;
+                }
+                seen.remove(appearance);
+                (seen.is_empty() && self.leave(agent)).then(|| agent.clone())
+            }
             _ => None,
         }
     }
@@ -46,6 +58,7 @@ impl Desks {
     }
 
     fn leave(&mut self, agent: &AgentId) -> bool {
+        self.signed_in.remove(agent);
         let phone = self.phones.remove(agent);
         phone.is_some_and(|phone| self.agents.remove(&phone).is_some())
     }
@@ -68,7 +81,7 @@ mod tests {
         assert_eq!((desks.phone_of(&id("1003")), desks.guest_of(&id("201"))), (&id("202"), None));
         assert_eq!(sit(&mut desks, "1004", "202"), Some(id("1003")));
         assert_eq!((desks.phone_of(&id("1003")), desks.phone_of(&id("1004"))), (&id("1003"), &id("202")));
-        let signed_out = Event::AgentChanged { agent: id("1004"), state: AgentState::Offline };
+        let signed_out = Event::AgentChanged { agent: id("1004"), appearance: 0, state: AgentState::Offline };
         assert_eq!(desks.handle_event(&signed_out), Some(id("1004")));
         assert_eq!(desks.handle_event(&signed_out), None);
         sit(&mut desks, "1003", "201");

@@ -68,6 +68,49 @@ pub enum AgentState {
 }
 
 impl AgentState {
+    /// The smaller, the more goes on: which of several calls at once an agent is shown in.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Talking { .. } => 0,
+            Self::Consult { .. } => 1,
+            Self::Hold { .. } => 2,
+            Self::Ringing { .. } => 3,
+            Self::Reserved { .. } => 4,
+            Self::Acw { .. } => 5,
+            Self::Available => 6,
+            Self::NotReady { .. } => 7,
+            Self::Offline => 8,
+        }
+    }
+
+    /// The call that the state is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Reserved { call }
+            | Self::Ringing { call }
+            | Self::Talking { call }
+            | Self::Hold { call }
+            | Self::Consult { call }
+            | Self::Acw { call, .. } => Some(*call),
+            Self::Offline | Self::Available | Self::NotReady { .. } => None,
+        }
+    }
+
+    /// The state's name, as the journal writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Available => "available",
+            Self::Reserved { .. } => "reserved",
+            Self::Ringing { .. } => "ringing",
+            Self::Talking { .. } => "talking",
+            Self::Hold { .. } => "hold",
+            Self::Consult { .. } => "consult",
+            Self::Acw { .. } => "acw",
+            Self::NotReady { .. } => "not_ready",
+        }
+    }
+
     /// The call that is presented to the agent.
     pub fn presented(&self) -> Option<CallId> {
         match self {
@@ -260,9 +303,11 @@ pub enum Event {
     SegmentEnded { call: CallId, agent: AgentId, end: SegmentEnd },
     /// An agent sits down at the phone of that user, until signing out.
     DeskTaken { agent: AgentId, phone: AgentId },
-    /// An agent's state changed.
+    /// An agent's state changed. One who takes several calls at once has a state for each, by the number of the appearance, from 0.
     AgentChanged {
         agent: AgentId,
+        #[serde(default, skip_serializing_if = "is_first")]
+        appearance: u8,
         #[serde(flatten)]
         state: AgentState,
     },
@@ -370,6 +415,11 @@ pub enum Event {
 
 fn was_tried() -> bool {
     true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_first(appearance: &u8) -> bool {
+    *appearance == 0
 }
 
 impl Event {

@@ -269,7 +269,11 @@ fn restart(state: &State) -> Restart {
         last_agents: folds.last_agents.clone(),
         lost_places: folds.lost_places.clone(),
         desks: folds.live.desks().clone(),
-        agents: folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect(),
+        agents: folds
+            .agents
+            .agents()
+            .map(|(agent, at, state, since)| (agent.clone(), at, state.clone(), since))
+            .collect(),
     }
 }
 

@@ -11,28 +11,45 @@ use crate::journal::{AgentState, Entry, Event};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentsFold {
     agents: BTreeMap<AgentId, (AgentState, i64)>,
+    /// Of those who take several calls at once, what the further appearances show.
+    #[serde(default)]
+    beside: BTreeMap<AgentId, BTreeMap<u8, (AgentState, i64)>>,
 }
 
 impl AgentsFold {
-    /// Every agent ever seen with its state and since when (wall ms), by number.
-    pub fn agents(&self) -> impl Iterator<Item = (&AgentId, &AgentState, i64)> {
-        self.agents.iter().map(|(agent, (state, since))| (agent, state, *since))
+    /// Every appearance of every agent ever seen with its state and since when (wall ms), by number.
+    pub fn agents(&self) -> impl Iterator<Item = (&AgentId, u8, &AgentState, i64)> {
+        self.agents.keys().flat_map(|agent| {
+            self.appearances(agent).map(move |(appearance, state, since)| (agent, appearance, state, since))
+        })
     }
 
-    /// One agent's state.
+    /// One agent's state: of several calls, what is going on most.
     pub fn state(&self, agent: &AgentId) -> Option<&AgentState> {
-        self.agents.get(agent).map(|(state, _)| state)
+        self.get(agent).map(|(state, _)| state)
     }
 
-    /// One agent's state and since when (wall ms).
+    /// The same, and since when (wall ms).
     pub fn get(&self, agent: &AgentId) -> Option<(&AgentState, i64)> {
-        self.agents.get(agent).map(|(state, since)| (state, *since))
+        let all = self.appearances(agent);
+        all.min_by_key(|(appearance, state, _)| (state.rank(), *appearance)).map(|(_, state, since)| (state, since))
+    }
+
+    /// Every call that an agent could be in at once, from the first on: its number, the state, and since when (wall ms).
+    pub fn appearances(&self, agent: &AgentId) -> impl Iterator<Item = (u8, &AgentState, i64)> {
+        let first = self.agents.get(agent).map(|(state, since)| (0, state, *since));
+        let beside = self.beside.get(agent).into_iter().flatten();
+        first.into_iter().chain(beside.map(|(appearance, (state, since))| (*appearance, state, *since)))
     }
 
     /// Folds one entry.
     pub fn handle_entry(&mut self, entry: &Entry) {
-        if let Event::AgentChanged { agent, state } = &entry.event {
-            self.agents.insert(agent.clone(), (state.clone(), entry.wall_ms));
+        let Event::AgentChanged { agent, appearance, state } = &entry.event else { return };
+        let seen = (state.clone(), entry.wall_ms);
+        if *appearance == 0 {
+            self.agents.insert(agent.clone(), seen);
+        } else {
+            self.beside.entry(agent.clone()).or_default().insert(*appearance, seen);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::open_call::OpenCall;
 use super::record::CallRecord;
 use super::wall::Wall;
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{DialogState, Entry, Event};
+use crate::journal::{AgentState, DialogState, Entry, Event};
 
 /// A call without an end, and what is needed to say BYE for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,9 @@ pub struct Folder {
     dialogs: DialogsFold,
     /// Calls in which an agent spoke and that may wait for what the agent does next; swept when the agent's state changes.
     owed: BTreeMap<AgentId, BTreeSet<CallId>>,
+    /// Which call each of an agent's appearances is about, for those who take several at once.
+    #[serde(default)]
+    shown: BTreeMap<(AgentId, u8), CallId>,
     ready: VecDeque<CallRecord>,
 }
 
@@ -81,16 +84,7 @@ impl Folder {
                     self.update(id, OpenCall::handle_start);
                 }
             }
-            Event::AgentChanged { agent, state } => {
-                let mut owed = self.owed.remove(agent).unwrap_or_default();
-                for id in &owed {
-                    self.update(*id, |call| call.handle_agent(agent, state, at));
-                }
-                owed.retain(|id| self.calls.get(id).is_some_and(|call| call.waits_for(agent)));
-                if !owed.is_empty() {
-                    self.owed.insert(agent.clone(), owed);
-                }
-            }
+            Event::AgentChanged { agent, appearance, state } => self.handle_agent(agent, *appearance, state, at),
             event @ Event::CallOffered { call, .. } => {
                 if let Some(open) = OpenCall::offered(event, at, &self.node) {
                     self.calls.entry(*call).or_insert(open);
@@ -104,6 +98,26 @@ impl Folder {
                     self.update(id, |call| call.handle_event(event, at));
                 }
             }
+        }
+    }
+
+    /// Tells the calls in which an agent spoke what he or she does next; those that another appearance is about are not concerned.
+    fn handle_agent(&mut self, agent: &AgentId, appearance: u8, state: &AgentState, at: Wall) {
+        let here = (agent.clone(), appearance);
+        match state.call() {
+            Some(call) => self.shown.insert(here, call),
+            None => self.shown.remove(&here),
+        };
+        let others = (agent.clone(), 0)..=(agent.clone(), u8::MAX);
+        let elsewhere: BTreeSet<CallId> =
+            self.shown.range(others).filter(|((_, other), _)| *other != appearance).map(|(_, call)| *call).collect();
+        let mut owed = self.owed.remove(agent).unwrap_or_default();
+        for id in owed.difference(&elsewhere) {
+            self.update(*id, |call| call.handle_agent(agent, state, at));
+        }
+        owed.retain(|id| self.calls.get(id).is_some_and(|call| call.waits_for(agent)));
+        if !owed.is_empty() {
+            self.owed.insert(agent.clone(), owed);
         }
     }
 

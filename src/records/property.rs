@@ -38,7 +38,7 @@ fn step(call: CallId, agent: u8, kind: u8) -> Event {
         11 => Event::HoldEnded { call },
         12 => Event::SegmentEnded { call, agent, end: SegmentEnd::Transferred },
         13 => Event::SegmentEnded { call, agent, end: SegmentEnd::Agent },
-        14 => Event::AgentChanged { agent, state: AgentState::Acw { call, until_ms: 0 } },
+        14 => Event::AgentChanged { agent, appearance: 0, state: AgentState::Acw { call, until_ms: 0 } },
         17 => Event::PeerAnswered { call, codec_in: "pcmu".into(), codec_out: "pcma".into(), number: None },
         18 => ended_leg(call),
         19 => Event::RecordingPaused { call, by: PausedBy::Agent, from_ms: 9_000 },
@@ -77,7 +77,7 @@ proptest! {
         }
         prop_assert_eq!(folder.open_calls().count(), 0);
         for agent in ["1001", "1002"] {
-            fold(&mut folder, Event::AgentChanged { agent: agent.into(), state: AgentState::Offline }, wall_ms + 6_000);
+            fold(&mut folder, Event::AgentChanged { agent: agent.into(), appearance: 0, state: AgentState::Offline }, wall_ms + 6_000);
         }
         for number in 0..4 {
             let state = crate::journal::RecordingState::Complete;
@@ -135,7 +135,7 @@ fn an_answered_call_is_told_twice_with_its_times() {
         Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "answered".into() };
     events.push((9_000, ended));
     let acw = AgentState::Acw { call: id, until_ms: 14_000 };
-    events.push((9_000, Event::AgentChanged { agent: agent.clone(), state: acw }));
+    events.push((9_000, Event::AgentChanged { agent: agent.clone(), appearance: 0, state: acw }));
     events.push((14_000, Event::AcwEnded { call: id, agent: agent.clone() }));
     events.push((14_100, ended_leg(id)));
     let (_, records) = fold_all(events);

@@ -55,9 +55,10 @@ impl Switch {
     }
 
     fn set_agent(&mut self, agent: crate::id::AgentId, wish: AgentWish, now: Now) -> Result<(), CommandError> {
-        let Some(handles) = self.acd.view().agent(&agent).map(|seen| seen.state.is_handling()) else {
+        if self.acd.view().agent(&agent).is_none() {
             return Err(CommandError::UnknownAgent(agent));
-        };
+        }
+        let handles = self.acd.view().appearances(&agent).any(AgentState::is_handling);
         match wish {
             AgentWish::Available if !self.has_phone(&agent) => return Err(CommandError::NoPhone(agent)),
             AgentWish::Available => {

@@ -1,5 +1,7 @@
 //! A start: what the journal left open is closed, what it knows comes back.
 
+use std::collections::BTreeSet;
+
 use super::{Restart, Switch};
 use crate::acd;
 use crate::id::{CallId, LegId};
@@ -25,12 +27,16 @@ impl Switch {
         self.resume_callbacks(now);
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);
-        for (agent, state, since_wall_ms) in restart.agents {
-            // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
-            let there = self.has_phone(&agent);
-            let signed_in = state != AgentState::Offline;
-            self.acd.handle(acd::Input::Restored { agent: agent.clone(), state, since_wall_ms }, now);
-            if signed_in && !there {
+        let mut signed_in = BTreeSet::new();
+        for (agent, appearance, state, since_wall_ms) in restart.agents {
+            if state != AgentState::Offline {
+                signed_in.insert(agent.clone());
+            }
+            self.acd.handle(acd::Input::Restored { agent, appearance, state, since_wall_ms }, now);
+        }
+        // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
+        for agent in signed_in {
+            if !self.has_phone(&agent) {
                 self.acd.handle(acd::Input::AgentSignedOut { agent }, now);
             }
         }

@@ -151,5 +151,5 @@ pub struct Restart {
     /// Who sits at whose phone.
     pub desks: Desks,
     /// What agents were doing, and since when (wall ms).
-    pub agents: Vec<(AgentId, AgentState, i64)>,
+    pub agents: Vec<(AgentId, u8, AgentState, i64)>,
 }

@@ -103,14 +103,12 @@ impl Switch {
         if self.is_user(target) {
             let to = AgentId::from(target);
             let secure = !cell.secure || self.phone_of(&to).is_none_or(|(ways, _)| is_secure(&ways[0]));
-            return match self.acd.view().agent(&to).map(|agent| agent.state) {
+            return match self.acd.view().agent(&to).map(|agent| (agent.takes_call, agent.state)) {
                 _ if to == *from => Err(404),
                 _ if !secure => Err(480),
-                Some(state) if !own => match state {
-                    AgentState::Available => Ok(Onto::Agent(to)),
-                    AgentState::Offline | AgentState::NotReady { .. } => Err(480),
-                    _ => Err(486),
-                },
+                Some((true, _)) if !own => Ok(Onto::Agent(to)),
+                Some((_, AgentState::Offline | AgentState::NotReady { .. })) if !own => Err(480),
+                Some(_) if !own => Err(486),
                 _ => self.why_not_called(&to).map_or(Ok(Onto::User(to)), |cause| Err(cause.code)),
             };
         }

@@ -121,10 +121,8 @@ impl Switch {
                 Role::Target | Role::Supervisor => (party.user.as_ref(), Direction::Recipient),
             };
             let Some(user) = user else { continue };
-            let rings = || match self.acd.view().agent(user).map(|agent| agent.state) {
-                Some(AgentState::Ringing { call: ringing }) => *ringing == call,
-                _ => party.rings,
-            };
+            let rings =
+                || party.rings || self.acd.view().appearances(user).any(|state| *state == AgentState::Ringing { call });
             let phase = match leg.state {
                 LegState::Inviting if direction == Direction::Recipient && rings() => Phase::Early,
                 LegState::Inviting => Phase::Trying,

@@ -16,7 +16,7 @@ impl Stage<'_> {
         }
         // Before anybody can be presented in between.
         let state = AgentState::NotReady { reason: "not_ready".to_owned(), until_ms: None };
-        self.tell_acd(acd::Input::Restored { agent, state, since_wall_ms: self.now.wall_ms });
+        self.tell_acd(acd::Input::Restored { agent, appearance: 0, state, since_wall_ms: self.now.wall_ms });
     }
 
     fn person(&self, agent: &AgentId) -> Person {

@@ -85,7 +85,7 @@ fn floor() -> Floor {
         Surroundings { prompts, agents: Some(&agents), trunks: None, webhooks: None, beside, year: None };
     let source = Source { file: "shop.toml".into(), text: PLAN.into() };
     let (program, _) = load(&[source], surroundings).expect("a sound plan");
-    let agent = |id: &String| AgentSettings { id: id.as_str().into(), skills: BTreeMap::new(), acw_ms: None };
+    let agent = |id: &String| AgentSettings::named(id.as_str().into());
     let agents = agents.iter().map(agent).collect();
     let acd = acd::Settings { agents, queues: acd_queues(&program), ageing: acd::Ageing::default() };
     let length = |name: &str| (Prompt { language: "zh".into(), name: name.to_owned() }, name.len() as u64 * 1_000);

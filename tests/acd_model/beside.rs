@@ -38,7 +38,7 @@ const STRATEGIES: [Strategy; 11] = [
 ];
 
 /// Five queues that share agents, and everything that a queue can have; `turn` gives each another strategy.
-fn busy_settings(turn: usize) -> Settings {
+pub fn busy_settings(turn: usize) -> Settings {
     let overflow = |after_ms, to: &str| OverflowStep { after_ms, to: queue(to) };
     let mut sales = queue_settings("sales", 0..5);
     sales.overflow = vec![overflow(4_000, "support"), overflow(8_000, "vip"), overflow(8_000, "support")];
@@ -205,7 +205,7 @@ impl Pair {
 
     fn fold(&mut self, event: Event) {
         match event {
-            Event::AgentChanged { agent, state } => {
+            Event::AgentChanged { agent, appearance: 0, state } => {
                 assert_ne!(self.told[&agent], state, "a change that changes nothing");
                 self.told.insert(agent, state);
             }
@@ -234,7 +234,7 @@ impl Pair {
         self.answered += u64::from(matches!(state, AgentState::Acw { .. } | AgentState::Talking { .. }));
         self.told.insert(agent(number), state.clone());
         let since_wall_ms = self.now.wall_ms - below(random, 5_000) as i64;
-        self.step(&Input::Restored { agent: agent(number), state, since_wall_ms });
+        self.step(&Input::Restored { agent: agent(number), appearance: 0, state, since_wall_ms });
     }
 
     /// Mostly what fits the agent's state, sometimes what does not.
@@ -304,7 +304,7 @@ impl Pair {
     }
 }
 
-fn below(random: &mut ChaCha12Rng, limit: u64) -> u64 {
+pub fn below(random: &mut ChaCha12Rng, limit: u64) -> u64 {
     random.next_u64() % limit
 }
 

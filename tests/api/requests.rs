@@ -106,7 +106,7 @@ fn the_floor_is_shown_as_it_is() {
     let state = AgentState::Talking { call: call(1) };
     let agent = || AgentId::from("1001");
     floor.tell_all(talking(call(1), hostile));
-    floor.tell(Event::AgentChanged { agent: agent(), state });
+    floor.tell(Event::AgentChanged { agent: agent(), appearance: 0, state });
     let calls = floor.until("/api/v1/calls", |answer| answer.json()["items"][0]["state"] == json!("talking")).json();
     let line = &calls["items"][0];
     assert_eq!((&line["caller"], &line["queue"], &line["agent"]), (&json!(hostile), &json!("support"), &json!("1001")));
@@ -149,7 +149,8 @@ fn wishes_reach_the_switch_and_its_answers_come_back() {
         Command::SetAgent { agent: "1001".into(), wish: AgentWish::NotReady { reason: reason.clone() } }
     );
     floor.replies.reply(id, Ok(seq));
-    floor.tell(Event::AgentChanged { agent: "1001".into(), state: AgentState::NotReady { reason, until_ms: None } });
+    let state = AgentState::NotReady { reason, until_ms: None };
+    floor.tell(Event::AgentChanged { agent: "1001".into(), appearance: 0, state });
     let line = wish.join().expect("answered").json();
     assert_eq!((&line["state"], &line["reason"]), (&json!("not_ready"), &json!("lunch")));
     assert_eq!(line["paid"], json!(false));

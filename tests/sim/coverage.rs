@@ -12,12 +12,12 @@ pub struct Coverage(BTreeMap<String, u64>);
 impl Coverage {
     pub fn of(entries: &[Entry]) -> Self {
         let mut reached = Self::default();
-        let mut agents: BTreeMap<String, &'static str> = BTreeMap::new();
+        let mut agents: BTreeMap<(String, u8), &'static str> = BTreeMap::new();
         for entry in entries {
             match &entry.event {
-                JournalEvent::AgentChanged { agent, state } => {
+                JournalEvent::AgentChanged { agent, appearance, state } => {
                     let to = name_of(state);
-                    let from = agents.insert(agent.to_string(), to).unwrap_or("offline");
+                    let from = agents.insert((agent.to_string(), *appearance), to).unwrap_or("offline");
                     reached.count(format!("agent {from} -> {to}"));
                 }
                 JournalEvent::CallEnded { by, disposition, cause, .. } => {

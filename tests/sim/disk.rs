@@ -99,7 +99,7 @@ impl Disk {
         closing.extend(self.unclosed(&mended));
         closing.extend(mended);
         let agents: Vec<_> =
-            folds.agents.agents().map(|(agent, state, since)| (agent.clone(), state.clone(), since)).collect();
+            folds.agents.agents().map(|(agent, at, state, since)| (agent.clone(), at, state.clone(), since)).collect();
         Restart {
             boot: folds.boot() + 1,
             next_seq: folds.seq() + 1,
@@ -156,8 +156,8 @@ impl Disk {
         folds
             .agents
             .agents()
-            .filter(|(_, state, _)| !away(state))
-            .map(|(agent, state, _)| format!("{agent}: {state:?}"))
+            .filter(|(.., state, _)| !away(state))
+            .map(|(agent, _, state, _)| format!("{agent}: {state:?}"))
             .collect()
     }
 }

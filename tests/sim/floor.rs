@@ -401,7 +401,7 @@ impl Floor {
             let command = Command::PlaceCall { call, user, to: slot.clone(), queue: None };
             self.in_ms(delay, Happening::Command(command));
         }
-        let JournalEvent::AgentChanged { agent, state } = event else { return };
+        let JournalEvent::AgentChanged { agent, state, .. } = event else { return };
         let agent: AgentId = agent.clone();
         if matches!(state, AgentState::NotReady { .. }) {
             let delay = self.rng.between(1_000, 20_000);

@@ -153,7 +153,12 @@ pub fn program() -> Arc<Program> {
 }
 
 fn acd_settings(program: &Program) -> acd::Settings {
-    let agent = |id: &&str| acd::AgentSettings { id: AgentId::from(*id), skills: BTreeMap::new(), acw_ms: None };
+    // The last one takes two calls at once.
+    let capacity = |id: &str| if AGENTS.last() == Some(&id) { 2 } else { 1 };
+    let agent = |id: &&str| {
+        let settings = acd::AgentSettings::named(AgentId::from(*id));
+        acd::AgentSettings { capacity: capacity(id), ..settings }
+    };
     let mut queues = config::acd_queues(program);
     queues.iter_mut().for_each(|queue| queue.capacity = Some(8));
     acd::Settings { agents: AGENTS.iter().map(agent).collect(), queues, ageing: acd::Ageing::default() }

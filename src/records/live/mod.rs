@@ -7,7 +7,7 @@ mod views;
 
 pub use call::{LiveCall, LiveRecording, LiveState};
 pub use public::public;
-pub use views::{AgentLine, CallLine, CallbackLine, ParkedLine, QueueLine};
+pub use views::{AgentLine, CallLine, CallbackLine, ParkedLine, QueueLine, StateLine};
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ impl LiveFold {
     /// One agent.
     pub fn agent(&self, agent: &AgentId) -> AgentLine {
         let phone = Some(self.desks.phone_of(agent)).filter(|phone| *phone != agent).cloned();
-        AgentLine { phone, ..AgentLine::of(agent, self.agents.get(agent)) }
+        AgentLine::of(agent, phone, &self.agents)
     }
 
     /// A queue at `now` with these `members`; served and abandoned are counted from `day` on, to a quarter of an hour.

@@ -37,14 +37,14 @@ fn waiting() -> Vec<(i64, Event)> {
         (1_000, offered()),
         (1_000, Event::FlowEntered { call, flow: "support".into(), language: "en".into() }),
         (1_500, Event::StepEntered { call, step: "queue".into() }),
-        (2_000, Event::AgentChanged { agent: agent(), state: AgentState::Available }),
+        (2_000, Event::AgentChanged { agent: agent(), appearance: 0, state: AgentState::Available }),
         (2_000, Event::QueueEntered { call, queue: queue("sales"), priority: 0, position: 1, since_ms: None }),
         (4_000, Event::QueueEntered { call, queue: queue("support"), priority: 0, position: 1, since_ms: None }),
         (
             5_000,
             Event::AgentPresented { call, agent: agent(), queue: queue("support"), leg: LegId(2), why: "x".into() },
         ),
-        (5_000, Event::AgentChanged { agent: agent(), state: AgentState::Ringing { call } }),
+        (5_000, Event::AgentChanged { agent: agent(), appearance: 0, state: AgentState::Ringing { call } }),
         (5_100, Event::AgentRinging { call, agent: agent() }),
     ]
 }
@@ -108,8 +108,9 @@ fn who_leaves_is_counted_in_the_queue_of_the_record_and_only_today() {
     let live = fold(events);
     let lost = |name, day| live.queue(&queue(name), &[], Wall(6_000), Wall(day)).abandoned_today;
     assert_eq!([lost("sales", 0), lost("support", 0), lost("support", 900_000)], [0, 1, 0]);
-    assert_eq!(live.agent(&agent()).call, Some(call));
-    assert_eq!((live.agent(&"7".into()).state, live.agent(&"7".into()).since), ("offline", None));
+    assert_eq!(live.agent(&agent()).shown.call, Some(call));
+    let unseen = live.agent(&"7".into()).shown;
+    assert_eq!((unseen.state, unseen.since), ("offline", None));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::call::{LiveCall, LiveRecording, LiveState};
 use crate::id::{AgentId, CallId, QueueId, TrunkId};
 use crate::journal::{AgentState, Callback, Decision};
-use crate::records::Wall;
+use crate::records::{AgentsFold, Wall};
 
 /// A call in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -93,6 +93,17 @@ pub struct AgentLine {
     pub agent: AgentId,
     /// The user at whose phone the agent sits, where that is another one's.
     pub phone: Option<AgentId>,
+    /// What the agent is doing: of several calls, what is going on most.
+    #[serde(flatten)]
+    pub shown: StateLine,
+    /// Of an agent who takes several calls at once, each of them; empty otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub appearances: Vec<StateLine>,
+}
+
+/// What an agent is doing, in a call or without one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StateLine {
     /// The state's name, as in the journal.
     pub state: &'static str,
     /// Why, where the agent is not ready.
@@ -107,45 +118,36 @@ pub struct AgentLine {
     pub until: Option<Wall>,
 }
 
-impl AgentLine {
-    pub(super) fn of(agent: &AgentId, seen: Option<(&AgentState, i64)>) -> Self {
-        let (mut reason, mut call, mut until) = (None, None, None);
-        let state = match seen.map_or(&AgentState::Offline, |(state, _)| state) {
-            AgentState::Offline => "offline",
-            AgentState::Available => "available",
-            AgentState::NotReady { reason: why, until_ms } => {
-                (reason, until) = (Some(why.clone()), until_ms.map(Wall));
-                "not_ready"
-            }
-            AgentState::Acw { call: about, until_ms } => {
-                (call, until) = (Some(*about), Some(Wall(*until_ms)));
-                "acw"
-            }
-            state @ (AgentState::Reserved { call: about }
-            | AgentState::Ringing { call: about }
-            | AgentState::Talking { call: about }
-            | AgentState::Hold { call: about }
-            | AgentState::Consult { call: about }) => {
-                call = Some(*about);
-                match state {
-                    AgentState::Reserved { .. } => "reserved",
-                    AgentState::Ringing { .. } => "ringing",
-                    AgentState::Talking { .. } => "talking",
-                    AgentState::Consult { .. } => "consult",
-                    _ => "hold",
-                }
-            }
+impl StateLine {
+    fn of(state: &AgentState, since: Option<i64>) -> Self {
+        let (reason, until_ms) = match state {
+            AgentState::NotReady { reason, until_ms } => (Some(reason.clone()), *until_ms),
+            AgentState::Acw { until_ms, .. } => (None, Some(*until_ms)),
+            _ => (None, None),
         };
-        let since = seen.map(|(_, since)| Wall(since));
-        Self { agent: agent.clone(), phone: None, state, reason, paid: None, call, since, until }
+        let (state, call) = (state.name(), state.call());
+        Self { state, reason, paid: None, call, since: since.map(Wall), until: until_ms.map(Wall) }
+    }
+}
+
+impl AgentLine {
+    pub(super) fn of(agent: &AgentId, phone: Option<AgentId>, fold: &AgentsFold) -> Self {
+        let shown = match fold.get(agent) {
+            Some((state, since)) => StateLine::of(state, Some(since)),
+            None => StateLine::of(&AgentState::Offline, None),
+        };
+        let all = fold.appearances(agent).filter(|(_, state, _)| **state != AgentState::Offline);
+        let all = all.map(|(_, state, since)| StateLine::of(state, Some(since)));
+        let appearances = Some(all.collect()).filter(|all: &Vec<_>| all.len() > 1).unwrap_or_default();
+        Self { agent: agent.clone(), phone, shown, appearances }
     }
 
     pub(super) fn is_available(&self) -> bool {
-        self.state == "available"
+        self.shown.state == "available"
     }
 
     pub(super) fn is_signed_in(&self) -> bool {
-        self.state != "offline"
+        self.shown.state != "offline"
     }
 }
 

@@ -42,7 +42,8 @@ impl QueueLog {
         match &entry.event {
             Event::Started { .. } => vec![line(at, None, "QUEUESTART", Vec::new())],
             Event::Reloaded { .. } => vec![line(at, None, "CONFIGRELOAD", Vec::new())],
-            Event::AgentChanged { agent, state } => self.handle_agent(agent, state, at),
+            // What an agent wishes shows on the first of several appearances.
+            Event::AgentChanged { agent, appearance: 0, state } => self.handle_agent(agent, state, at),
             event => {
                 let Some(call) = event.call() else { return Vec::new() };
                 if let Some(offered) = QueuedCall::offered(event) {

@@ -48,7 +48,7 @@ fn over() -> Event {
 }
 
 fn is(agent: &str, state: AgentState) -> Event {
-    Event::AgentChanged { agent: agent.into(), state }
+    Event::AgentChanged { agent: agent.into(), appearance: 0, state }
 }
 
 /// A conversation of 30 s after a wait of 12 s, 5 s of it ringing, that ends as given.

@@ -1,0 +1,315 @@
+//! Agents who take several calls at once.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+use trunkline::acd::{Acd, AgentSettings, Failure, Forced, Input, Output, Preference, Settings, Untaken};
+use trunkline::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, Strategy};
+
+use super::beside::{below, busy_settings};
+use super::{Floor, START, agent, agent_settings, call, not_ready, queue, queue_settings};
+
+fn settings(capacities: &[u8]) -> Settings {
+    let takes = |(number, capacity): (usize, &u8)| AgentSettings { capacity: *capacity, ..agent_settings(number) };
+    let agents: Vec<AgentSettings> = capacities.iter().enumerate().map(takes).collect();
+    let queues = vec![queue_settings("support", 0..capacities.len())];
+    Settings { agents, queues, ageing: Default::default() }
+}
+
+fn floor(capacities: &[u8]) -> Floor {
+    let mut floor = Floor::of(settings(capacities));
+    (0..capacities.len()).for_each(|number| {
+        floor.sign_in(number).pass(1_000);
+    });
+    floor
+}
+
+fn states(floor: &Floor, number: usize) -> Vec<AgentState> {
+    floor.acd.view().appearances(&agent(number)).cloned().collect()
+}
+
+#[test]
+fn a_second_call_comes_once_the_first_is_answered_and_nobody_freer_is_there() {
+    let mut floor = floor(&[2, 1]);
+    floor.enter(1, "support").enter(2, "support").enter(3, "support");
+    assert_eq!(floor.presented(), [(call(1), agent(0)), (call(2), agent(1))], "one phone rings for one call");
+    floor.ring(0, 1).answer(0, 1);
+    assert_eq!(floor.presented(), [(call(3), agent(0))]);
+    floor.ring(0, 3).tell(Input::Hold { agent: agent(0), call: call(1) }).answer(0, 3);
+    assert_eq!(
+        states(&floor, 0),
+        [AgentState::Hold { call: call(1) }, AgentState::Talking { call: call(3) }],
+        "the phone holds the first by itself"
+    );
+    assert_eq!(floor.state(0), AgentState::Talking { call: call(3) }, "what goes on most is shown");
+    // Now agent 1 is the freer one, though longer idle counts otherwise.
+    floor.answer(1, 2).end(1, 2).pass(5_000).end(0, 3).pass(5_000).take();
+    floor.enter(4, "support");
+    assert_eq!(floor.presented(), [(call(4), agent(1))]);
+    floor.enter(5, "support");
+    let why = floor.take().into_iter().find_map(|output| match output {
+        Output::Present { why, .. } => Some(why),
+        _ => None,
+    });
+    let Some(why @ Decision::Strategy { strategy: Strategy::LongestIdle, calls: 1, .. }) = why else {
+        panic!("{why:?}")
+    };
+    assert_eq!(why.line(&agent(0)), "agent 1001: idle 0 s, calls already 1");
+}
+
+#[test]
+fn after_call_work_holds_off_calls_on_every_appearance_and_each_call_has_its_own() {
+    let mut floor = floor(&[2]);
+    floor.enter(1, "support").answer(0, 1).enter(2, "support").answer(0, 2).end(0, 1).enter(3, "support").take();
+    let until_ms = floor.now.wall_ms + 5_000;
+    assert_eq!(states(&floor, 0), [AgentState::Acw { call: call(1), until_ms }, AgentState::Talking { call: call(2) }]);
+    floor.tell(Input::ExtendAcw { agent: agent(0), by_ms: 1_000 });
+    assert_eq!(floor.pass(5_999).presented(), []);
+    assert_eq!(floor.pass(1).presented(), [(call(3), agent(0))], "and the second call goes on");
+    floor.end(0, 2);
+    assert!(
+        matches!(states(&floor, 0)[1], AgentState::Acw { call: of, until_ms } if of == call(2) && until_ms == floor.now.wall_ms + 5_000)
+    );
+    floor.answer(0, 3).tell(Input::EndAcw { agent: agent(0) });
+    assert_eq!(states(&floor, 0), [AgentState::Talking { call: call(3) }, AgentState::Available]);
+}
+
+#[test]
+fn what_an_agent_wishes_concerns_every_call() {
+    let mut floor = floor(&[3]);
+    floor.enter(1, "support").answer(0, 1).tell(Input::SetNotReady { agent: agent(0), reason: "lunch".into() });
+    assert_eq!(states(&floor, 0)[1..], [not_ready("lunch"), not_ready("lunch")]);
+    floor.enter(2, "support").end(0, 1).pass(5_000);
+    assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 3]);
+    floor.take();
+    floor.tell(Input::SetAvailable { agent: agent(0) });
+    assert_eq!(floor.presented(), [(call(2), agent(0))]);
+    // Whoever is asked and signs out is not asked again on the way.
+    floor.ring(0, 2).take();
+    floor.tell(Input::AgentSignedOut { agent: agent(0) });
+    assert_eq!(states(&floor, 0), vec![AgentState::Offline; 3]);
+    assert_eq!(floor.presented(), []);
+    assert_eq!(floor.acd.view().queue(&queue("support")).unwrap().signed_in, 0);
+}
+
+#[test]
+fn a_supervisor_cuts_every_call() {
+    let mut floor = floor(&[2]);
+    floor.enter(1, "support").answer(0, 1).enter(2, "support").answer(0, 2).take();
+    floor.tell(Input::Forced { agent: agent(0), to: Forced::Available });
+    let cut = |output: &Output| matches!(output, Output::CancelPresentation { reason: SegmentEnd::Switch, .. });
+    assert_eq!(floor.take().iter().filter(|output| cut(output)).count(), 2);
+    assert_eq!(states(&floor, 0), vec![AgentState::Available; 2]);
+}
+
+#[test]
+fn a_call_not_taken_takes_the_agent_out_and_a_busy_phone_is_asked_again_after_the_call() {
+    let mut settings = settings(&[2]);
+    settings.queues[0].acw_ms = 0;
+    let mut floor = Floor::of(settings);
+    floor.sign_in(0).enter(1, "support").ring(0, 1).pass(15_000);
+    assert_eq!(states(&floor, 0), vec![not_ready("no_answer"); 2], "nobody is there");
+    floor.tell(Input::SetAvailable { agent: agent(0) }).answer(0, 1).enter(2, "support").take();
+    floor.tell(Input::AgentFailed { agent: agent(0), call: call(2), why: Failure::Busy });
+    assert_eq!(states(&floor, 0), [AgentState::Talking { call: call(1) }, not_ready("busy")]);
+    assert_eq!(floor.presented(), []);
+    floor.end(0, 1);
+    assert_eq!(floor.presented(), [(call(2), agent(0))]);
+    assert_eq!(states(&floor, 0), [AgentState::Reserved { call: call(2) }, AgentState::Available]);
+}
+
+#[test]
+fn ring_all_rings_each_phone_once_and_those_in_calls_last() {
+    let mut settings = settings(&[2, 2, 1]);
+    settings.queues[0].strategy = Strategy::RingAll;
+    let mut floor = Floor::of(settings);
+    floor.sign_in(0).sign_in(1).sign_in(2).enter(1, "support");
+    assert_eq!(floor.presented(), [(call(1), agent(0)), (call(1), agent(1)), (call(1), agent(2))]);
+    floor.answer(0, 1).enter(2, "support");
+    assert_eq!(floor.presented(), [(call(2), agent(1)), (call(2), agent(2))]);
+    floor.answer(1, 2).enter(3, "support").answer(2, 3).take();
+    floor.enter(4, "support");
+    assert_eq!(floor.presented(), [(call(4), agent(0)), (call(4), agent(1))]);
+}
+
+#[test]
+fn the_phone_and_the_caller_who_wants_one_agent_know_all_appearances() {
+    let mut floor = floor(&[2]);
+    floor.enter(1, "support").answer(0, 1).tell(Input::PhoneTaken { agent: agent(0), call: call(90) });
+    assert_eq!(states(&floor, 0), [AgentState::Talking { call: call(1) }, not_ready("own_call")]);
+    floor.tell(Input::Hold { agent: agent(0), call: call(1) });
+    assert_eq!(states(&floor, 0)[0], AgentState::Consult { call: call(1) });
+    floor.tell(Input::CallerEntered {
+        call: call(2),
+        queue: queue("support"),
+        priority: 0,
+        entered_wall_ms: floor.now.wall_ms,
+        prefer: Some(Preference { agent: agent(0), wait_ms: 60_000 }),
+        stays: false,
+    });
+    floor.take();
+    floor.tell(Input::PhoneFree { agent: agent(0), call: call(90) });
+    assert_eq!(floor.presented(), [(call(2), agent(0))]);
+    floor.tell(Input::PhoneReach { agent: agent(0), reachable: false });
+    floor.tell(Input::AgentSignedOut { agent: agent(0) }).end(0, 1);
+    assert_eq!(states(&floor, 0), vec![AgentState::Offline; 2]);
+}
+
+#[test]
+fn a_capacity_changes_while_the_agent_works() {
+    let mut floor = floor(&[1]);
+    floor.enter(1, "support").answer(0, 1).enter(2, "support").take();
+    floor.reconfigure(settings(&[3]));
+    assert_eq!(floor.presented(), [(call(2), agent(0))]);
+    floor.answer(0, 2).enter(3, "support").answer(0, 3).end(0, 2).take();
+    // The third call goes on, and is the last one there.
+    floor.reconfigure(settings(&[1]));
+    assert_eq!(states(&floor, 0)[1..], [AgentState::Offline, AgentState::Talking { call: call(3) }]);
+    floor.end(0, 1).pass(5_000).enter(4, "support").take();
+    assert_eq!(states(&floor, 0)[0], AgentState::Available, "in as many calls as may be");
+    assert_eq!(floor.end(0, 3).presented(), [(call(4), agent(0))]);
+}
+
+#[test]
+fn what_a_restart_finds_of_an_appearance_is_kept_or_closed() {
+    let mut floor = Floor::of(settings(&[2]));
+    let until_ms = START.wall_ms + 9_000;
+    let acw = |of| AgentState::Acw { call: call(of), until_ms };
+    for (appearance, state) in [(0, AgentState::Available), (1, acw(2)), (2, acw(3))] {
+        floor.tell(Input::Restored { agent: agent(0), appearance, state, since_wall_ms: START.wall_ms });
+    }
+    assert_eq!(states(&floor, 0), [AgentState::Available, acw(2)]);
+    let closed = [
+        Output::Journal(Event::AcwEnded { call: call(3), agent: agent(0) }),
+        Output::Journal(Event::AgentChanged { agent: agent(0), appearance: 2, state: AgentState::Offline }),
+    ];
+    assert_eq!(floor.take(), closed);
+    floor.enter(1, "support");
+    assert_eq!(floor.pass(9_000).presented(), [(call(1), agent(0))]);
+}
+
+/// What the journal tells of a floor on which anything happens.
+struct Told {
+    states: BTreeMap<(String, u8), AgentState>,
+    answered: u64,
+    finished: u64,
+    most: usize,
+}
+
+impl Told {
+    fn drain(&mut self, acd: &mut Acd) {
+        while let Some(output) = acd.poll_output() {
+            match output {
+                Output::Journal(Event::AgentChanged { agent, appearance, state }) => {
+                    let was = self.states.insert((agent.to_string(), appearance), state.clone());
+                    assert_ne!(was.unwrap_or(AgentState::Offline), state, "a change that changes nothing");
+                }
+                Output::Journal(Event::QueueLeft { reason, .. }) => {
+                    self.answered += u64::from(reason == LeaveReason::Answered);
+                }
+                Output::Journal(Event::AcwEnded { .. }) => self.finished += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn compare(&mut self, acd: &Acd) {
+        acd.check_invariants().unwrap();
+        let handling = self.states.values().filter(|state| state.is_handling()).count() as u64;
+        assert_eq!(self.answered, self.finished + handling, "every conversation gives one AcwEnded");
+        for seen in acd.view().agents() {
+            for (appearance, state) in acd.view().appearances(seen.id).enumerate() {
+                let told = self.states.get(&(seen.id.to_string(), appearance as u8));
+                assert_eq!(told.unwrap_or(&AgentState::Offline), state, "agent {} appearance {appearance}", seen.id);
+            }
+            let talks = acd.view().appearances(seen.id).filter(|state| state.conversation().is_some()).count();
+            self.most = self.most.max(talks);
+        }
+    }
+}
+
+fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> Input {
+    let agent = agent(below(random, 14) as usize);
+    let about: Vec<_> = acd.view().appearances(&agent).filter_map(AgentState::call).collect();
+    let call = match about.len() as u64 {
+        0 => call(below(random, *calls + 1)),
+        len => about[below(random, len) as usize],
+    };
+    let reason = "break".to_owned();
+    match below(random, 40) {
+        0..=9 => {
+            *calls += 1;
+            let queue = queue(["sales", "support", "vip", "night"][below(random, 4) as usize]);
+            let prefer = Preference { agent: agent.clone(), wait_ms: below(random, 3) * 1_500 };
+            let prefer = Some(prefer).filter(|_| below(random, 5) == 0);
+            let priority = below(random, 3) as i32;
+            Input::CallerEntered {
+                call: super::call(*calls),
+                queue,
+                priority,
+                entered_wall_ms: wall_ms,
+                prefer,
+                stays: false,
+            }
+        }
+        10 => Input::CallerLeft { call },
+        11..=14 => Input::PhoneRinging { agent, call },
+        15..=20 => Input::AgentAnswered { agent, call },
+        21 => Input::AgentFailed { agent, call, why: [Failure::NoAnswer, Failure::Busy][below(random, 2) as usize] },
+        22 => Input::Hold { agent, call },
+        23 => Input::Resume { agent, call },
+        24..=26 => Input::ConversationEnded { agent, call },
+        27 if below(random, 2) == 0 => Input::EndAcw { agent },
+        27 => Input::ExtendAcw { agent, by_ms: below(random, 2_000) },
+        28..=30 => Input::SetAvailable { agent },
+        31 => Input::SetNotReady { agent, reason },
+        32 => Input::PhoneTaken { agent, call: super::call(2_000_000) },
+        33 => Input::PhoneFree { agent, call: super::call(2_000_000) },
+        34 => Input::PhoneReach { agent, reachable: below(random, 4) > 0 },
+        35..=37 => Input::AgentSignedIn { agent },
+        38 => Input::AgentSignedOut { agent },
+        _ => Input::Forced {
+            agent,
+            to: [Forced::Available, Forced::NotReady { reason }, Forced::Offline][below(random, 3) as usize].clone(),
+        },
+    }
+}
+
+#[test]
+fn anything_may_happen_on_a_floor_where_agents_take_up_to_three_calls() {
+    let mut most = 0;
+    for seed in 0..20 {
+        let mut random = ChaCha12Rng::seed_from_u64(seed);
+        let drawn = |random: &mut ChaCha12Rng| {
+            let mut settings = busy_settings(seed as usize);
+            settings.agents.iter_mut().for_each(|agent| agent.capacity = 1 + below(random, 3) as u8);
+            settings.queues.iter_mut().for_each(|queue| {
+                queue.untaken = Untaken { no_answer_ms: Some(1_000), busy_ms: Some(500), ..queue.untaken }
+            });
+            settings
+        };
+        let mut acd = Acd::new(drawn(&mut random), [seed as u8; 32]).unwrap();
+        let mut told = Told { states: BTreeMap::new(), answered: 0, finished: 0, most: 0 };
+        let (mut now, mut calls) = (START, 0);
+        for step in 1..=5_000 {
+            if seed % 2 == 1 && step % 500 == 0 {
+                acd.reconfigure(drawn(&mut random), now).unwrap();
+            } else {
+                acd.handle(draw(&acd, now.wall_ms, &mut calls, &mut random), now);
+            }
+            told.drain(&mut acd);
+            told.compare(&acd);
+            let end = now.plus_ms(below(&mut random, 300));
+            while let Some(due) = acd.poll_timeout().filter(|due| *due <= end.mono_ns) {
+                now = now.plus_ms(due.saturating_sub(now.mono_ns) / trunkline::time::MS);
+                acd.handle_timeout(now);
+                told.drain(&mut acd);
+                told.compare(&acd);
+            }
+            now = end;
+        }
+        most = most.max(told.most);
+    }
+    assert_eq!(most, 3, "somebody was in three calls at once");
+}
