@@ -66,12 +66,29 @@ struct Listing {
 struct Line {
     agent: String,
     phone: Option<String>,
+    #[serde(flatten)]
+    shown: Shown,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    appearances: Vec<Shown>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Shown {
     state: String,
     reason: Option<String>,
     paid: Option<bool>,
     call: Option<String>,
     since: Option<String>,
     until: Option<String>,
+}
+
+impl Shown {
+    fn print(self, who: &str, phone: Option<String>) {
+        let Self { state, reason, call, since, until, .. } = self;
+        let told = [("", reason), ("at ", phone), ("call ", call), ("since ", since), ("until ", until)];
+        let told = told.into_iter().filter_map(|(word, what)| what.map(|what| format!("{word}{what}")));
+        println!("{who:<12} {state:<10} {}", told.collect::<Vec<_>>().join(", "));
+    }
 }
 
 impl Agent {
@@ -102,10 +119,12 @@ fn list(Listed { floor, json }: &Listed) -> Result<Exit, Exit> {
             println!("{}", serde_json::json!(line));
             continue;
         }
-        let Line { agent, phone, state, reason, call, since, until, .. } = line;
-        let told = [("", reason), ("at ", phone), ("call ", call), ("since ", since), ("until ", until)];
-        let told = told.into_iter().filter_map(|(word, what)| what.map(|what| format!("{word}{what}")));
-        println!("{agent:<12} {state:<10} {}", told.collect::<Vec<_>>().join(", "));
+        let Line { agent, mut phone, shown, appearances } = line;
+        // Of an agent who takes several calls at once, each of them.
+        let all = if appearances.is_empty() { vec![shown] } else { appearances };
+        for (at, shown) in all.into_iter().enumerate() {
+            shown.print(if at == 0 { &agent } else { "" }, phone.take());
+        }
     }
     Ok(Exit::Fine)
 }

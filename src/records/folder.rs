@@ -36,7 +36,7 @@ pub struct Folder {
     owed: BTreeMap<AgentId, BTreeSet<CallId>>,
     /// Which call each of an agent's appearances is about, for those who take several at once.
     #[serde(default)]
-    shown: BTreeMap<(AgentId, u8), CallId>,
+    shown: BTreeMap<AgentId, BTreeMap<u8, CallId>>,
     ready: VecDeque<CallRecord>,
 }
 
@@ -103,14 +103,16 @@ impl Folder {
 
     /// Tells the calls in which an agent spoke what he or she does next; those that another appearance is about are not concerned.
     fn handle_agent(&mut self, agent: &AgentId, appearance: u8, state: &AgentState, at: Wall) {
-        let here = (agent.clone(), appearance);
+        let mut shown = self.shown.remove(agent).unwrap_or_default();
         match state.call() {
-            Some(call) => self.shown.insert(here, call),
-            None => self.shown.remove(&here),
+            Some(call) => shown.insert(appearance, call),
+            None => shown.remove(&appearance),
         };
-        let others = (agent.clone(), 0)..=(agent.clone(), u8::MAX);
         let elsewhere: BTreeSet<CallId> =
-            self.shown.range(others).filter(|((_, other), _)| *other != appearance).map(|(_, call)| *call).collect();
+            shown.iter().filter(|(other, _)| **other != appearance).map(|(_, call)| *call).collect();
+        if !shown.is_empty() {
+            self.shown.insert(agent.clone(), shown);
+        }
         let mut owed = self.owed.remove(agent).unwrap_or_default();
         for id in owed.difference(&elsewhere) {
             self.update(*id, |call| call.handle_agent(agent, state, at));

@@ -127,6 +127,25 @@ fn answered_call(id: CallId) -> Vec<(i64, Event)> {
 }
 
 #[test]
+fn what_an_agent_does_in_another_call_at_once_ends_no_after_call_work() {
+    let (id, other, agent) = (call(1), call(2), AgentId::from("1001"));
+    let changed = |appearance, state| Event::AgentChanged { agent: agent.clone(), appearance, state };
+    let mut events = answered_call(id);
+    events.insert(5, (4_900, changed(0, AgentState::Talking { call: id })));
+    let disposition = "answered".to_owned();
+    events.push((9_000, Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition }));
+    events.push((9_000, changed(0, AgentState::Acw { call: id, until_ms: 14_000 })));
+    events.push((9_100, ended_leg(id)));
+    for (at_ms, state) in [(10_000, AgentState::Talking { call: other }), (11_000, AgentState::Available)] {
+        events.push((at_ms, changed(1, state)));
+    }
+    events.push((14_000, changed(0, AgentState::Available)));
+    let (_, records) = fold_all(events);
+    let told: Vec<_> = records.iter().map(|r| (r.revision, r.is_final, r.acw_ms)).collect();
+    assert_eq!(told, [(1, false, 0), (2, true, 5_000)]);
+}
+
+#[test]
 fn an_answered_call_is_told_twice_with_its_times() {
     let id = call(1);
     let agent = AgentId::from("1001");

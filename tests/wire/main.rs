@@ -4,6 +4,7 @@ mod abandon;
 mod after_call;
 mod api;
 mod baresip;
+mod capacity;
 mod certificates;
 mod chromium;
 #[path = "../common/mod.rs"]

@@ -101,7 +101,7 @@ function wishes(agent) {
   const t = text();
   const reasons = floor.reasons.length ? floor.reasons.map((line) => line.reason) : [null];
   const wish = (label, body) => make("option", { value: JSON.stringify(body) }, label);
-  const handling = ["talking", "hold", "consult", "acw"].includes(agent.state);
+  const handling = (agent.appearances || [agent]).some((one) => ["talking", "hold", "consult", "acw"].includes(one.state));
   return [make("option", { value: "" }, t.change), wish(t.states.available, { state: "available" }),
     ...reasons.map((reason) => wish(t.states.not_ready + (reason ? " · " + reason : ""), { state: "not_ready", reason })),
     ...(handling ? [wish(t.more, { state: "acw", extend_s: 60 })] : []), wish(t.states.offline, { state: "offline" })];
@@ -112,8 +112,10 @@ function drawAgents() {
   if (byId("agents").contains(document.activeElement) && document.activeElement.tagName === "SELECT") return;
   byId("agents").replaceChildren(...floor.agents.map((agent) => {
     const told = [age(agent.since), agent.reason, agent.phone && "☎ " + agent.phone].filter(Boolean).join(" · ");
+    // Who takes several calls at once shows each.
+    const states = agent.appearances ? agent.appearances.map((one) => one.state) : [agent.state];
     return make("div", { class: "card", "data-agent": agent.agent },
-      make("h3", {}, make("span", {}, agent.agent), tag(agent.state)), make("p", {}, agent.state === "offline" ? "" : told),
+      make("h3", {}, make("span", {}, agent.agent), ...states.map(tag)), make("p", {}, agent.state === "offline" ? "" : told),
       make("p", { class: "acts" },
         make("select", { "aria-label": text().change, onchange: (event) => change(agent.agent, event.target) }, ...wishes(agent)),
         make("button", { type: "button", onclick: () => place(agent.agent) }, "☎ " + text().call)));
