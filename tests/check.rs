@@ -256,9 +256,15 @@ fn warnings_do_not_keep_a_plan_from_loading() {
         "[flow.echo]",
         "[hours.spare]\nzone = \"Europe/Berlin\"\nweekly = [{ days = [\"sun\"], from = \"02:30\", to = \"12:00\" }]\n\n[flow.echo]",
     );
+    let emergency = "[[route]]\nprefix = \"4002\"\nemergency = true\ntarget = \"sip:127.0.0.9\"\n\n[sip]";
+    edit(folder.path(), "config/demo.toml", "[sip]", emergency);
     let output = run(folder.path(), &["check", "--config", "config/demo.toml"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("warning: \"4002\" is a number of the dialplan and the emergency number of a route"),
+        "{told}"
+    );
     assert!(told.contains("warning: hours \"spare\" is unused: no step asks for them"), "{told}");
     assert!(told.contains("warning: 02:30 does not exist on ") && told.contains("when the clock changes"), "{told}");
     let json = run(folder.path(), &["check", "--config", "config/demo.toml", "--json"]);

@@ -74,8 +74,9 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let catalogue =
         if catalogue_file.is_file() { Catalogue::read(&read(&catalogue_file)?) } else { Ok(Catalogue::default()) };
     match (program, catalogue) {
-        (Ok((program, warnings)), Ok(mut catalogue)) if problems.is_empty() => {
+        (Ok((program, mut warnings)), Ok(mut catalogue)) if problems.is_empty() => {
             catalogue.add_texts(&program);
+            warnings.extend(hidden_by_emergency(config, &settings, &program));
             Ok(Floor { settings, program, warnings, catalogue, plans: plans.seen })
         }
         (program, catalogue) => {
@@ -83,6 +84,23 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
             Err(FloorError::Wrong(problems))
         }
     }
+}
+
+/// Numbers and users that our own users cannot reach, as an emergency number is called like them.
+fn hidden_by_emergency(config: &Path, settings: &Settings, program: &dialplan::Program) -> Vec<Problem> {
+    let emergency = settings.routes.iter().filter(|route| route.emergency).map(|route| &route.prefix);
+    let hidden = emergency.filter_map(|number| {
+        let what = match program.numbers().destination(number, None) {
+            Some(_) => "a number of the dialplan",
+            None if settings.agents.contains_key(number) => "an agent's",
+            None => return None,
+        };
+        let message =
+            format!("\"{number}\" is {what} and the emergency number of a route, which our users reach by it");
+        let hint = "give the other one another name".to_owned();
+        Some(Problem { severity: Severity::Warning, ..of_file(config, message, Some(hint)) })
+    });
+    hidden.collect()
 }
 
 /// The dialplans and what lies beside them.

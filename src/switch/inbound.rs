@@ -168,12 +168,15 @@ impl Switch {
         Some(LocalMedia { addr, port, codecs, dtmf, direction, ptime_ms: PACKET_MS, protection })
     }
 
-    /// Where a call goes. For a user the dialplan's numbers come first, then the other users, then routes: no route takes a
-    /// colleague's name, and no user's name a number of the plan. Of a trunk, and of whoever has proved nothing, no call reaches
+    /// Where a call goes. For a user emergency numbers come first, then the dialplan's, then the other users, then routes: no route
+    /// takes a colleague's name, and no user's name a number of the plan. Of a trunk, and of whoever has proved nothing, no call reaches
     /// a phone by a user's name; the routes that name the trunk come before the plan.
     pub(super) fn leads(&self, identity: &Identity, called: &str) -> Leads {
         let route = match identity {
             Identity::User(user) => {
+                if let Some(route) = self.emergency_route(called) {
+                    return Leads::Route(Box::new(route.clone()));
+                }
                 if self.settings.program.numbers().destination(called, None).is_some() {
                     return Leads::Plan;
                 }
@@ -187,7 +190,7 @@ impl Switch {
             }
             // Nobody leaves by a trunk without a route that names the trunk that they come from.
             Identity::Trunk(trunk) => {
-                let may = |route: &&Route| route.from_trunks.contains(trunk) && called.starts_with(&route.prefix);
+                let may = |route: &&Route| route.from_trunks.contains(trunk) && route.takes(called);
                 self.settings.routes.iter().find(may)
             }
             Identity::Anyone => None,
@@ -201,14 +204,22 @@ impl Switch {
     /// # Errors
     /// The class that the user lacks.
     pub(super) fn route_for(&self, user: &AgentId, called: &str) -> Result<Option<&Route>, String> {
-        let open = |route: &&Route| (route.agents || route.emergency) && called.starts_with(&route.prefix);
+        if let Some(route) = self.emergency_route(called) {
+            return Ok(Some(route));
+        }
+        let open = |route: &&Route| route.agents && !route.emergency && route.takes(called);
         let Some(route) = self.settings.routes.iter().find(open) else { return Ok(None) };
-        match route.class.as_ref().filter(|_| !route.emergency) {
+        match &route.class {
             Some(class) if !self.settings.may_call.get(user).is_some_and(|classes| classes.contains(class)) => {
                 Err(class.clone())
             }
             _ => Ok(Some(route)),
         }
+    }
+
+    /// The route of an emergency number.
+    pub(super) fn emergency_route(&self, called: &str) -> Option<&Route> {
+        self.settings.routes.iter().find(|route| route.emergency && route.takes(called))
     }
 
     /// Sends a call where it goes.

@@ -109,7 +109,7 @@ pub struct TrunkMedia {
 /// Numbers that go straight to another switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What such numbers begin with.
+    /// What such numbers begin with; an emergency number is this one and no longer one.
     pub prefix: String,
     /// Where they go.
     pub to: RouteTo,
@@ -119,12 +119,19 @@ pub struct Route {
     pub agents: bool,
     /// The class of service that a user must have; every user may where absent.
     pub class: Option<String>,
-    /// Emergency numbers: every user may, and no limit of a trunk holds.
+    /// An emergency number: every user may, before whatever else has that name, and no limit of a trunk holds.
     pub emergency: bool,
     /// The trunks whose calls may leave by it.
     pub from_trunks: Vec<TrunkId>,
     /// Whether both sides are recorded.
     pub record: bool,
+}
+
+impl Route {
+    /// Whether a called number is one of those.
+    pub fn takes(&self, called: &str) -> bool {
+        if self.emergency { called == self.prefix } else { called.starts_with(&self.prefix) }
+    }
 }
 
 /// What the journal says at a start.

@@ -89,6 +89,9 @@ impl Switch {
             return self.party_of(*call, from, replaces);
         }
         let cell = self.calls.get(call).ok_or(481_u16)?;
+        if let Some(route) = self.emergency_route(target) {
+            return Ok(Onto::Route(Box::new(route.clone())));
+        }
         // A code changes the state of the agent who dials it, and is nothing for a caller.
         let code = target.starts_with('*');
         let trunk = self.legs.get(&cell.caller).and_then(|party| party.trunk.clone());

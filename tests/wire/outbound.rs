@@ -31,7 +31,9 @@ fn floor(environment: &[(&str, &str)]) -> (Daemon, Phone) {
     let plan = |plan: String| {
         let support = "[queue.support]\n";
         assert!(plan.contains(support));
-        without_acw(plan).replace(support, &format!("{support}caller_id = \"4008001234\"\n"))
+        // A number of that name is for callers from outside.
+        let hidden = "[number.\"110\"]\nflow = \"support_direct\"\n";
+        without_acw(plan).replace(support, &format!("{support}caller_id = \"4008001234\"\n")) + hidden
     };
     (Daemon::start_set(host, set, plan, environment), outside)
 }
@@ -57,6 +59,7 @@ fn who_lacks_the_class_calls_nobody_and_an_emergency_passes_a_full_trunk() {
     wait(|| tone::share(&outside.ear.hear(50), AGENT_HZ) > 0.9, || "the agent is not heard".to_owned());
     // The trunk carries no more; and yet.
     assert!(refused(&mut other, "0571123").contains("503"));
+    assert!(refused(&mut other, "1101").contains("403"), "a longer number is none of that kind");
     other.invite_as("110", "demo", "");
     let invite = outside.expect("the emergency call", |text| text.is("INVITE") && text.first().contains("110@"));
     outside.refuse(&invite, "486 Busy Here", "");
@@ -67,7 +70,7 @@ fn who_lacks_the_class_calls_nobody_and_an_emergency_passes_a_full_trunk() {
     let records = daemon.stop();
     assert!(records.iter().all(|record| record.direction == Direction::Outbound), "{records:#?}");
     let told: Vec<u16> = records.iter().map(|record| record.cause.code).collect();
-    assert_eq!(told, [403, 403, 503, 486, 16]);
+    assert_eq!(told, [403, 403, 503, 403, 486, 16]);
     let talked = records.last().expect("one");
     assert!(talked.recording.is_some() && talked.disposition == Disposition::Answered);
 }

@@ -178,7 +178,11 @@ impl Endpoint {
             let waited_ms = waited_ns / crate::time::MS;
             tracing::warn!(waited_ms, "signalling is late: new calls get 503 until it has caught up");
         }
-        self.transactions.set_shedding(self.overload.sheds());
+    }
+
+    fn is_emergency(&self, msg: &Message) -> bool {
+        let called = msg.uri().filter(|uri| uri.is_sip()).and_then(|uri| uri.number());
+        called.is_some_and(|called| self.settings.emergency.contains(&called))
     }
 
     /// Calls that were shed since the start.
@@ -195,9 +199,13 @@ impl Endpoint {
         // While new calls are refused, strangers get no more refusals than they get answers at other times.
         let is_new_call =
             |msg: &Message| msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && self.overload.sheds();
-        if matches!(&verdict, Verdict::Accept(msg) if is_new_call(msg)) && !self.may_answer(source.remote.ip(), now) {
+        let shed = matches!(&verdict, Verdict::Accept(msg) if is_new_call(msg));
+        if shed && !self.may_answer(source.remote.ip(), now) {
             return;
         }
+        // Who calls an emergency number may have to prove to be one of us like everybody, and is not shed before.
+        let spared = shed && matches!(&verdict, Verdict::Accept(msg) if self.is_emergency(msg));
+        self.transactions.set_shedding(self.overload.sheds() && !spared);
         if !matches!(verdict, Verdict::Accept(_)) {
             self.counts.malformed += 1;
             self.note_offence(source.remote.ip(), Offence::Probe, now);

@@ -94,7 +94,7 @@ impl Endpoint {
         let source = flow.remote.ip();
         let uri = msg.uri().filter(|uri| uri.is_sip());
         let called = uri.as_ref().and_then(|uri| uri.number()).unwrap_or_default();
-        let emergency = self.settings.emergency.iter().any(|prefix| called.starts_with(prefix));
+        let emergency = self.settings.emergency.contains(&called);
         if self.refusing && !emergency {
             return self.turn_away(&key, &msg, source, (503, &[]), now);
         }

@@ -46,7 +46,7 @@ pub struct Settings {
     pub session_expires_s: u32,
     /// Calls that one user's phones may place at one time.
     pub max_calls_per_user: u32,
-    /// Beginnings of the numbers that users reach at any time: beyond that limit, and while other calls are refused.
+    /// Numbers that users reach at any time: beyond that limit, and while other calls are refused or shed.
     pub emergency: Vec<String>,
     /// Who is slowed and ignored.
     pub guard: guard::Settings,

@@ -96,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn an_emergency_call_is_asked_for_its_proof_where_others_are_shed() {
+        let mut endpoint = endpoint(Admission::Guarded, 9);
+        let late = START.plus_ms(5_000);
+        endpoint.handle_wait(900 * crate::time::MS, START);
+        endpoint.handle_wait(900 * crate::time::MS, late);
+        assert!(ask(&mut endpoint, ("INVITE", 1), "", late)[0].starts_with("SIP/2.0 503 "));
+        endpoint.set_users(Default::default(), vec!["100".to_owned()]);
+        assert!(ask(&mut endpoint, ("INVITE", 2), "", late)[0].starts_with("SIP/2.0 503 "), "a longer number");
+        endpoint.set_users(Default::default(), vec!["1001".to_owned()]);
+        assert!(ask(&mut endpoint, ("INVITE", 3), "", late)[0].starts_with("SIP/2.0 401 "));
+        assert_eq!(endpoint.shed(), 2);
+    }
+
+    #[test]
     fn what_pretends_to_belong_to_something_gets_no_more_answers_and_leaves_nothing() {
         for (seed, (method, to)) in (3..).zip([("SUBSCRIBE", ";tag=made-up"), ("BYE", ";tag=made-up"), ("CANCEL", "")])
         {
