@@ -84,6 +84,7 @@ impl Floor {
             queue,
             priority: 0,
             entered_wall_ms: self.now.wall_ms,
+            wishes: Vec::new(),
             prefer: None,
             stays: false,
         });

@@ -22,6 +22,8 @@ mod reconfigure;
 mod strategies;
 #[path = "acd_model/waits.rs"]
 mod waits;
+#[path = "acd_model/wishes.rs"]
+mod wishes;
 
 use std::collections::BTreeMap;
 
@@ -109,7 +111,15 @@ impl Floor {
     fn enter(&mut self, number: u64, into: &str) -> &mut Self {
         let entered_wall_ms = self.now.wall_ms;
         let (call, queue) = (call(number), queue(into));
-        self.tell(Input::CallerEntered { call, queue, priority: 0, entered_wall_ms, prefer: None, stays: false })
+        self.tell(Input::CallerEntered {
+            call,
+            queue,
+            priority: 0,
+            entered_wall_ms,
+            wishes: Vec::new(),
+            prefer: None,
+            stays: false,
+        })
     }
 
     fn ring(&mut self, number: usize, of: u64) -> &mut Self {
@@ -322,7 +332,15 @@ fn priority_is_worth_five_minutes_of_waiting() {
     let complaint = |number, floor: &mut Floor| {
         let entered_wall_ms = floor.now.wall_ms;
         let (call, queue) = (call(number), queue("support"));
-        floor.tell(Input::CallerEntered { call, queue, priority: 1, entered_wall_ms, prefer: None, stays: false });
+        floor.tell(Input::CallerEntered {
+            call,
+            queue,
+            priority: 1,
+            entered_wall_ms,
+            wishes: Vec::new(),
+            prefer: None,
+            stays: false,
+        });
     };
     floor.enter(1, "support").pass(299_000);
     complaint(2, &mut floor);
@@ -363,6 +381,7 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_twenty_thousand_agents() {
             queue: queue(&format!("q{q}")),
             priority: 0,
             entered_wall_ms: START.wall_ms,
+            wishes: Vec::new(),
             prefer: None,
             stays: false,
         };

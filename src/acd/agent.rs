@@ -9,7 +9,7 @@ use crate::time::{Now, TimerId};
 use super::events::{Forced, Output};
 use super::line::Place;
 use super::phone::{Phone, is_hindered};
-use super::settings::{AgentSettings, Member, QueueSettings};
+use super::settings::AgentSettings;
 use super::skills::{Levels, Skills};
 use super::{Acd, Timer, deadline};
 
@@ -25,7 +25,9 @@ pub(super) enum Next {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Membership {
     pub(super) queue: usize,
-    /// The first ring of the queue's thresholds that takes the agent.
+    /// For which of its callers.
+    pub(super) ladder: u8,
+    /// The first ring of these callers' thresholds that takes the agent.
     pub(super) ring: u8,
     pub(super) tier: u8,
     pub(super) weight: u8,
@@ -36,6 +38,13 @@ pub(super) struct Membership {
     /// What the queue's strategy goes by, and since when the agent was idle (wall ms), as the queue lists him or her while available.
     pub(super) figure: i64,
     pub(super) idle_since_ms: i64,
+}
+
+impl Membership {
+    /// By which they are sorted.
+    pub(super) fn key(&self) -> (usize, u8) {
+        (self.queue, self.ladder)
+    }
 }
 
 /// What strategies go by, since the agent signed in (ms each).
@@ -80,7 +89,7 @@ pub(super) struct Agent {
     pub(super) acw_ms: Option<u64>,
     /// After-call work (ms) that the agent has asked for beyond that, in this call.
     pub(super) more_acw_ms: u64,
-    /// The queues for which the agent qualifies, ascending.
+    /// The queues and their ladders for which the agent qualifies, ascending.
     pub(super) queues: Vec<Membership>,
     pub(super) tally: Tally,
     /// Talk, hold and after-call work of the present call so far (ms); `None` where its beginning was not seen.
@@ -138,23 +147,9 @@ impl Agent {
         self.retired && self.state == AgentState::Offline
     }
 
-    /// Joins a queue, in whose list the agent has this place, if the skills reach its thresholds, now or once they are relaxed;
-    /// whether that is so.
-    pub(super) fn qualify(&mut self, queue: usize, place: usize, settings: &QueueSettings, skills: &Skills) -> bool {
-        if self.queues.last().is_some_and(|last| last.queue == queue) {
-            return false;
-        }
-        let Member { tier, weight, .. } = settings.members[place];
-        let level = |skill: &str| skills.level(&self.skills, skill);
-        let Some(ring) = settings.ring_of(level, tier) else { return false };
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        self.queues.push(Membership { queue, ring, tier, weight, calls: 0, place, figure: 0, idle_since_ms: 0 });
-        true
-    }
-
-    /// The agent's part in a queue.
-    pub(super) fn membership(&self, queue: usize) -> Option<&Membership> {
-        self.queues.binary_search_by_key(&queue, |member| member.queue).ok().map(|at| &self.queues[at])
+    /// The agent's part in a queue, for callers of a ladder.
+    pub(super) fn membership(&self, queue: usize, ladder: u8) -> Option<&Membership> {
+        self.queues.binary_search_by_key(&(queue, ladder), Membership::key).ok().map(|at| &self.queues[at])
     }
 
     /// Counts the state that ends now, on the way to another one.

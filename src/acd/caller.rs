@@ -1,7 +1,7 @@
 //! One waiting caller: one entry, which may name several queues.
 
 use crate::id::{CallId, QueueId};
-use crate::journal::{Event, LeaveReason, SegmentEnd};
+use crate::journal::{Event, LeaveReason, SegmentEnd, SkillWish};
 use crate::time::{Now, TimerId};
 
 use super::Acd;
@@ -30,7 +30,9 @@ pub(super) enum Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) queue: usize,
-    /// How many of the queue's steps of relaxation the caller has reached.
+    /// Whom the caller may have there.
+    pub(super) ladder: u8,
+    /// How many of the steps of relaxation the caller has reached.
     pub(super) ring: u8,
 }
 
@@ -39,6 +41,8 @@ pub(super) struct Caller {
     /// Where the caller waits, never empty; the first is the one that was entered.
     pub(super) queues: Vec<Entry>,
     pub(super) priority: i32,
+    /// What the caller asks of who answers, beyond what the queues ask.
+    pub(super) wishes: Box<[SkillWish]>,
     pub(super) place: Place,
     pub(super) standing: Standing,
     /// Overflow steps taken.
@@ -73,6 +77,7 @@ pub(super) struct Entering {
     pub(super) priority: i32,
     /// From when the wait counts (wall ms).
     pub(super) entered_ms: i64,
+    pub(super) wishes: Vec<SkillWish>,
     pub(super) stays: bool,
 }
 
@@ -85,7 +90,7 @@ impl Acd {
         prefer: Option<&Preference>,
         now: Now,
     ) {
-        let Entering { call, priority, entered_ms, stays } = entering;
+        let Entering { call, priority, entered_ms, wishes, stays } = entering;
         if self.callers.contains_key(&call) {
             return;
         }
@@ -105,10 +110,10 @@ impl Acd {
         }
         let expected_ms = self.queues[home].expected_ms(position);
         self.queues[home].join(place);
-        let ring = self.queues[home].ring_after(now.wall_ms.saturating_sub(entered_ms));
         let caller = Caller {
-            queues: vec![Entry { queue: home, ring }],
+            queues: vec![self.entry(home, &wishes, entered_ms, now)],
             priority,
+            wishes: wishes.into(),
             place,
             standing: Standing::Waiting,
             steps: 0,
@@ -131,6 +136,13 @@ impl Acd {
         self.match_caller(call, now);
     }
 
+    /// How somebody with these wishes, who has waited since an instant (wall ms), stands in a queue.
+    pub(super) fn entry(&mut self, queue: usize, wishes: &[SkillWish], entered_ms: i64, now: Now) -> Entry {
+        let ladder = self.ladder(queue, wishes);
+        let entry = Entry { queue, ladder, ring: 0 };
+        Entry { ring: self.ladder_of(&entry).ring_after(now.wall_ms.saturating_sub(entered_ms)), ..entry }
+    }
+
     pub(super) fn handle_left(&mut self, call: CallId, reason: LeaveReason, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return self.take_back(call, reason, now) };
         let (home, phones) = (caller.queues[0].queue, caller.agents().to_vec());
@@ -146,7 +158,7 @@ impl Acd {
             Standing::Waiting => {
                 for entry in &caller.queues {
                     self.touched += 1;
-                    self.queues[entry.queue].wait(caller.place, entry.ring);
+                    self.queues[entry.queue].wait(caller.place, entry);
                 }
             }
             Standing::Preferring { agent, .. } => {
@@ -163,7 +175,7 @@ impl Acd {
             Standing::Waiting => {
                 for entry in &caller.queues {
                     self.touched += 1;
-                    self.queues[entry.queue].unwait(caller.place, entry.ring);
+                    self.queues[entry.queue].unwait(caller.place, entry);
                 }
             }
             Standing::Preferring { agent, .. } => {

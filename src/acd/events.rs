@@ -1,7 +1,7 @@
 //! What the ACD is told, and what it asks for.
 
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd};
+use crate::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, SkillWish};
 
 /// Something that happened to an agent or a caller. One that no longer fits (a late ring, a second hang-up) changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +19,14 @@ pub enum Input {
     EndAcw { agent: AgentId },
     /// The agent needs so much more (ms) for after-call work: of the call that he or she is in, or the work that goes on.
     ExtendAcw { agent: AgentId, by_ms: u64 },
-    /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts; `prefer` is whom he or she is to have,
-    /// if possible. One who `stays` waits however full the queue is, and however long: a request to be called back.
+    /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts; `wishes` is asked of who answers, in every
+    /// queue in which he or she waits; `prefer` is whom he or she is to have, if possible. One who `stays` waits however full the queue is, and however long: a request to be called back.
     CallerEntered {
         call: CallId,
         queue: QueueId,
         priority: i32,
         entered_wall_ms: i64,
+        wishes: Vec<SkillWish>,
         prefer: Option<Preference>,
         stays: bool,
     },

@@ -55,7 +55,7 @@ impl Expectation {
 impl Queue {
     /// How long a caller at this place (from 1) will wait (ms); `None` where nobody is there or nothing is known yet.
     pub(super) fn expected_ms(&self, place: u32) -> Option<i64> {
-        if place as usize <= self.available.len() {
+        if place as usize <= self.plain().available.len() {
             return Some(0);
         }
         let Expectation { ready, handling_ms, .. } = self.expectation;
@@ -70,14 +70,17 @@ impl Acd {
         if was == is {
             return;
         }
-        for member in &self.agents[n].queues {
+        // Whoever may have callers with wishes may have others.
+        for member in self.agents[n].queues.iter().filter(|member| member.ladder == 0) {
             self.touched += 1;
             let expectation = &mut self.queues[member.queue].expectation;
             expectation.discount(was);
             expectation.count(is);
         }
         for at in 0..self.agents[n].queues.len() {
-            self.doubt(self.agents[n].queues[at].queue);
+            if self.agents[n].queues[at].ladder == 0 {
+                self.doubt(self.agents[n].queues[at].queue);
+            }
         }
     }
 

@@ -60,6 +60,7 @@ mod tests {
                 queue: "support".into(),
                 priority: 0,
                 entered_wall_ms: 0,
+                wishes: Vec::new(),
                 prefer: None,
                 stays: false,
             },

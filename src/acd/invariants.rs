@@ -26,13 +26,13 @@ impl Acd {
         }
         for (number, queue) in self.queues.iter().enumerate() {
             let id = &queue.settings.id;
-            for (ring, place) in queue.waiting() {
-                let idle = queue.best(ring, None).is_none();
+            for (ladder_and_ring, place) in queue.waiting() {
+                let idle = queue.best(ladder_and_ring, None).is_none();
                 ensure(idle, || format!("{} waits in {id} while agents are available", place.call))?;
             }
             let (mut signed_in, mut ready) = (0, 0);
             for (n, agent) in self.agents.iter().enumerate() {
-                if agent.appearance == 0 && agent.membership(number).is_some() {
+                if agent.appearance == 0 && agent.membership(number, 0).is_some() {
                     signed_in += u32::from(self.presence(n).signed_in);
                     ready += u32::from(self.presence(n).ready);
                 }
@@ -51,10 +51,14 @@ impl Acd {
 
     fn check_agent(&self, number: usize, agent: &Agent) -> Result<(), String> {
         let id = &agent.id;
-        for (at, queue) in self.queues.iter().enumerate() {
-            let listed = queue.available.iter().filter(|rank| rank.agent() == number).count();
-            let free = agent.open_with.is_some() && agent.membership(at).is_some();
-            let known = agent.membership(at).is_some_and(|member| queue.available.contains(&Rank::of(number, member)));
+        let ladders = self.queues.iter().enumerate().flat_map(|(at, queue)| {
+            let ladders = (0..=u8::MAX).zip(&queue.ladders);
+            ladders.map(move |(ladder, seen)| (queue, agent.membership(at, ladder), seen))
+        });
+        for (queue, member, ladder) in ladders {
+            let listed = ladder.available.iter().filter(|rank| rank.agent() == number).count();
+            let free = agent.open_with.is_some() && member.is_some();
+            let known = member.is_some_and(|member| ladder.available.contains(&Rank::of(number, member)));
             let fits = listed == usize::from(free) && known == free;
             ensure(fits, || format!("agent {id} listed {listed} times in queue {}", queue.settings.id))?;
         }
@@ -120,9 +124,10 @@ impl Acd {
             let (entry, twice) = (named.next(), named.next().is_some());
             let listed = queue.by_age.contains(&(caller.place.entered_ms, call));
             ensure(!twice && listed == entry.is_some(), || format!("{call} stands wrongly in {id}"))?;
-            let waits: Vec<u8> =
+            let waits: Vec<(u8, u8)> =
                 queue.waiting().filter(|(_, place)| **place == caller.place).map(|(ring, _)| ring).collect();
-            let should = entry.filter(|_| caller.standing == Standing::Waiting).map(|entry| entry.ring);
+            let waiting = entry.filter(|_| caller.standing == Standing::Waiting);
+            let should = waiting.map(|entry| (entry.ladder, entry.ring));
             ensure(waits.iter().copied().eq(should), || format!("{call} waits in rings {waits:?} of {id}"))?;
         }
         Ok(())

@@ -39,27 +39,28 @@ impl Acd {
     fn present_best(&mut self, call: CallId, entry: Entry, tried: Option<(usize, i64)>, now: Now) -> bool {
         let queue = &self.queues[entry.queue];
         let tried = tried.filter(|(queue, _)| *queue == entry.queue).map(|(_, place)| place);
-        let Some((best, next)) = queue.best(entry.ring, tried) else { return false };
+        let Some((best, next)) = queue.best((entry.ladder, entry.ring), tried) else { return false };
         let strategy = queue.settings.strategy;
         if strategy == Strategy::RingAll {
-            let all: Vec<Rank> = queue.all_best(entry.ring).collect();
+            let all: Vec<Rank> = queue.all_best((entry.ladder, entry.ring)).collect();
             let phones = i64::try_from(all.len()).unwrap_or(i64::MAX);
             let chosen = all.iter().map(|rank| (rank.agent(), self.by_strategy(entry, *rank, phones, None))).collect();
-            self.present(call, entry.queue, chosen, None, now);
+            self.present(call, entry, chosen, None, now);
             return true;
         }
         let figure = |rank: Rank| match strategy {
             Strategy::LongestIdle => now.wall_ms.saturating_sub(rank.idle_since_ms).max(0),
             strategy if strategy.is_by_place() => rank.figure + 1,
             strategy if strategy.is_random() => {
-                self.agents[rank.agent()].membership(entry.queue).map_or(0, |member| i64::from(member.weight))
+                let member = self.agents[rank.agent()].membership(entry.queue, entry.ladder);
+                member.map_or(0, |member| i64::from(member.weight))
             }
             _ => rank.figure,
         };
         let next = next.map(|next| NextBest { agent: self.agents[next.agent()].id.clone(), figure: figure(next) });
         let why = self.by_strategy(entry, best, figure(best), next);
         let more_ms = self.more_at(entry.queue, now);
-        self.present(call, entry.queue, vec![(best.agent(), why)], more_ms, now);
+        self.present(call, entry, vec![(best.agent(), why)], more_ms, now);
         true
     }
 
@@ -77,7 +78,7 @@ impl Acd {
 
     /// The agent's skills that the queue asks for of who answers this caller.
     fn fits(&self, agent: usize, entry: Entry) -> Vec<SkillFit> {
-        let required = self.queues[entry.queue].settings.required_in(entry.ring).iter();
+        let required = self.ladder_of(&entry).required_in(entry.ring).iter();
         let has = |skill: &str| self.skills.level(&self.agents[agent].skills, skill).unwrap_or(0);
         required.map(|(skill, needs)| SkillFit { skill: skill.clone(), has: has(skill), needs: *needs }).collect()
     }
@@ -94,7 +95,7 @@ impl Acd {
         let Some(caller) = self.callers.get(&call) else { return };
         let Some(queue) = caller.agents().first().map(|agent| self.agents[*agent].serving) else { return };
         let Some(entry) = caller.queues.iter().copied().find(|entry| entry.queue == queue) else { return };
-        let best = self.queues[queue].best(entry.ring, None).map(|(best, _)| best);
+        let best = self.queues[queue].best((entry.ladder, entry.ring), None).map(|(best, _)| best);
         let more_ms = self.more_at(queue, now);
         let caller = self.callers.get_mut(&call);
         if let Some(Standing::Presented { agents, more_ms: at, .. }) = caller.map(|caller| &mut caller.standing) {
@@ -103,7 +104,7 @@ impl Acd {
         }
         if let Some(best) = best {
             let why = self.by_strategy(entry, best, best.figure + 1, None);
-            self.reserve(call, queue, best.agent(), why, now);
+            self.reserve(call, entry, best.agent(), why, now);
         }
     }
 
@@ -116,8 +117,10 @@ impl Acd {
         if matches!(caller.standing, Standing::Preferring { .. }) {
             return self.present_preferred(place.call, agent, now);
         }
-        let serves =
-            |entry: &Entry| self.agents[agent].membership(entry.queue).is_some_and(|member| member.ring <= entry.ring);
+        let serves = |entry: &Entry| {
+            let member = self.agents[agent].membership(entry.queue, entry.ladder);
+            member.is_some_and(|member| member.ring <= entry.ring)
+        };
         let Some(entry) = caller.queues.iter().copied().find(serves) else { return };
         let why = Decision::Line {
             waited_ms: waited_ms(place, now),
@@ -127,7 +130,7 @@ impl Acd {
             skills: self.fits(agent, entry),
         };
         let more_ms = self.more_at(entry.queue, now);
-        self.present(place.call, entry.queue, vec![(agent, why)], more_ms, now);
+        self.present(place.call, entry, vec![(agent, why)], more_ms, now);
     }
 
     /// Several agents have come free at once: the first in line chooses first.
@@ -152,7 +155,7 @@ impl Acd {
         let mut best = self.wanted.get(&self.first_appearance(agent)).and_then(|places| places.first()).copied();
         for member in &self.agents[agent].queues {
             self.touched += 1;
-            let first = self.queues[member.queue].first_for(member.ring);
+            let first = self.queues[member.queue].ladders[usize::from(member.ladder)].first_for(member.ring);
             best = [best, first].into_iter().flatten().min();
         }
         best
@@ -160,23 +163,24 @@ impl Acd {
 
     fn present_preferred(&mut self, call: CallId, agent: usize, now: Now) {
         let Some(caller) = self.callers.get(&call) else { return };
-        let (home, waited_ms) = (caller.queues[0].queue, waited_ms(caller.place, now));
+        let (home, waited_ms) = (caller.queues[0], waited_ms(caller.place, now));
         self.present(call, home, vec![(agent, Decision::Preferred { waited_ms })], None, now);
     }
 
-    fn present(&mut self, call: CallId, queue: usize, chosen: Vec<(usize, Decision)>, more_ms: Option<i64>, now: Now) {
+    fn present(&mut self, call: CallId, entry: Entry, chosen: Vec<(usize, Decision)>, more_ms: Option<i64>, now: Now) {
         self.unlist(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let agents = chosen.iter().map(|(agent, _)| *agent).collect();
         caller.standing = Standing::Presented { agents, more_ms, overdue: false };
         for (agent, why) in chosen {
-            self.reserve(call, queue, agent, why, now);
+            self.reserve(call, entry, agent, why, now);
         }
         self.arm_wait(call, now);
     }
 
-    fn reserve(&mut self, call: CallId, queue: usize, agent: usize, why: Decision, now: Now) {
-        if let Some(member) = self.agents[agent].membership(queue) {
+    fn reserve(&mut self, call: CallId, entry: Entry, agent: usize, why: Decision, now: Now) {
+        let queue = entry.queue;
+        if let Some(member) = self.agents[agent].membership(queue, entry.ladder) {
             let place = i64::from(member.place);
             self.queues[queue].last = Some(place);
             if self.queues[queue].settings.strategy.is_random() {

@@ -18,6 +18,7 @@ mod events;
 mod expect;
 mod handover;
 mod invariants;
+mod ladder;
 mod line;
 mod matching;
 mod phone;
@@ -147,24 +148,12 @@ impl Acd {
         }
         for number in 0..self.queues.len() {
             for place in 0..self.queues[number].settings.members.len() {
-                self.enlist(number, place);
+                let Some(first) = self.enlist(number, 0, place) else { continue };
+                // A name is kept once, however many queues list the agent.
+                self.queues[number].settings.members[place].agent = self.agents[first].id.clone();
+                let presence = self.presence(first);
+                self.queues[number].expectation.count(presence);
             }
-        }
-    }
-
-    /// Tells who stands at a place in a queue's list that he or she qualifies, if so.
-    fn enlist(&mut self, number: usize, place: usize) {
-        let queue = &mut self.queues[number];
-        let Some(first) = self.agent_numbers.get(&queue.settings.members[place].agent).copied() else { return };
-        // A name is kept once, however many queues list the agent.
-        queue.settings.members[place].agent = self.agents[first].id.clone();
-        let mut qualifies = false;
-        for n in self.appearances(first) {
-            qualifies = self.agents[n].qualify(number, place, &self.queues[number].settings, &self.skills);
-        }
-        if qualifies {
-            let presence = self.presence(first);
-            self.queues[number].expectation.count(presence);
         }
     }
 
@@ -181,8 +170,8 @@ impl Acd {
     /// Takes one event. Agents and calls that are not known change nothing.
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
-            Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays } => {
-                let entry = Entering { call, priority, entered_ms: entered_wall_ms, stays };
+            Input::CallerEntered { call, queue, priority, entered_wall_ms, wishes, prefer, stays } => {
+                let entry = Entering { call, priority, entered_ms: entered_wall_ms, wishes, stays };
                 self.handle_entered(entry, &queue, prefer.as_ref(), now);
             }
             Input::CallerLeft { call } => self.handle_left(call, LeaveReason::Abandoned, now),

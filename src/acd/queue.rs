@@ -7,7 +7,9 @@ use crate::id::CallId;
 use crate::journal::Strategy;
 
 use super::agent::Membership;
+use super::caller::Entry;
 use super::expect::Expectation;
+use super::ladder::Ladder;
 use super::line::{Line, Place};
 use super::settings::{Needs, QueueSettings};
 
@@ -39,10 +41,8 @@ pub(super) struct Queue {
     pub(super) line: Line,
     /// The same by the instant of entering: tells the longest wait.
     pub(super) by_age: BTreeSet<(i64, CallId)>,
-    /// Those whom any agent of their ring may have, by the ring that they have reached.
-    waiting: Vec<BTreeSet<Place>>,
-    /// Available agents who qualify, the best first.
-    pub(super) available: BTreeSet<Rank>,
+    /// One for each kind of callers, the first for those without wishes.
+    pub(super) ladders: Vec<Ladder>,
     /// The place in the list of who was presented a caller last.
     pub(super) last: Option<i64>,
     /// The lot of who was drawn last: later lots are drawn from here on.
@@ -54,15 +54,13 @@ impl Queue {
     pub(super) fn new(mut settings: QueueSettings) -> Self {
         settings.overflow.sort_by_key(|step| step.after_ms);
         settings.relax.sort_by_key(|step| step.after_ms);
-        settings.relax.truncate(usize::from(u8::MAX));
         settings.members.shrink_to_fit();
         Self {
-            waiting: vec![BTreeSet::new(); settings.relax.len() + 1],
+            ladders: vec![Ladder::new(&settings, Box::default())],
             settings,
             draining: false,
             line: Line::default(),
             by_age: BTreeSet::new(),
-            available: BTreeSet::new(),
             last: None,
             drawn: 0,
             expectation: Expectation::default(),
@@ -116,40 +114,32 @@ impl Queue {
         }
     }
 
-    pub(super) fn wait(&mut self, place: Place, ring: u8) {
-        self.waiting[usize::from(ring)].insert(place);
+    pub(super) fn wait(&mut self, place: Place, entry: &Entry) {
+        self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].insert(place);
     }
 
-    pub(super) fn unwait(&mut self, place: Place, ring: u8) {
-        self.waiting[usize::from(ring)].remove(&place);
+    pub(super) fn unwait(&mut self, place: Place, entry: &Entry) {
+        self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].remove(&place);
     }
 
-    /// The first in line whom an agent of this ring may have.
-    pub(super) fn first_for(&self, ring: u8) -> Option<Place> {
-        self.waiting[usize::from(ring)..].iter().filter_map(|places| places.first()).min().copied()
-    }
-
-    /// Everybody whom an agent may have, by the ring.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (u8, &Place)> {
-        (0..=u8::MAX).zip(&self.waiting).flat_map(|(ring, places)| places.iter().map(move |place| (ring, place)))
+    /// Everybody whom an agent may have, by ladder and ring.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = ((u8, u8), &Place)> {
+        (0..=u8::MAX).zip(&self.ladders).flat_map(|(number, ladder)| {
+            let rings = (0..=u8::MAX).zip(&ladder.waiting);
+            rings.flat_map(move |(ring, places)| places.iter().map(move |place| ((number, ring), place)))
+        })
     }
 
     pub(super) fn waiting_len(&self) -> usize {
-        self.waiting.iter().map(BTreeSet::len).sum()
+        self.ladders.iter().flat_map(|ladder| &ladder.waiting).map(BTreeSet::len).sum()
     }
 
-    /// The ring that a caller has reached who has waited so long.
-    pub(super) fn ring_after(&self, waited_ms: i64) -> u8 {
-        let reached = |after_ms: u64| i64::try_from(after_ms).is_ok_and(|after_ms| after_ms <= waited_ms);
-        let steps = self.settings.relax.iter().filter(|step| reached(step.after_ms)).count();
-        u8::try_from(steps).unwrap_or(u8::MAX)
-    }
-
-    /// Whom a caller of this ring gets, and who would have been next. `tried` is the place in the list of whom the caller had
-    /// last.
-    pub(super) fn best(&self, ring: u8, tried: Option<i64>) -> Option<(Rank, Option<Rank>)> {
+    /// Whom a caller of a ladder and a ring gets, and who would have been next. `tried` is the place in the list of whom the caller
+    /// had last.
+    pub(super) fn best(&self, (ladder, ring): (u8, u8), tried: Option<i64>) -> Option<(Rank, Option<Rank>)> {
         let may = |rank: &&Rank| rank.ring <= ring;
-        let first = self.available.first().filter(may)?;
+        let available = &self.ladders[usize::from(ladder)].available;
+        let first = available.first().filter(may)?;
         let after = match self.settings.strategy {
             Strategy::RoundRobin => self.last,
             Strategy::Sequential => tried,
@@ -157,20 +147,21 @@ impl Queue {
         };
         let onward = after.and_then(|place| {
             let from = Rank { figure: place + 1, idle_since_ms: i64::MIN, agent: 0, ..*first };
-            self.available.range(from..).next().filter(|rank| first.is_beside(rank))
+            available.range(from..).next().filter(|rank| first.is_beside(rank))
         });
         let best = onward.unwrap_or(first);
-        let later = self.available.range((Excluded(best), Unbounded)).next().filter(may);
+        let later = available.range((Excluded(best), Unbounded)).next().filter(may);
         let around = Some(first).filter(|first| *first != best);
         let next = later.filter(|later| best.is_beside(later)).or(around).or(later);
         Some((*best, next.copied()))
     }
 
-    /// All whose phones ring at once for a caller of this ring: those who are as good as the best.
-    pub(super) fn all_best(&self, ring: u8) -> impl Iterator<Item = Rank> {
-        let first = self.available.first().filter(|rank| rank.ring <= ring).copied();
+    /// All whose phones ring at once for a caller of a ladder and a ring: those who are as good as the best.
+    pub(super) fn all_best(&self, (ladder, ring): (u8, u8)) -> impl Iterator<Item = Rank> {
+        let available = &self.ladders[usize::from(ladder)].available;
+        let first = available.first().filter(|rank| rank.ring <= ring).copied();
         let beside = move |rank: &Rank| first.is_some_and(|first| first.is_beside(rank));
-        self.available.iter().copied().take_while(beside).take(MOST_PHONES)
+        available.iter().copied().take_while(beside).take(MOST_PHONES)
     }
 }
 

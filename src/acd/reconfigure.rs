@@ -160,11 +160,11 @@ impl Acd {
     /// Puts callers and available agents into the queues, which are empty.
     fn stand_again(&mut self, waits_changed: &BTreeSet<usize>, now: Now) {
         self.wanted.clear();
-        for (call, caller) in &mut self.callers {
-            caller.place = Place::new(self.ageing, caller.priority, caller.place.entered_ms, *call);
+        for (call, mut caller) in std::mem::take(&mut self.callers) {
+            caller.place = Place::new(self.ageing, caller.priority, caller.place.entered_ms, call);
             caller.tried = None;
             for entry in &mut caller.queues {
-                entry.ring = self.queues[entry.queue].ring_after(now.wall_ms.saturating_sub(caller.place.entered_ms));
+                *entry = self.entry(entry.queue, &caller.wishes, caller.place.entered_ms, now);
                 self.queues[entry.queue].join(caller.place);
             }
             if waits_changed.contains(&caller.queues[0].queue) {
@@ -173,6 +173,7 @@ impl Acd {
                     *overdue = false;
                 }
             }
+            self.callers.insert(call, caller);
         }
         let calls: Vec<CallId> = self.callers.keys().copied().collect();
         for call in calls {

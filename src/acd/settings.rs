@@ -98,23 +98,6 @@ impl QueueSettings {
             relax: Vec::new(),
         }
     }
-
-    /// The first ring of thresholds that takes an agent of such levels: 0 at once, n after the nth step; `None` where none does.
-    pub(super) fn ring_of(&self, level: impl Fn(&str) -> Option<u8>, tier: u8) -> Option<u8> {
-        let takes = |required: &BTreeMap<String, u8>, highest: u8| {
-            let mut levels = required.iter();
-            tier <= highest && levels.all(|(skill, least)| level(skill).is_some_and(|has| has >= *least))
-        };
-        let steps = self.relax.iter().map(|step| (&step.required, step.tier));
-        let mut rings = std::iter::once((&self.required, self.tier)).chain(steps);
-        rings.position(|(required, highest)| takes(required, highest)).and_then(|ring| u8::try_from(ring).ok())
-    }
-
-    /// What is asked of members in a ring.
-    pub(super) fn required_in(&self, ring: u8) -> &BTreeMap<String, u8> {
-        let step = usize::from(ring).checked_sub(1).and_then(|step| self.relax.get(step));
-        step.map_or(&self.required, |step| &step.required)
-    }
 }
 
 /// Who of a queue's members has to be there.

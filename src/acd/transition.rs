@@ -6,7 +6,7 @@ use crate::id::CallId;
 use crate::journal::{AgentState, Event, Strategy};
 use crate::time::Now;
 
-use super::agent::Agent;
+use super::agent::{Agent, Membership};
 use super::queue::Rank;
 use super::{Acd, Timer, deadline};
 
@@ -97,26 +97,37 @@ impl Acd {
     /// Lists an appearance of an agent who is in so many calls in the queues, as each queue's strategy sees him or her.
     pub(super) fn index(&mut self, n: usize, calls: u8) {
         self.agents[n].open_with = Some(calls);
-        let (tally, idle_since_ms) = (self.tally(n), self.idle_since_ms(n));
         for at in 0..self.agents[n].queues.len() {
             self.touched += 1;
-            let member = &self.agents[n].queues[at];
-            let queue = &self.queues[member.queue];
-            let figure = match queue.settings.strategy {
-                Strategy::RingAll | Strategy::LongestIdle => 0,
-                Strategy::FewestCalls => tally.calls,
-                Strategy::LeastTalkTime => tally.talk_ms,
-                Strategy::LeastOccupied => tally.occupied(),
-                Strategy::RoundRobin | Strategy::Linear | Strategy::Sequential | Strategy::RingProgressively => {
-                    i64::from(member.place)
-                }
-                Strategy::Random => queue.drawn.saturating_add(lot(&mut self.random, 1)),
-                Strategy::WeightedRandom => queue.drawn.saturating_add(lot(&mut self.random, member.weight)),
-            };
-            let member = &mut self.agents[n].queues[at];
-            (member.figure, member.idle_since_ms, member.calls) = (figure, idle_since_ms, calls);
-            self.queues[member.queue].available.insert(Rank::of(n, member));
+            self.index_at(n, at, calls);
         }
+    }
+
+    /// The same for the callers of one ladder of a queue.
+    pub(super) fn index_in(&mut self, n: usize, (queue, ladder): (usize, u8), calls: u8) {
+        let at = self.agents[n].queues.binary_search_by_key(&(queue, ladder), Membership::key);
+        at.into_iter().for_each(|at| self.index_at(n, at, calls));
+    }
+
+    fn index_at(&mut self, n: usize, at: usize, calls: u8) {
+        let (tally, idle_since_ms) = (self.tally(n), self.idle_since_ms(n));
+        let member = &self.agents[n].queues[at];
+        let queue = &self.queues[member.queue];
+        let figure = match queue.settings.strategy {
+            Strategy::RingAll | Strategy::LongestIdle => 0,
+            Strategy::FewestCalls => tally.calls,
+            Strategy::LeastTalkTime => tally.talk_ms,
+            Strategy::LeastOccupied => tally.occupied(),
+            Strategy::RoundRobin | Strategy::Linear | Strategy::Sequential | Strategy::RingProgressively => {
+                i64::from(member.place)
+            }
+            Strategy::Random => queue.drawn.saturating_add(lot(&mut self.random, 1)),
+            Strategy::WeightedRandom => queue.drawn.saturating_add(lot(&mut self.random, member.weight)),
+        };
+        let member = &mut self.agents[n].queues[at];
+        (member.figure, member.idle_since_ms, member.calls) = (figure, idle_since_ms, calls);
+        let ladder = &mut self.queues[member.queue].ladders[usize::from(member.ladder)];
+        ladder.available.insert(Rank::of(n, member));
     }
 
     pub(super) fn unindex(&mut self, n: usize) {
@@ -125,7 +136,8 @@ impl Acd {
         }
         for member in &self.agents[n].queues {
             self.touched += 1;
-            self.queues[member.queue].available.remove(&Rank::of(n, member));
+            let ladder = &mut self.queues[member.queue].ladders[usize::from(member.ladder)];
+            ladder.available.remove(&Rank::of(n, member));
         }
     }
 }

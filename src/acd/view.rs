@@ -117,7 +117,7 @@ fn of_queue(queue: &Queue) -> QueueView<'_> {
         id: &queue.settings.id,
         waiting: count(queue.by_age.len()),
         presented: count(queue.by_age.len().saturating_sub(queue.waiting_len())),
-        available: count(queue.available.len()),
+        available: count(queue.plain().available.len()),
         signed_in: queue.expectation.signed_in,
         ready: queue.expectation.ready,
         expected_wait_ms: expected(queue, count(queue.line.len()).saturating_add(1)),

@@ -6,7 +6,7 @@ use crate::id::CallId;
 use crate::journal::{Event, LeaveReason};
 use crate::time::Now;
 
-use super::caller::{Caller, Entry, Standing};
+use super::caller::{Caller, Standing};
 use super::events::Preference;
 use super::line::Place;
 use super::{Acd, Timer, deadline};
@@ -69,8 +69,8 @@ impl Acd {
     fn next_due(&self, caller: &Caller) -> Option<(i64, Due)> {
         let after = |ms: u64| caller.place.entered_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX));
         let relax = caller.queues.iter().enumerate().filter_map(|(place, entry)| {
-            let step = self.queues[entry.queue].settings.relax.get(usize::from(entry.ring))?;
-            Some((after(step.after_ms), Due::Relax(place)))
+            let after_ms = self.ladder_of(entry).next_after(entry.ring)?;
+            Some((after(after_ms), Due::Relax(place)))
         });
         let home = &self.queues[caller.queues[0].queue].settings;
         let overflow = home.overflow.get(caller.steps).map(|step| (after(step.after_ms), Due::Overflow));
@@ -108,8 +108,9 @@ impl Acd {
         self.unlist(call);
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let (place, priority, joined_ms) = (caller.place, caller.priority, caller.joined_ms);
-        let ring = self.queues[to].ring_after(now.wall_ms.saturating_sub(place.entered_ms));
-        caller.queues.push(Entry { queue: to, ring });
+        let wishes = caller.wishes.clone();
+        let entry = self.entry(to, &wishes, place.entered_ms, now);
+        self.callers.entry(call).and_modify(|caller| caller.queues.push(entry));
         self.touched += 1;
         let queue = self.queues[to].settings.id.clone();
         let since_ms = Some(place.entered_ms).filter(|entered_ms| *entered_ms < joined_ms);

@@ -6,7 +6,7 @@ use super::action::{AgentChange, RecordChange};
 use super::decision::{Decision, Unseated};
 use super::program::Prompt;
 use crate::id::{AgentId, QueueId, TrunkId};
-use crate::journal::{Cause, LeaveReason};
+use crate::journal::{Cause, LeaveReason, SkillWish};
 
 /// What is known of a call when it comes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub enum Act {
         queue: QueueId,
         /// Greater goes first.
         priority: i32,
+        /// What is asked of who answers, beyond what the queue asks.
+        wishes: Vec<SkillWish>,
         /// Whether to record; never without a notice that was heard to its end, or the caller's yes.
         record: bool,
         /// Whether the plan wants the caller back once the agent has hung up: say [`CursorInput::AgentLeft`] then.
@@ -277,6 +279,8 @@ pub struct CallbackWish {
     pub queue: QueueId,
     /// Greater goes first.
     pub priority: i32,
+    /// What is asked of who calls, beyond what the queue asks.
+    pub wishes: Vec<SkillWish>,
     /// By which trunk.
     pub trunk: TrunkId,
     /// Hours within which it is called; at any time where absent.

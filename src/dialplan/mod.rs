@@ -43,7 +43,7 @@ pub use inquiry::Inquiry;
 pub use load::{Surroundings, includes, is_beside, load};
 pub use numbers::{Destination, Numbers};
 pub use pattern::Pattern;
-pub use program::{Customer, Flow, Needs, Overflow, Program, Prompt, Queue, Step, StepRef, Untaken};
+pub use program::{CallerRule, Customer, Flow, Needs, Overflow, Program, Prompt, Queue, Step, StepRef, Untaken};
 pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::Action;
+use super::condition::Condition;
 use super::hours::Hours;
 use super::numbers::Numbers;
 use super::talk::Item;
 use super::values::Variable;
 use crate::id::QueueId;
-use crate::journal::Strategy;
+use crate::journal::{SkillWish, Strategy};
 
 /// Leads to a step of the same [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +158,19 @@ pub struct Queue {
     pub caller_id: Option<String>,
     /// Whether nobody is put through who cannot be recorded.
     pub must_record: bool,
+    /// What holds for some of its callers: all that fit do.
+    pub rules: Vec<CallerRule>,
+}
+
+/// What holds for callers of a queue who fit a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerRule {
+    /// For whom.
+    pub when: Condition,
+    /// Is added to the priority with which they come.
+    pub priority: i32,
+    /// Asked of who answers, in every queue in which they wait.
+    pub skills: Vec<SkillWish>,
 }
 
 /// A whole plan.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::condition::{Condition, Known};
 use super::load::Surroundings;
-use super::program::{Needs, Overflow, Program, Queue, Relaxation, Untaken};
+use super::program::{CallerRule, Needs, Overflow, Program, Queue, Relaxation, Untaken};
 use super::report::{Place, Report, suggest};
 use super::table::{At, Table, duration_ms};
 use crate::id::QueueId;
-use crate::journal::{Strategy, UnknownStrategy};
+use crate::journal::{SkillWish, Strategy, UnknownStrategy};
 
 /// The most callers that a queue's capacity can be, the most tiers, and the most steps of relaxation.
 const MOST_CALLERS: i64 = 1_000_000;
@@ -28,9 +29,11 @@ pub(super) fn read_queues(
 ) {
     let mut references = Vec::new();
     let mut places = BTreeMap::new();
-    for (name, table) in tables {
+    let mut rules = Vec::new();
+    for (name, mut table) in tables {
         let place = table.place;
         places.insert(name.clone(), place);
+        rules.push((name.clone(), table.tables("rules", report)));
         let queue = read_queue(&name, table, surroundings, &mut references, report);
         if program.queues.insert(name.clone(), queue).is_some() {
             report.problem(place, format!("queue \"{name}\" is there twice"), None);
@@ -47,6 +50,12 @@ pub(super) fn read_queues(
                 hint,
             );
         }
+    }
+    // They may ask for any queue.
+    for (name, tables) in rules {
+        let known = Known { hours: &program.hours, queues: &program.queues, variables: &program.variables };
+        let rules = tables.into_iter().map(|table| read_rule(table, known, report)).collect();
+        program.queues.entry(name).and_modify(|queue| queue.rules = rules);
     }
     for to in references {
         if !program.queues.contains_key(&to.value) {
@@ -96,6 +105,7 @@ fn read_queue(
         overflow: read_overflow(&mut table, references, report),
         relax: read_relax(&mut table, &skills, tier, report),
         must_record: read_must_record(&mut table, report),
+        rules: Vec::new(),
         caller_id: read_caller_id(&mut table, report),
         members,
         skills,
@@ -189,6 +199,22 @@ fn read_overflow(table: &mut Table<'_>, references: &mut Vec<At<String>>, report
     }
     overflow.sort_by_key(|rule| rule.after_ms);
     overflow
+}
+
+/// `{ language = "en", skills = ["english"], for = "30s" }`: conditions, and what holds for callers who fit them.
+fn read_rule(mut table: Table<'_>, known: Known<'_>, report: &mut Report) -> CallerRule {
+    let place = table.place;
+    let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
+    let for_ms = table.duration("for", report);
+    let skills: Vec<SkillWish> =
+        read_skills(&mut table, report).into_iter().map(|(skill, least)| SkillWish { skill, least, for_ms }).collect();
+    let when = Condition::read(&mut table, known, report);
+    table.finish(report);
+    let hint = "add priority = 1, or skills = { english = 60 }, which \"for\" may limit";
+    if skills.is_empty() && (priority == 0 || for_ms.is_some()) {
+        report.problem(place, "the rule changes nothing", Some(hint.to_owned()));
+    }
+    CallerRule { when, priority, skills }
 }
 
 /// What a step does not say is as in the step before, or as at the beginning.

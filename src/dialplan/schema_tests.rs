@@ -86,4 +86,7 @@ fn every_other_table_has_the_keys_that_the_schema_says() {
     let case = properties(&of("/$defs/case"));
     let known = asked(&format!("version = 1\n{condition}"), "a case");
     assert!(known.is_subset(&case), "{known:?}");
+    let rule = properties(&of("/$defs/rule"));
+    let known = asked("version = 1\n[queue.q]\nrules = [{ zzzzzzzz = 1 }]\n", "a rule");
+    assert!(known.is_subset(&rule), "{known:?}");
 }

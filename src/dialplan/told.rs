@@ -4,6 +4,7 @@ use super::act::{Act, DialPlace};
 use super::catalogue::Catalogue;
 use super::program::Prompt;
 use crate::id::AgentId;
+use crate::journal::SkillWish;
 
 impl Act {
     /// What is done, in lines: one for each prompt, with its text out of the catalogue.
@@ -25,11 +26,15 @@ impl Act {
             Self::PlayMusic => "music".to_owned(),
             Self::StopPlay => "stop".to_owned(),
             Self::ChooseLanguage(language) => format!("language {language}"),
-            Self::Enqueue { queue, priority, record, prefer, .. } => {
+            Self::Enqueue { queue, priority, wishes, record, prefer, .. } => {
                 let recorded = if *record { "recorded" } else { "not recorded" };
                 let alone = |(agent, ms): &(AgentId, u64)| format!(", {agent} alone for {ms} ms");
                 let alone = prefer.as_ref().map_or(String::new(), alone);
-                format!("queue {queue}, priority {priority}, {recorded}{alone}")
+                let wish = |SkillWish { skill, least, for_ms }: &SkillWish| {
+                    format!(", {skill} ≥ {least}{}", for_ms.map_or(String::new(), |ms| format!(" for {ms} ms")))
+                };
+                let wishes: String = wishes.iter().map(wish).collect();
+                format!("queue {queue}, priority {priority}{wishes}, {recorded}{alone}")
             }
             Self::Dial { places, ring_ms, .. } => {
                 let place = |place: &DialPlace| match place {

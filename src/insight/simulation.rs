@@ -207,7 +207,15 @@ impl Day {
         self.waiting.insert(call, Waiting { entered_ms: self.now_ms, service_ms: arrival.service_ms });
         let entered_wall_ms = self.now().wall_ms;
         let Arrival { queue, priority, .. } = arrival;
-        self.tell(Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer: None, stays: false });
+        self.tell(Input::CallerEntered {
+            call,
+            queue,
+            priority,
+            entered_wall_ms,
+            wishes: Vec::new(),
+            prefer: None,
+            stays: false,
+        });
         self.listen();
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Personal};
+use super::{Event, Personal, SkillWish};
 use crate::id::{CallId, QueueId, TrunkId};
 
 /// Whom to call back, and how.
@@ -18,6 +18,9 @@ pub struct CallbackRequest {
     pub queue: QueueId,
     /// Greater goes first.
     pub priority: i32,
+    /// What is asked of who calls, beyond what the queue asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<SkillWish>,
     /// From when the wait counts (wall ms).
     pub entered_ms: i64,
     /// By which trunk.
@@ -109,6 +112,7 @@ mod tests {
             shown: "4000".into(),
             queue: "q".into(),
             priority: 1,
+            wishes: Vec::new(),
             entered_ms: 5,
             trunk: "t".into(),
             hours: None,

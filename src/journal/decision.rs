@@ -63,6 +63,18 @@ pub enum Decision {
     Told(String),
 }
 
+/// A skill that a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SkillWish {
+    /// Its name.
+    pub skill: String,
+    /// The least proficiency, 1–100.
+    pub least: u8,
+    /// For how long only agents who have it are called, milliseconds from when the caller entered; always where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+}
+
 /// A skill that a queue asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkillFit {

@@ -18,7 +18,7 @@ mod tape;
 
 pub use callbacks::{Callback, CallbackRequest, Callbacks};
 pub use cause::{Cause, HangupBy};
-pub use decision::{Decision, NextBest, SkillFit};
+pub use decision::{Decision, NextBest, SkillFit, SkillWish};
 pub use desks::Desks;
 pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
 pub use last_agents::LastAgents;

@@ -20,7 +20,7 @@ const HOURS_OVER: &str = "callback_hours_over";
 impl Switch {
     /// Writes a wish down; the plan goes on once that is safe.
     pub(super) fn request_callback(&mut self, call: CallId, wish: CallbackWish, now: Now) {
-        let CallbackWish { number, queue, priority, trunk, hours, retry_ms, most, record } = wish;
+        let CallbackWish { number, queue, priority, wishes, trunk, hours, retry_ms, most, record } = wish;
         let Some(cell) = self.calls.get(&call) else { return };
         let (entered_ms, shown) = (cell.queued_ms.unwrap_or(now.wall_ms), cell.called.clone());
         self.tell(call, Input::Left { disposition: "callback" });
@@ -35,6 +35,7 @@ impl Switch {
                 shown,
                 queue,
                 priority,
+                wishes,
                 entered_ms,
                 trunk,
                 hours,
@@ -97,7 +98,8 @@ impl Switch {
             tracing::info!(call = %request, "a customer is called back once the hours open");
             return;
         }
-        let CallbackRequest { number, shown, queue, priority, entered_ms, trunk, record, .. } = callback.request;
+        let CallbackRequest { number, shown, queue, priority, wishes, entered_ms, trunk, record, .. } =
+            callback.request;
         let number = number.value;
         let (id, leg) = (CallId::new(now.wall_ms, self.random_u128()), self.endpoint.next_leg());
         self.counts.calls_offered += 1;
@@ -114,7 +116,7 @@ impl Switch {
         self.calls.insert(id, cell);
         let (prefer, stays) = (None, true);
         let entered =
-            acd::Input::CallerEntered { call: id, queue, priority, entered_wall_ms: entered_ms, prefer, stays };
+            acd::Input::CallerEntered { call: id, queue, priority, entered_wall_ms: entered_ms, wishes, prefer, stays };
         self.acd.handle(entered, now);
     }
 

@@ -7,7 +7,7 @@ use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
 use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question, Unseated};
 use crate::id::{CallId, QueueId};
-use crate::journal::{Event, Orders, Personal};
+use crate::journal::{Event, Orders, Personal, SkillWish};
 use crate::media::{MusicId, Playlist, PromptId, Source};
 use crate::time::Now;
 
@@ -200,14 +200,14 @@ impl Switch {
             Act::ChooseLanguage(language) => {
                 self.journal(Event::LanguageChosen { call, language }, now);
             }
-            Act::Enqueue { queue, priority, record, after, prefer } => {
+            Act::Enqueue { queue, priority, wishes, record, after, prefer } => {
                 if record {
                     // The plan asks for a recording only where the notice was heard to its end.
                     self.tell(call, Input::NoticePlayed);
                 }
                 self.tell(call, Input::Enqueued { record, after });
                 let prefer = prefer.map(|(agent, wait_ms)| acd::Preference { agent, wait_ms });
-                self.enqueue(call, queue, priority, prefer, now);
+                self.enqueue(call, (queue, priority, wishes), prefer, now);
             }
             Act::Dial { places, ring_ms, record, goes_on } => {
                 let runs = cell.recording == Recording::Running;
@@ -294,7 +294,13 @@ impl Switch {
         }
     }
 
-    fn enqueue(&mut self, call: CallId, queue: QueueId, priority: i32, prefer: Option<acd::Preference>, now: Now) {
+    fn enqueue(
+        &mut self,
+        call: CallId,
+        (queue, priority, wishes): (QueueId, i32, Vec<SkillWish>),
+        prefer: Option<acd::Preference>,
+        now: Now,
+    ) {
         let rules = self.settings.program.queues().get(queue.as_str());
         let music = self.music_named(rules.and_then(|rules| rules.music.as_deref()));
         let resume_ms = rules.map_or(0, |rules| rules.resume_ms);
@@ -307,7 +313,8 @@ impl Switch {
         let caller = cell.caller;
         self.play(caller, Source::Music(music), now);
         let stays = false;
-        self.acd.handle(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays }, now);
+        let entered = acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, wishes, prefer, stays };
+        self.acd.handle(entered, now);
     }
 
     /// A piece of music of the plan; the usual one where it names none.

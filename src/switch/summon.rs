@@ -115,6 +115,7 @@ impl Switch {
             shown,
             queue,
             priority,
+            wishes: Vec::new(),
             entered_ms: due_ms,
             trunk,
             hours: None,

@@ -9,7 +9,7 @@ use crate::acd;
 use crate::call::{CallState, Input, Output};
 use crate::dialplan::{Act, AgentChange, CursorInput, Prompt, Question, RecordChange};
 use crate::id::{AgentId, QueueId};
-use crate::journal::{Cause, Event, Personal, SegmentEnd};
+use crate::journal::{Cause, Event, Personal, SegmentEnd, SkillWish};
 
 impl Stage<'_> {
     /// Does what the plan wants. A step of another kind lands here: what it does to the call, the ACD, the record or the caller's ear.
@@ -36,13 +36,13 @@ impl Stage<'_> {
             }
             Act::Classify { class } => self.journal(Event::CallerClassified { call: self.id, class }),
             Act::ChooseLanguage(language) => self.journal(Event::LanguageChosen { call: self.id, language }),
-            Act::Enqueue { queue, priority, record, after, prefer } => {
+            Act::Enqueue { queue, priority, wishes, record, after, prefer } => {
                 if record {
                     self.call.handle(Input::NoticePlayed);
                 }
                 self.call.handle(Input::Enqueued { record, after });
                 let prefer = prefer.map(|(agent, wait_ms)| acd::Preference { agent, wait_ms });
-                self.enqueue(queue, priority, prefer);
+                self.enqueue((queue, priority, wishes), prefer);
             }
             Act::Dial { places, ring_ms, record, .. } => {
                 if record {
@@ -152,7 +152,7 @@ impl Stage<'_> {
         }
     }
 
-    fn enqueue(&mut self, queue: QueueId, priority: i32, prefer: Option<acd::Preference>) {
+    fn enqueue(&mut self, (queue, priority, wishes): (QueueId, i32, Vec<SkillWish>), prefer: Option<acd::Preference>) {
         let call = self.id;
         if !std::mem::replace(&mut self.queued, true) {
             for press in &self.given.presses {
@@ -166,7 +166,7 @@ impl Stage<'_> {
         }
         let entered_wall_ms = self.now.wall_ms;
         let stays = false;
-        self.tell_acd(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays });
+        self.tell_acd(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, wishes, prefer, stays });
     }
 
     /// The agent whose phone calls: where one of our users calls by no trunk.

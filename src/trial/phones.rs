@@ -33,8 +33,8 @@ impl Stage<'_> {
                 self.after(patience_ms, Deed::OtherGivesUp(call));
             }
             let (queue, priority, entered_wall_ms) = (other.queue.clone(), other.priority, self.now.wall_ms);
-            let (prefer, stays) = (None, false);
-            self.tell_acd(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, prefer, stays });
+            let (wishes, prefer, stays) = (Vec::new(), None, false);
+            self.tell_acd(acd::Input::CallerEntered { call, queue, priority, entered_wall_ms, wishes, prefer, stays });
         }
     }
 

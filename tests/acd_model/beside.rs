@@ -268,6 +268,7 @@ impl Pair {
                     queue,
                     priority,
                     entered_wall_ms,
+                    wishes: Vec::new(),
                     prefer,
                     stays: false,
                 }

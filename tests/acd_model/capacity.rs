@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 use trunkline::acd::{Acd, AgentSettings, Failure, Forced, Input, Output, Preference, Settings, Untaken};
-use trunkline::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, Strategy};
+use trunkline::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, SkillWish, Strategy};
 
 use super::beside::{below, busy_settings};
 use super::{Floor, START, agent, agent_settings, call, not_ready, queue, queue_settings};
@@ -145,6 +145,7 @@ fn the_phone_and_the_caller_who_wants_one_agent_know_all_appearances() {
         queue: queue("support"),
         priority: 0,
         entered_wall_ms: floor.now.wall_ms,
+        wishes: Vec::new(),
         prefer: Some(Preference { agent: agent(0), wait_ms: 60_000 }),
         stays: false,
     });
@@ -244,11 +245,15 @@ fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> I
             let prefer = Preference { agent: agent.clone(), wait_ms: below(random, 3) * 1_500 };
             let prefer = Some(prefer).filter(|_| below(random, 5) == 0);
             let priority = below(random, 3) as i32;
+            let for_ms = [None, Some(2_000), Some(6_000)][below(random, 3) as usize];
+            let wish = SkillWish { skill: "billing".to_owned(), least: below(random, 4) as u8 * 25, for_ms };
+            let wishes: Vec<SkillWish> = Some(wish).filter(|_| below(random, 3) == 0).into_iter().collect();
             Input::CallerEntered {
                 call: super::call(*calls),
                 queue,
                 priority,
                 entered_wall_ms: wall_ms,
+                wishes,
                 prefer,
                 stays: false,
             }
@@ -277,7 +282,7 @@ fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> I
 }
 
 #[test]
-fn anything_may_happen_on_a_floor_where_agents_take_up_to_three_calls() {
+fn anything_may_happen_where_agents_take_up_to_three_calls_and_callers_have_wishes() {
     let mut most = 0;
     for seed in 0..20 {
         let mut random = ChaCha12Rng::seed_from_u64(seed);

@@ -79,6 +79,7 @@ fn who_still_has_too_long_to_wait_goes_on() {
         queue: queue("support"),
         priority: 1,
         entered_wall_ms,
+        wishes: Vec::new(),
         prefer,
         stays: true,
     });
@@ -99,6 +100,7 @@ fn who_calls_again_stands_where_he_or_she_stood() {
         queue,
         priority: 0,
         entered_wall_ms: since_ms,
+        wishes: Vec::new(),
         prefer,
         stays: false,
     });
@@ -132,7 +134,15 @@ fn who_waits_goes_on_when_the_last_one_leaves() {
     assert_eq!(sent_on(&mut floor), [call(5)]);
     floor.tell(Input::Forced { agent: agent(0), to: Forced::Available });
     let (entered_wall_ms, queue) = (floor.now.wall_ms, queue("support"));
-    floor.tell(Input::CallerEntered { call: call(6), queue, priority: 0, entered_wall_ms, prefer: None, stays: true });
+    floor.tell(Input::CallerEntered {
+        call: call(6),
+        queue,
+        priority: 0,
+        entered_wall_ms,
+        wishes: Vec::new(),
+        prefer: None,
+        stays: true,
+    });
     floor.tell(not_ready(0));
     assert_eq!(sent_on(&mut floor), [], "a customer who is to be called back waits on");
 }

@@ -222,6 +222,7 @@ fn a_caller_waits_for_the_own_agent_as_long_as_is_said() {
             queue,
             priority: 0,
             entered_wall_ms,
+            wishes: Vec::new(),
             prefer,
             stays: false,
         });

@@ -26,6 +26,7 @@ pub(super) fn check(program: &Program, paths: &Paths<'_>, places: &Places, repor
     }
     for queue in program.queues.values() {
         used.queues.extend(queue.overflow.iter().map(|step| step.to.to_string()));
+        queue.rules.iter().for_each(|rule| used.condition(&rule.when));
     }
     let begins: BTreeSet<&str> = program.numbers.flows().map(|(flow, _)| flow).collect();
     let entered: BTreeSet<&str> = program

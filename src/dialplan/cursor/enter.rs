@@ -12,7 +12,7 @@ use super::super::values::Template;
 use super::queued::Queued;
 use super::{Cursor, Frame, State, unrecordable};
 use crate::id::{AgentId, QueueId};
-use crate::journal::Cause;
+use crate::journal::{Cause, SkillWish};
 use crate::time::Now;
 
 /// Flows that one call may stand within.
@@ -68,7 +68,7 @@ impl Cursor {
                     Some(next) => Some(next),
                     None => return,
                 },
-                Action::Callback { .. } => match self.request_callback(at, now) {
+                Action::Callback { .. } => match self.request_callback(at, now, floor) {
                     Some(next) => Some(next),
                     None => return,
                 },
@@ -232,6 +232,20 @@ impl Cursor {
         }
     }
 
+    /// What a queue's rules say of the caller: the priority that they add, and what is asked of who answers.
+    pub(super) fn rules_of(&self, queue: &QueueId, now: Now, floor: &dyn FloorView) -> (i32, Vec<SkillWish>) {
+        let rules = self.program.queues().get(queue.as_str()).map_or(&[][..], |queue| &queue.rules);
+        let (mut priority, mut wishes) = (0_i32, Vec::new());
+        for rule in rules.iter().filter(|rule| self.holds(&rule.when, now, floor)) {
+            priority = priority.saturating_add(rule.priority);
+            wishes.extend(rule.skills.iter().cloned());
+        }
+        // Callers of whom the same is asked are of one kind, in whatever order the rules stand.
+        wishes.sort();
+        wishes.dedup();
+        (priority, wishes)
+    }
+
     /// Whether a conversation out of this queue would be recorded, where it must be.
     fn may_put_through(&self, queue: &QueueId, floor: &dyn FloorView) -> bool {
         let must = self.program.queues().get(queue.as_str()).is_some_and(|queue| queue.must_record);
@@ -267,12 +281,13 @@ impl Cursor {
                 self.state = State::Greeting { id, step: at };
             }
             Action::Queue { queue, priority, record, next, unrecorded, waiting, after, prefer, .. } => {
-                let (priority, record) = (*priority, *record && self.noticed && !self.refused);
+                let (added, wishes) = self.rules_of(queue, now, floor);
+                let (priority, record) = (priority + added, *record && self.noticed && !self.refused);
                 let (queue, after) = (queue.clone(), after.is_some());
                 // The first of them who is named: the customer's own agent, then the last one, or in whatever order the plan has.
                 let named = prefer.agents.iter().map(|template| self.fill(template)).find(|agent| !agent.is_empty());
                 let prefer = named.map(|agent| (AgentId::from(agent.as_str()), prefer.for_ms));
-                self.acts.push_back(Act::Enqueue { queue, priority, record, after, prefer });
+                self.acts.push_back(Act::Enqueue { queue, priority, wishes, record, after, prefer });
                 let closes = waiting.closing.as_ref().and_then(|(hours, _)| closes_in_ms(program, hours, now));
                 self.state = State::Queued(Queued::new(at, *next, *unrecorded, waiting, closes, now));
             }

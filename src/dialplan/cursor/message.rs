@@ -80,7 +80,7 @@ impl Cursor {
     }
 
     /// Begins a callback step; the step to go on with where the number is none to be called.
-    pub(super) fn request_callback(&mut self, at: StepRef, now: Now) -> Option<StepRef> {
+    pub(super) fn request_callback(&mut self, at: StepRef, now: Now, floor: &dyn FloorView) -> Option<StepRef> {
         let program = Arc::clone(&self.program);
         let Action::Callback { number, queue, priority, trunk, allow, hours, retry_ms, most, record, next, failed } =
             &program.step(at).action
@@ -93,10 +93,12 @@ impl Cursor {
             self.decide(Decision::NotAllowed { number });
             return Some(*failed);
         }
+        let (added, wishes) = self.rules_of(queue, now, floor);
         self.acts.push_back(Act::RequestCallback(CallbackWish {
             number,
             queue: queue.clone(),
-            priority: *priority,
+            priority: priority + added,
+            wishes,
             trunk: trunk.clone(),
             hours: hours.clone(),
             retry_ms: *retry_ms,

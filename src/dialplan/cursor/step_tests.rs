@@ -388,3 +388,30 @@ fn silence_is_no_consent() {
     let told = pass(&mut cursor, 2_000, &mut later);
     assert!(!recorded(&told) && told.contains(&"Record(Refused)".to_owned()), "{told:?}");
 }
+
+const RULES: &str = r#"
+queue.q.rules = [
+  { caller = "13x*", priority = 2 },
+  { language = "en", skills = { english = 60 } },
+  { language = "zh", skills = ["chinese"] },
+  { class = "urgent", priority = 1, skills = { sos = 1 }, for = "20s" },
+]
+[flow.f.step]
+go = { do = "answer", next = "who" }
+who = { do = "when", cases = [{ caller = "9", next = "urgent" }], else = "wait" }
+urgent = { do = "set", class = "urgent", next = "wait" }
+wait = { do = "queue", queue = "q", priority = 5, next = "bye" }
+bye = { do = "hangup", cause = "bye" }
+"#;
+
+#[test]
+fn all_rules_that_fit_the_caller_hold() {
+    let enqueued = |caller| {
+        let mut cursor = start("f", &format!("flow.f.start = \"go\"\n{RULES}"), caller, open());
+        cursor.handle(CursorInput::Answered, open(), &Floor(1, true));
+        let told = std::iter::from_fn(|| cursor.poll_act()).find(|act| matches!(act, Act::Enqueue { .. }));
+        told.map(|act| act.told(&Default::default()).join("")).unwrap_or_default()
+    };
+    assert_eq!(enqueued("139"), "queue q, priority 7, english ≥ 60, not recorded");
+    assert_eq!(enqueued("9"), "queue q, priority 6, english ≥ 60, sos ≥ 1 for 20000 ms, not recorded");
+}
