@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::{self, Settings};
 use crate::dialplan::{self, Catalogue, Problem, Program, Severity, Source, Surroundings};
+use crate::media::progress;
 use crate::net::{Tls, TlsError};
 use crate::node;
 
@@ -57,7 +58,8 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let sound = problems.is_empty();
     problems.append(&mut plans.problems);
     let folder = Path::new(&settings.prompts);
-    let prompts = prompt_files(folder)?;
+    let mut prompts = prompt_files(folder)?;
+    prompts.extend(progress::NAMES.map(|tone| format!("{tone}.wav")));
     let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
     let trunks: BTreeSet<String> = settings.trunks.keys().cloned().collect();
     let webhooks: BTreeSet<String> = settings.webhooks.keys().cloned().collect();

@@ -7,6 +7,7 @@ pub mod halfband;
 pub mod music;
 pub mod opus;
 pub mod plc;
+pub mod progress;
 pub mod resample;
 pub mod tone;
 pub mod wav;

@@ -17,6 +17,9 @@ pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     if old.ageing != new.ageing {
         lines.push("ageing changed".to_owned());
     }
+    if old.tones != new.tones {
+        lines.push("tones changed".to_owned());
+    }
     if old.routes != new.routes {
         lines.push("routes changed".to_owned());
     }

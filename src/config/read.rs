@@ -10,6 +10,7 @@ use super::environment::overlay;
 use super::settings::{AgentSettings, RtpSettings, SecretSource, Settings, SipSettings, TraceSettings};
 use crate::dialplan::table::{At, Table, parse};
 use crate::dialplan::{Problem, Report, Source, expand_range};
+use crate::media::progress;
 use crate::sip::guard;
 use crate::switch::Srtp;
 
@@ -112,6 +113,7 @@ impl Reader<'_> {
             agents: self.agents(root),
             reasons: self.reasons(root),
             ageing: self.ageing(root),
+            tones: self.tones(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
             sip,
@@ -388,6 +390,20 @@ impl Reader<'_> {
             self.report.problem(table.place, format!("the {said} is given more than once"), hint);
         }
         kept.or(plain.map(|plain| SecretSource::Known(Secret::new(&plain.value))))
+    }
+
+    /// `[tones] country = "cn"`
+    fn tones(&mut self, root: &mut Table<'_>) -> String {
+        let Some(mut table) = root.table("tones", &mut self.report) else { return progress::DEFAULT.to_owned() };
+        let country = table.required("country", &mut self.report);
+        table.finish(&mut self.report);
+        let Some(country) = country else { return progress::DEFAULT.to_owned() };
+        if !progress::countries().any(|known| known == country.value) {
+            let known: Vec<&str> = progress::countries().collect();
+            let message = format!("the tones of \"{}\" are not known", country.value);
+            self.report.problem(country.place, message, Some(format!("known here: {}", known.join(", "))));
+        }
+        country.value
     }
 
     fn pin(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {

@@ -336,6 +336,8 @@ pub struct Settings {
     pub reasons: BTreeMap<String, bool>,
     /// How priority classes and waiting add up.
     pub ageing: crate::acd::Ageing,
+    /// Whose call progress tones are played, by its ISO 3166 code.
+    pub tones: String,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<RouteSettings>,
 }

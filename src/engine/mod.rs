@@ -17,7 +17,9 @@ mod tap;
 mod thread;
 mod writer;
 
-pub use crate::media::{CHUNK_BYTES, KeyRing, MusicId, PromptId, PromptStore, StorageFigures, alaw_ms, alaw_of};
+pub use crate::media::{
+    CHUNK_BYTES, KeyRing, MusicId, PromptId, PromptStore, StorageFigures, alaw_ms, alaw_of, progress,
+};
 pub use clock::now;
 pub use handle::Engine;
 pub use ports::PortRange;

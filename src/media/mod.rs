@@ -19,6 +19,7 @@ mod source_lock;
 mod storage;
 mod voice;
 
+pub use crate::codec::progress;
 pub use crate::recording::{
     Closed, Consent, Drawn, Form, Frame, HEADER_LEN, KeyRing, Layout, Manifest, Mark, SEALED_CHUNK, SEALED_HEAD_LEN,
     SealedReader, Sealer, Side, sha256, wav_header,

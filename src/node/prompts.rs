@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Program, Settings, said};
-use crate::engine::{CHUNK_BYTES, MusicId, PromptId, PromptStore, alaw_ms, alaw_of};
+use crate::engine::{CHUNK_BYTES, MusicId, PromptId, PromptStore, alaw_ms, alaw_of, progress};
 
 /// The piece that is played where no other is named.
 pub(super) const OWN_MUSIC: MusicId = MusicId(0);
@@ -61,7 +61,28 @@ impl Library {
             ((*language).to_owned(), name, path)
         };
         let long = Path::new(&settings.data_dir).join("prompts");
-        self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect(), &long)
+        let mut library =
+            self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect(), &long)?;
+        library.add_tones(&settings.tones);
+        Ok(library)
+    }
+
+    /// Call progress tones are music like any other, where no file of that name is played.
+    fn add_tones(&mut self, country: &str) {
+        for name in progress::NAMES {
+            let Some(samples) = progress::tone(country, name).filter(|_| !self.music.contains_key(name)) else {
+                continue;
+            };
+            let mut hasher = Sha256::new();
+            samples.iter().for_each(|sample| hasher.update(sample.to_le_bytes()));
+            let hash = hasher.finalize().into();
+            let next = MusicId(self.known_music.len() as u32 + 1);
+            let id = *self.known_music.entry(hash).or_insert(next);
+            if id == next {
+                self.store.add_music(id, &samples);
+            }
+            self.music.insert(name.to_owned(), id);
+        }
     }
 
     /// The same with `<language>/<name>.wav` of every language folder as they are now, and more besides, and the music that queues
@@ -76,6 +97,9 @@ impl Library {
         let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
         for name in music {
             let path = folder.join(format!("{name}.wav"));
+            if is_tone(name, &path) {
+                continue;
+            }
             let (bytes, hash) = read(&path)?;
             // OWN_MUSIC is 0, and nothing is ever taken away.
             let next = MusicId(library.known_music.len() as u32 + 1);
@@ -119,6 +143,11 @@ impl Library {
         self.known_prompts.insert(hash, next);
         Ok(next)
     }
+}
+
+/// Whether a piece of music is a call progress tone, for which there is no file.
+fn is_tone(name: &str, path: &Path) -> bool {
+    progress::NAMES.contains(&name) && !path.is_file()
 }
 
 /// Octets of a file that is kept in memory as a whole: about a minute at 16 kHz.
@@ -173,7 +202,8 @@ pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
         Ok(prompts) => prompts,
         Err(error) => return vec![error],
     };
-    let music = music.iter().map(|name| folder.join(format!("{name}.wav")));
+    let music = music.iter().map(|name| (*name, folder.join(format!("{name}.wav"))));
+    let music = music.filter(|(name, path)| !is_tone(name, path)).map(|(_, path)| path);
     let files = prompts.into_iter().map(|(_, _, path)| path).chain(music);
     let tried = files.map(|path| {
         if is_long(&path)? && path.parent() != Some(folder) {

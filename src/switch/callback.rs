@@ -123,8 +123,7 @@ impl Switch {
     /// An agent has answered; the customer is called next.
     pub(super) fn call_back(&mut self, call: CallId, agent: AgentId, leg: LegId, now: Now) {
         self.acd.handle(acd::Input::AgentAnswered { agent, call }, now);
-        let music = self.settings.default_music;
-        self.play(leg, Source::Music(music), now);
+        self.play(leg, Source::Music(self.ringback()), now);
     }
 
     /// The customer speaks with the agent: the request is done with.

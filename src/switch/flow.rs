@@ -323,6 +323,11 @@ impl Switch {
         name.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music)
     }
 
+    /// What is heard while a phone rings.
+    pub(super) fn ringback(&self) -> MusicId {
+        self.music_named(Some("ringback"))
+    }
+
     fn change_agent(&mut self, call: CallId, change: AgentChange, now: Now) {
         let Some(agent) = self.calls.get(&call).and_then(|cell| cell.from_agent.clone()) else { return };
         self.tell(call, Input::Served);

@@ -28,8 +28,8 @@ impl Switch {
         };
         let left = places.into_iter().filter_map(together).collect();
         cell.onward = Some(Onward { ring_ms: Some(ring_ms), record, ..Onward::to(called, left) });
-        let (caller, music) = (cell.caller, cell.music);
-        self.play(caller, Source::Music(music), now);
+        let caller = cell.caller;
+        self.play(caller, Source::Music(self.ringback()), now);
         self.dial_places(call);
     }
 

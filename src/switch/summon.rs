@@ -82,8 +82,7 @@ impl Switch {
         self.command_media(caller, now);
         let leads = self.leads(&Identity::User(user), &called);
         if !matches!(leads, Leads::Plan) {
-            let music = self.settings.default_music;
-            self.play(caller, crate::media::Source::Music(music), now);
+            self.play(caller, crate::media::Source::Music(self.ringback()), now);
         }
         self.lead(call, leads, None, now);
     }

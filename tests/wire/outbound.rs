@@ -10,6 +10,7 @@ use super::queue::{CALLER_HZ, agent};
 use super::tone;
 
 const AGENT_HZ: f64 = 1_000.0;
+const CHINESE_RINGBACK_HZ: f64 = 450.0;
 
 /// Support shows 4008001234 outside and may call mobile numbers, by a trunk that carries one call.
 fn floor(environment: &[(&str, &str)]) -> (Daemon, Phone) {
@@ -21,7 +22,7 @@ fn floor(environment: &[(&str, &str)]) -> (Daemon, Phone) {
         assert!(settings.contains(support));
         let settings = settings.replace(support, &format!("{support}may_call = [\"mobile\"]\n"));
         format!(
-            "{settings}\n[trunk.telco]\ntargets = [\"{target}\"]\nmax_calls = 1\n\
+            "{settings}\n[tones]\ncountry = \"cn\"\n[trunk.telco]\ntargets = [\"{target}\"]\nmax_calls = 1\n\
              [[route]]\nprefix = \"1\"\nclass = \"mobile\"\ntrunks = [\"telco\"]\nrecord = true\n\
              [[route]]\nprefix = \"00\"\nclass = \"abroad\"\ntrunks = [\"telco\"]\n\
              [[route]]\nprefix = \"0\"\ntrunks = [\"telco\"]\n\
@@ -136,6 +137,7 @@ fn a_call_that_the_api_places_rings_the_agent_first_and_then_the_number() {
     let invite = outside.expect_invite();
     assert!(invite.first().contains("13900139000@") && invite.header("From").contains("4008001234"), "{invite:?}");
     outside.ring(&invite);
+    wait(|| tone::share(&phone.ear.hear(25), CHINESE_RINGBACK_HZ) > 0.9, || "no ringback".to_owned());
     outside.answer(&invite);
     wait(|| tone::share(&outside.ear.hear(50), AGENT_HZ) > 0.9, || "the agent is not heard".to_owned());
     wait(|| tone::share(&phone.ear.hear(50), CALLER_HZ) > 0.9, || "the agent does not hear".to_owned());
