@@ -30,7 +30,8 @@ pub struct OpenCallView<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
     node: String,
-    calls: BTreeMap<CallId, OpenCall>,
+    // In boxes, as a map that grows at its end leaves much of its room empty.
+    calls: BTreeMap<CallId, Box<OpenCall>>,
     dialogs: DialogsFold,
     /// Calls in which an agent spoke and that may wait for what the agent does next; swept when the agent's state changes.
     owed: BTreeMap<AgentId, BTreeSet<CallId>>,
@@ -52,7 +53,7 @@ impl Folder {
 
     /// The calls that have ended and whose record waits for after-call work or a recording.
     pub fn unfinished(&self) -> impl Iterator<Item = (CallId, &OpenCall)> {
-        self.calls.iter().filter(|(_, call)| call.has_ended()).map(|(call, state)| (*call, state))
+        self.calls.iter().filter(|(_, call)| call.has_ended()).map(|(call, state)| (*call, &**state))
     }
 
     /// The recordings that have begun and are not closed, each with its call.
@@ -69,7 +70,7 @@ impl Folder {
     /// `switch_restart` (`answered` if a person had answered, `failed` else). Ask before new calls come; journal the events
     /// with the wall time of the start's own entry, and recordings' ends beside them.
     pub fn cut_by_restart(&self) -> Vec<Event> {
-        self.calls.values().filter(|call| !call.has_ended()).flat_map(OpenCall::cut).collect()
+        self.calls.values().filter(|call| !call.has_ended()).flat_map(|call| call.cut()).collect()
     }
 
     /// Folds one entry.
@@ -87,7 +88,7 @@ impl Folder {
             Event::AgentChanged { agent, appearance, state } => self.handle_agent(agent, *appearance, state, at),
             event @ Event::CallOffered { call, .. } => {
                 if let Some(open) = OpenCall::offered(event, at, &self.node) {
-                    self.calls.entry(*call).or_insert(open);
+                    self.calls.entry(*call).or_insert_with(|| Box::new(open));
                 }
             }
             event => {

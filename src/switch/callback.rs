@@ -82,7 +82,7 @@ impl Switch {
         let (open, changes_ms) = self.callback_hours(&callback.request, now);
         if let Some(attempt) = callback.attempt {
             // The hours have ended before anybody was free.
-            if !open && self.calls.get(&attempt).is_some_and(PartyCall::waits_to_call) {
+            if !open && self.calls.get(&attempt).is_some_and(|cell| cell.waits_to_call()) {
                 let cause = Cause::new(31, HOURS_OVER);
                 self.tell(attempt, Input::Hangup { cause, as_designed: false });
             }
@@ -113,7 +113,7 @@ impl Switch {
         (cell.linked, cell.calls_back) = (request, Some(request));
         let ring_ms = Some(RING_MS);
         cell.onward = Some(Onward { ring_ms, record, ..Onward::to(number, [Place::Trunk(trunk)].into()) });
-        self.calls.insert(id, cell);
+        self.calls.insert(id, Box::new(cell));
         let (prefer, stays) = (None, true);
         let entered =
             acd::Input::CallerEntered { call: id, queue, priority, entered_wall_ms: entered_ms, wishes, prefer, stays };

@@ -304,7 +304,8 @@ impl Switch {
         };
         let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
         let negotiator = Negotiator::new(self.random_u128() as u64);
-        self.legs.insert(leg, Party { media: Some(media), user, trunk, ..Party::new(call, role, negotiator) });
+        let party = Party { media: Some(media), user, trunk, ..Party::new(call, role, negotiator) };
+        self.legs.insert(leg, Box::new(party));
         let local = self.local_media(leg, remote, codec);
         let party = self.legs.get_mut(&leg);
         Ok(party.zip(local).map(|(party, local)| party.negotiator.offer(&local)).unwrap_or_default())

@@ -48,11 +48,11 @@ impl Switch {
         self.take_phone(id, user.clone(), now);
         let negotiator = Negotiator::new(self.random_u128() as u64);
         let party = Party { trunk: trunk.clone(), user, ..Party::new(id, Role::Caller, negotiator) };
-        self.legs.insert(leg, party);
+        self.legs.insert(leg, Box::new(party));
         let (number, called) = (invite.caller.clone(), invite.called.clone());
         let cell = PartyCall::new(Call::new(id, leg), leg, number, called, self.settings.default_music);
         let (carried, secure) = (invite.carried.clone(), invite.secure);
-        self.calls.insert(id, PartyCall { from_agent, phone, linked, carried, secure, ..cell });
+        self.calls.insert(id, Box::new(PartyCall { from_agent, phone, linked, carried, secure, ..cell }));
         let by_plan = || self.slot_thread(id, now).or_else(|| self.room_thread(invite));
         let thread = matches!(leads, Leads::Plan).then(by_plan).flatten();
         match self.prepare_media(leg, invite, thread) {

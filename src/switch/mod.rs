@@ -99,8 +99,9 @@ pub struct Switch {
     settings: Settings,
     endpoint: Endpoint,
     acd: Acd,
-    calls: BTreeMap<CallId, PartyCall>,
-    legs: BTreeMap<LegId, Party>,
+    calls: BTreeMap<CallId, Box<PartyCall>>,
+    // In boxes, as a map that grows at its end leaves much of its room empty.
+    legs: BTreeMap<LegId, Box<Party>>,
     /// Dialogs that a crash left open, until their BYE is answered.
     orphans: BTreeMap<LegId, CallId>,
     /// Calls whose outputs are to be looked at in this turn.

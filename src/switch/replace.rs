@@ -30,7 +30,7 @@ impl Switch {
         }
         let negotiator = Negotiator::new(self.random_u128() as u64);
         let is_caller = role == Role::Caller;
-        self.legs.insert(leg, Party { user, ..Party::new(call, role, negotiator) });
+        self.legs.insert(leg, Box::new(Party { user, ..Party::new(call, role, negotiator) }));
         self.prepare_media(leg, invite, None).map_err(|cause| cause.code)?;
         let thread = |leg: &LegId| self.legs.get(leg)?.media.as_ref().map(|media| media.lease.thread);
         let local = self.local_media(leg, Some(invite.flow.remote.ip()), None);

@@ -51,7 +51,7 @@ impl Switch {
         let (caller, called) = (Personal::number(user.as_str()), to.clone());
         self.journal(Event::CallOffered { call: id, leg, direction, trunk: None, caller, called }, now);
         let cell = PartyCall::new(Call::summoning(id, leg), leg, user.to_string(), to, self.settings.default_music);
-        self.calls.insert(id, PartyCall { from_agent: Some(user.clone()), caller_id, ..cell });
+        self.calls.insert(id, Box::new(PartyCall { from_agent: Some(user.clone()), caller_id, ..cell }));
         tracing::info!(call = %id, %user, "a user is called, and then whom the user wants to speak with");
         if let Err(cause) = self.call_user(id, leg, &user, now) {
             self.tell(id, Input::TargetFailed { leg, cause });

@@ -89,7 +89,7 @@ impl Switch {
     /// A call in progress; one whose legs are only closing is none.
     pub(super) fn live_call(&mut self, call: CallId) -> Result<&mut PartyCall, CommandError> {
         let cell = self.calls.get_mut(&call).filter(|cell| !cell.call.is_over());
-        cell.ok_or(CommandError::UnknownCall(call))
+        cell.map(Box::as_mut).ok_or(CommandError::UnknownCall(call))
     }
 
     fn dial_supervisor(&mut self, call: CallId, leg: LegId, user: &AgentId, now: Now) -> Result<(), Cause> {

@@ -88,7 +88,8 @@ pub struct Endpoint {
     authenticator: Authenticator,
     guard: Guard,
     overload: Overload,
-    pub(in crate::sip) sessions: BTreeMap<LegId, Session>,
+    // In boxes, as a map that grows at its end leaves much of its room empty.
+    pub(in crate::sip) sessions: BTreeMap<LegId, Box<Session>>,
     /// By Call-ID and our tag.
     pub(in crate::sip) dialogs: BTreeMap<(String, String), LegId>,
     /// INVITEs of ours without a final response, by Call-ID and our tag.

@@ -204,7 +204,8 @@ impl Endpoint {
 
     /// `step`: by how much its number grows; 0 where it is the same request.
     pub(super) fn send_again(&mut self, leg: LegId, step: u32, now: Now) -> bool {
-        let Some(Session { state: State::Calling(calling), flow, .. }) = self.sessions.get_mut(&leg) else {
+        let Some(Session { state: State::Calling(calling), flow, .. }) = self.sessions.get_mut(&leg).map(Box::as_mut)
+        else {
             return false;
         };
         if calling.cancelling.is_some() {

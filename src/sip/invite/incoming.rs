@@ -17,7 +17,8 @@ impl Endpoint {
         let behind_nat = is_behind_nat(&msg, flow, nat);
         let offered = Offered { key, request: msg, tag: self.draw(), cancelled: false };
         let state = State::Offered(Box::new(offered));
-        self.sessions.insert(leg, Session { behind_nat, ..Session::new(state, flow, contact) });
+        let session = Session { behind_nat, ..Session::new(state, flow, contact) };
+        self.sessions.insert(leg, Box::new(session));
     }
 
     /// Answers the call with a session description, which is left out where a reliable provisional response has carried it. The
@@ -51,7 +52,9 @@ impl Endpoint {
 
     /// Refuses the call with a final response of 300 or more; with 487 where its caller has cancelled it. The leg is gone at once.
     pub fn refuse(&mut self, leg: LegId, code: u16, now: Now) {
-        let Some(Session { state: State::Offered(offered), .. }) = self.sessions.get(&leg) else { return };
+        let Some(Session { state: State::Offered(offered), .. }) = self.sessions.get(&leg).map(Box::as_ref) else {
+            return;
+        };
         let code = if offered.cancelled { 487 } else { code };
         let response = response_to(&offered.request, code, reason_phrase(code), Some(&offered.tag));
         let key = offered.key.clone();

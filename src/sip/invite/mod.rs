@@ -271,7 +271,7 @@ impl Endpoint {
 
     /// Says once more, as `DialogChanged`, how a leg's dialog stands.
     pub fn tell_dialog(&mut self, leg: LegId) {
-        if let Some(dialog) = self.sessions.get(&leg).and_then(Session::facts) {
+        if let Some(dialog) = self.sessions.get(&leg).and_then(|session| session.facts()) {
             self.events.push_back(Event::DialogChanged { leg, dialog: Box::new(dialog) });
         }
     }
@@ -300,11 +300,11 @@ impl Endpoint {
         };
         session.dialog = Some(Dialog::restore(origin, facts.local_cseq, facts.remote_cseq));
         self.dialogs.insert(key, leg);
-        self.sessions.insert(leg, session);
+        self.sessions.insert(leg, Box::new(session));
     }
 
     /// Forgets a session; what is left of its transactions runs out by itself.
-    fn forget_session(&mut self, leg: LegId) -> Option<Session> {
+    fn forget_session(&mut self, leg: LegId) -> Option<Box<Session>> {
         let session = self.sessions.remove(&leg)?;
         if let Some(counted) = &session.counted {
             self.leave(counted);

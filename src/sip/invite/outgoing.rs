@@ -106,7 +106,7 @@ impl Endpoint {
             counted: dial.trunk.map(|trunk| Counted::Trunk(trunk, true)),
             ..Session::new(State::Calling(Box::new(calling)), flow, contact)
         };
-        self.sessions.insert(leg, session);
+        self.sessions.insert(leg, Box::new(session));
         self.await_way(leg, now);
     }
 

@@ -78,7 +78,9 @@ impl Redirects {
 impl Endpoint {
     /// Goes where a 3xx says; `false` where that leads nowhere.
     pub(super) fn follow(&mut self, leg: LegId, refusal: &Message, now: Now) -> bool {
-        let Some(super::Session { state: super::State::Calling(calling), .. }) = self.sessions.get_mut(&leg) else {
+        let Some(super::Session { state: super::State::Calling(calling), .. }) =
+            self.sessions.get_mut(&leg).map(Box::as_mut)
+        else {
             return false;
         };
         if matches!(refusal.code(), Some(300..=305 | 380)) {
