@@ -282,7 +282,7 @@ impl Cursor {
             }
             Action::Queue { queue, priority, record, next, unrecorded, waiting, after, prefer, .. } => {
                 let (added, wishes) = self.rules_of(queue, now, floor);
-                let (priority, record) = (priority + added, *record && self.noticed && !self.refused);
+                let (priority, record) = (priority.saturating_add(added), *record && self.noticed && !self.refused);
                 let (queue, after) = (queue.clone(), after.is_some());
                 // The first of them who is named: the customer's own agent, then the last one, or in whatever order the plan has.
                 let named = prefer.agents.iter().map(|template| self.fill(template)).find(|agent| !agent.is_empty());

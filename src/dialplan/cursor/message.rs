@@ -97,7 +97,7 @@ impl Cursor {
         self.acts.push_back(Act::RequestCallback(CallbackWish {
             number,
             queue: queue.clone(),
-            priority: priority + added,
+            priority: priority.saturating_add(added),
             wishes,
             trunk: trunk.clone(),
             hours: hours.clone(),
