@@ -72,7 +72,11 @@ async function api(path, options = {}) {
   const headers = { Authorization: "Bearer " + token, ...(options.headers || {}) };
   const response = await fetch("/api/v1/" + path, { ...options, headers });
   if (response.status === 401) { signOut(text().refused); throw new Error("401"); }
-  if (!response.ok) throw new Error(String(response.status));
+  if (!response.ok) {
+    // What a refusal says is for people.
+    const problem = await response.json().catch(() => ({}));
+    throw new Error(problem.detail || problem.title || String(response.status));
+  }
   return response;
 }
 const list = async (path) => (await (await api(path)).json()).items;
@@ -152,7 +156,7 @@ function draw() {
 
 async function hangUp(call) {
   if (!window.confirm(text().sure)) return;
-  try { await api("calls/" + call, { method: "DELETE" }); } catch { say(text().failed, "bad"); }
+  try { await api("calls/" + call, { method: "DELETE" }); } catch (error) { say(text().failed + " (" + error.message + ")", "bad"); }
 }
 
 async function send(path, method, body) {
