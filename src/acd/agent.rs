@@ -202,7 +202,13 @@ impl Acd {
         if self.agents[n].is_gone() {
             return;
         }
-        if self.agents[n].state == AgentState::Offline {
+        let first = self.first_appearance(n);
+        if self.agents[n].state == AgentState::Offline && n != first && self.agents[first].state != AgentState::Offline
+        {
+            // Somebody who is not ready is so in every call.
+            self.join_in(n, now);
+            self.match_agent(n, now);
+        } else if self.agents[n].state == AgentState::Offline {
             self.free(n, now);
         } else if self.agents[n].next == Next::Offline {
             self.agents[n].next = Next::Available;
@@ -304,14 +310,14 @@ impl Acd {
         since_ms: i64,
         now: Now,
     ) {
-        let Some(first) = self.agent_numbers.get(agent).copied() else { return };
-        if appearance < self.agents[first].appearances {
-            let n = first + usize::from(appearance);
-            self.restore(n, state, since_ms, now);
-            self.open(n);
-        } else {
-            self.close_lost(agent, appearance, &state);
-        }
+        let first = self.agent_numbers.get(agent).copied();
+        let Some(first) = first.filter(|first| appearance < self.agents[*first].appearances) else {
+            return self.close_lost(agent, appearance, &state);
+        };
+        let n = first + usize::from(appearance);
+        self.restore(n, state, since_ms, now);
+        self.follow_first(n, now);
+        self.open(n);
     }
 
     fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {

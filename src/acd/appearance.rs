@@ -12,7 +12,6 @@ use crate::journal::{AgentState, Event};
 use crate::time::Now;
 
 use super::agent::{Agent, Next, Tally};
-use super::phone::is_hindered;
 use super::{Acd, Failure};
 
 /// Whether a queue counts an agent as there.
@@ -114,11 +113,24 @@ impl Acd {
     pub(super) fn forgive(&mut self, n: usize, now: Now) {
         for other in self.appearances(n) {
             if let AgentState::NotReady { reason, .. } = &self.agents[other].state
-                && !is_hindered(&self.agents[other].state)
+                && self.agents[other].hindrance().is_none()
                 && Failure::is_reason(reason)
             {
                 self.free(other, now);
             }
+        }
+    }
+
+    /// An appearance whose call a restart has cut is as the first one is, who is signed out or not ready.
+    pub(super) fn follow_first(&mut self, n: usize, now: Now) {
+        let first = self.first_appearance(n);
+        if n == first || self.agents[n].state != AgentState::Available {
+            return;
+        }
+        match self.agents[first].state.clone() {
+            AgentState::Offline => self.transition_to_offline(n, now),
+            AgentState::NotReady { reason, until_ms } => self.transition_to_not_ready(n, reason, until_ms, now),
+            _ => {}
         }
     }
 

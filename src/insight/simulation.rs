@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::acd::{Acd, BadSettings, Input, Output, Settings};
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Event};
+use crate::journal::Event;
 use crate::time::{MS, Now};
 
 /// One call that comes to a queue. Instants are ms since the day began.
@@ -232,8 +232,7 @@ impl Day {
                 }
             }
             Deed::Answer(agent, call) => {
-                let presented =
-                    self.acd.view().agent(&agent).is_some_and(|agent| agent.state.presented() == Some(call));
+                let presented = self.acd.view().appearances(&agent).any(|state| state.presented() == Some(call));
                 if let Some(waiting) = self.waiting.get(&call).filter(|_| presented) {
                     if waiting.entered_ms >= self.from_ms {
                         self.outcome.answered_ms.push(self.now_ms - waiting.entered_ms);
@@ -259,21 +258,23 @@ impl Day {
                     let counted = self.waiting.remove(&call).is_some_and(|waiting| waiting.entered_ms >= self.from_ms);
                     self.outcome.sent_on += u64::from(counted);
                 }
-                Output::Journal(Event::AgentChanged { agent, state, .. }) => self.count(agent, &state),
+                Output::Journal(Event::AgentChanged { agent, .. }) => self.count(agent),
                 Output::CancelPresentation { .. } | Output::Journal(_) => {}
             }
         }
     }
 
-    /// Counts the agent's time in the state before.
-    fn count(&mut self, agent: AgentId, state: &AgentState) {
+    /// Counts the agent's time in the state before; of several calls that counts in which most goes on.
+    fn count(&mut self, agent: AgentId) {
         if let Some((since_ms, was_busy)) = self.counted.remove(&agent) {
             let ms = self.now_ms.saturating_sub(since_ms.max(self.from_ms));
             let counter = if was_busy { &mut self.outcome.busy_ms } else { &mut self.outcome.free_ms };
             *counter += ms;
         }
-        if state.is_ready() {
-            self.counted.insert(agent, (self.now_ms, state.is_handling()));
+        let shown = self.acd.view().agent(&agent).map(|seen| seen.state);
+        if let Some(state) = shown.filter(|state| state.is_ready()) {
+            let is_handling = state.is_handling();
+            self.counted.insert(agent, (self.now_ms, is_handling));
         }
     }
 }

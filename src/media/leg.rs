@@ -99,8 +99,8 @@ impl Leg {
             strangers_told: 0,
             silence: Silence::new(id, media.sound_due, lost_ms, now),
             watch_ns: now.in_ms(WATCH_MS),
-            // Room for all that one event can say, so that reporting does not allocate.
-            reports: VecDeque::with_capacity(8),
+            // Room for all that one event can say, so that reporting does not allocate: a lock, a key, a silence's end, strangers.
+            reports: VecDeque::with_capacity(4),
             media,
         };
         leg.equip(true, now);

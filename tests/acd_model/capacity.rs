@@ -190,6 +190,36 @@ fn what_a_restart_finds_of_an_appearance_is_kept_or_closed() {
     assert_eq!(floor.pass(9_000).presented(), [(call(1), agent(0))]);
 }
 
+#[test]
+fn after_a_restart_all_appearances_are_as_the_first_one_and_nobody_is_owed_anything() {
+    let since_wall_ms = START.wall_ms;
+    let restored = |appearance, state| Input::Restored { agent: agent(0), appearance, state, since_wall_ms };
+    // The call of the second was cut, and the agent is at lunch.
+    let mut floor = Floor::of(settings(&[2]));
+    floor.tell(restored(0, not_ready("lunch"))).tell(restored(1, AgentState::Talking { call: call(9) }));
+    assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 2]);
+    // The settings have let the agent take more calls since: a sign-in changes nothing about lunch.
+    let mut floor = Floor::of(settings(&[3]));
+    floor.tell(restored(0, not_ready("lunch"))).sign_in(0);
+    assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 3]);
+    floor.enter(1, "support").take();
+    floor.tell(Input::SetAvailable { agent: agent(0) });
+    assert_eq!(floor.presented(), [(call(1), agent(0))]);
+    // Who is no agent any more owes nothing.
+    let mut floor = Floor::of(settings(&[1]));
+    floor.tell(Input::Restored {
+        agent: agent(7),
+        appearance: 0,
+        state: AgentState::Talking { call: call(3) },
+        since_wall_ms,
+    });
+    let closed = [
+        Output::Journal(Event::AcwEnded { call: call(3), agent: agent(7) }),
+        Output::Journal(Event::AgentChanged { agent: agent(7), appearance: 0, state: AgentState::Offline }),
+    ];
+    assert_eq!(floor.take(), closed);
+}
+
 /// What the journal tells of a floor on which anything happens.
 struct Told {
     states: BTreeMap<(String, u8), AgentState>,
