@@ -6,12 +6,12 @@ use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Event, LeaveReason, SegmentEnd};
 use crate::time::{Now, TimerId};
 
+use super::Acd;
 use super::events::{Forced, Output};
 use super::line::Place;
-use super::phone::{Phone, is_hindered};
+use super::phone::Phone;
 use super::settings::AgentSettings;
 use super::skills::{Levels, Skills};
-use super::{Acd, Timer, deadline};
 
 /// What waits for the end of the agent's call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -299,60 +299,6 @@ impl Acd {
             Forced::Offline => Next::Offline,
         };
         self.take_out(n, next, SegmentEnd::Switch, now);
-    }
-
-    /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
-    pub(super) fn handle_restored(
-        &mut self,
-        agent: &AgentId,
-        appearance: u8,
-        state: AgentState,
-        since_ms: i64,
-        now: Now,
-    ) {
-        let first = self.agent_numbers.get(agent).copied();
-        let Some(first) = first.filter(|first| appearance < self.agents[*first].appearances) else {
-            return self.close_lost(agent, appearance, &state);
-        };
-        let n = first + usize::from(appearance);
-        self.restore(n, state, since_ms, now);
-        self.follow_first(n, now);
-        self.open(n);
-    }
-
-    fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
-        if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
-            return;
-        }
-        self.agents[n].since_ms = since_ms;
-        self.agents[n].idle_since_ms = since_ms;
-        match state {
-            AgentState::Offline => {}
-            AgentState::Available => {
-                self.set_state(n, AgentState::Available);
-                self.open(n);
-                self.match_agent(n, now);
-            }
-            // What hindered the phone ended with the last run, or shows again.
-            AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
-            AgentState::NotReady { until_ms: Some(until_ms), .. } if until_ms <= now.wall_ms => self.free(n, now),
-            AgentState::NotReady { until_ms, .. } => {
-                self.set_state(n, state);
-                self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
-            }
-            AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
-                self.set_state(n, state);
-                self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
-            }
-            AgentState::Acw { call, .. }
-            | AgentState::Talking { call }
-            | AgentState::Hold { call }
-            | AgentState::Consult { call } => {
-                self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-                self.free(n, now);
-            }
-            AgentState::Reserved { .. } | AgentState::Ringing { .. } => self.free(n, now),
-        }
     }
 
     /// Leaves whatever the agent was in, a presentation included, for `next`.

@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use crate::id::{AgentId, CallId};
-use crate::journal::{AgentState, Event};
+use crate::id::CallId;
+use crate::journal::AgentState;
 use crate::time::Now;
 
 use super::agent::{Agent, Next, Tally};
@@ -119,32 +119,6 @@ impl Acd {
                 self.free(other, now);
             }
         }
-    }
-
-    /// An appearance whose call a restart has cut is as the first one is, who is signed out or not ready.
-    pub(super) fn follow_first(&mut self, n: usize, now: Now) {
-        let first = self.first_appearance(n);
-        if n == first || self.agents[n].state != AgentState::Available {
-            return;
-        }
-        match self.agents[first].state.clone() {
-            AgentState::Offline => self.transition_to_offline(n, now),
-            AgentState::NotReady { reason, until_ms } => self.transition_to_not_ready(n, reason, until_ms, now),
-            _ => {}
-        }
-    }
-
-    /// An appearance that the last run had and the settings have no longer: what it owed is over.
-    pub(super) fn close_lost(&mut self, agent: &AgentId, appearance: u8, state: &AgentState) {
-        if *state == AgentState::Offline {
-            return;
-        }
-        let agent = agent.clone();
-        let owed = state.conversation().or(if let AgentState::Acw { call, .. } = state { Some(*call) } else { None });
-        if let Some(call) = owed {
-            self.journal(Event::AcwEnded { call, agent: agent.clone() });
-        }
-        self.journal(Event::AgentChanged { agent, appearance, state: AgentState::Offline });
     }
 
     /// Appearances that the settings add to an agent who is signed in begin as the first one stands, or will once its call is over.

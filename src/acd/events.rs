@@ -20,7 +20,8 @@ pub enum Input {
     /// The agent needs so much more (ms) for after-call work: of the call that he or she is in, or the work that goes on.
     ExtendAcw { agent: AgentId, by_ms: u64 },
     /// A caller joins a queue. `entered_wall_ms` is the instant from which the wait counts; `wishes` is asked of who answers, in every
-    /// queue in which he or she waits; `prefer` is whom he or she is to have, if possible. One who `stays` waits however full the queue is, and however long: a request to be called back.
+    /// queue in which he or she waits; `prefer` is whom he or she is to have, if possible. One who `stays` waits however full the
+    /// queue is, and however long: a request to be called back.
     CallerEntered {
         call: CallId,
         queue: QueueId,

@@ -24,6 +24,7 @@ mod matching;
 mod phone;
 mod queue;
 mod reconfigure;
+mod restored;
 mod settings;
 mod skills;
 mod transition;

@@ -6,12 +6,19 @@ use crate::id::CallId;
 use crate::journal::{AgentState, Event, Strategy};
 use crate::time::Now;
 
-use super::agent::{Agent, Membership};
+use super::agent::{Agent, Membership, Tally};
 use super::queue::Rank;
 use super::{Acd, Timer, deadline};
 
 /// The mean of a lot of weight 1: a few billion draws fit before lots run out.
 const LOT: f64 = 4_294_967_296.0;
+
+/// What strategies go by, of all the agent's calls.
+struct Seen {
+    calls: u8,
+    tally: Tally,
+    idle_since_ms: i64,
+}
 
 impl Acd {
     pub(super) fn transition_to_available(&mut self, n: usize, now: Now) {
@@ -97,20 +104,21 @@ impl Acd {
     /// Lists an appearance of an agent who is in so many calls in the queues, as each queue's strategy sees him or her.
     pub(super) fn index(&mut self, n: usize, calls: u8) {
         self.agents[n].open_with = Some(calls);
+        let seen = Seen { calls, tally: self.tally(n), idle_since_ms: self.idle_since_ms(n) };
         for at in 0..self.agents[n].queues.len() {
             self.touched += 1;
-            self.index_at(n, at, calls);
+            self.index_at(n, at, &seen);
         }
     }
 
     /// The same for the callers of one ladder of a queue.
     pub(super) fn index_in(&mut self, n: usize, (queue, ladder): (usize, u8), calls: u8) {
         let at = self.agents[n].queues.binary_search_by_key(&(queue, ladder), Membership::key);
-        at.into_iter().for_each(|at| self.index_at(n, at, calls));
+        let seen = Seen { calls, tally: self.tally(n), idle_since_ms: self.idle_since_ms(n) };
+        at.into_iter().for_each(|at| self.index_at(n, at, &seen));
     }
 
-    fn index_at(&mut self, n: usize, at: usize, calls: u8) {
-        let (tally, idle_since_ms) = (self.tally(n), self.idle_since_ms(n));
+    fn index_at(&mut self, n: usize, at: usize, &Seen { calls, tally, idle_since_ms }: &Seen) {
         let member = &self.agents[n].queues[at];
         let queue = &self.queues[member.queue];
         let figure = match queue.settings.strategy {

@@ -13,7 +13,8 @@ pub use crate::sip::trunk::{Net, Trunk};
 pub use difference::{differences, waiting};
 pub use floor::Opening;
 pub use queues::acd_queues;
-pub use read::{is_pin, load, load_partly};
+pub use read::agents::is_pin;
+pub use read::{load, load_partly};
 pub use settings::{
     AccountSettings, AgentSettings, DnsSettings, RecordingSettings, RouteSettings, RouteTo, RtpSettings, SecretSource,
     Settings, SipSettings, SpeechSettings, TlsSettings, TraceSettings, TrunkSettings, WebhookSettings,

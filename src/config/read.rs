@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use super::Secret;
 use super::environment::overlay;
-use super::settings::{AgentSettings, RtpSettings, SecretSource, Settings, SipSettings, TraceSettings};
+use super::settings::{RtpSettings, SecretSource, Settings, SipSettings, TraceSettings};
 use crate::dialplan::table::{At, Table, parse};
-use crate::dialplan::{Problem, Report, Source, expand_range};
+use crate::dialplan::{Problem, Report, Source};
 use crate::media::progress;
 use crate::sip::guard;
 use crate::switch::Srtp;
@@ -64,10 +64,6 @@ pub fn load_partly(
 
 /// The keys of a phone's password, and of what is typed at somebody else's phone.
 const PASSWORD: [&str; 3] = ["password", "password_file", "password_env"];
-const PIN: [&str; 3] = ["pin", "pin_file", "pin_env"];
-/// Calls at once: nobody follows more.
-const MOST_CALLS: i64 = 8;
-const PIN_DIGITS: RangeInclusive<usize> = 4..=12;
 
 struct Reader<'a> {
     environment: &'a [(String, String)],
@@ -329,57 +325,6 @@ impl Reader<'_> {
         self.environment.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, value)| Secret::new(value))
     }
 
-    fn agents(&mut self, root: &mut Table<'_>) -> BTreeMap<String, AgentSettings> {
-        let mut agents = BTreeMap::new();
-        for (name, mut table) in root.named("agent", &mut self.report) {
-            let place = table.place;
-            let (password, pin) = (self.password(&mut table, PASSWORD), self.pin(&mut table));
-            // A skill that is only named is had in full.
-            let skills = table.levels("skills", 100, &mut self.report);
-            let skills: BTreeMap<_, _> = skills.into_iter().map(|(skill, level)| (skill, level.value)).collect();
-            let contact = table.string("contact", &mut self.report).map(|contact| contact.value);
-            let nat = table.boolean("nat", false, &mut self.report);
-            let auto_answer = table.boolean("auto_answer", false, &mut self.report);
-            let may_call: Vec<String> =
-                table.strings("may_call", &mut self.report).into_iter().map(|class| class.value).collect();
-            let srtp = self.srtp(&mut table);
-            let acw_ms = table.duration("acw", &mut self.report);
-            let capacity = table.integer("capacity", 1..MOST_CALLS + 1, 1, &mut self.report);
-            let capacity = u8::try_from(capacity).unwrap_or(1);
-            table.finish(&mut self.report);
-            if password.is_none() && pin.is_none() && contact.is_none() {
-                let hint = Some("set password, password_file or password_env, a pin, or a static contact".to_owned());
-                self.report.problem(place, format!("agent \"{name}\" could never sign in"), hint);
-            }
-            let Some(numbers) = expand_range(&name) else {
-                let hint = Some("write [agent.\"1001\"] or a range [agent.\"1001-1004\"]".to_owned());
-                self.report.problem(place, format!("\"{name}\" is no agent's number"), hint);
-                continue;
-            };
-            for number in numbers {
-                let contact = contact.as_ref().map(|contact| contact.replace("{agent}", &number));
-                let (password, pin, skills) = (password.clone(), pin.clone(), skills.clone());
-                let may_call = may_call.clone();
-                let agent = AgentSettings {
-                    password,
-                    pin,
-                    nat,
-                    auto_answer,
-                    srtp,
-                    skills,
-                    may_call,
-                    acw_ms,
-                    capacity,
-                    contact,
-                };
-                if agents.insert(number.clone(), agent).is_some() {
-                    self.report.problem(place, format!("agent \"{number}\" is there twice"), None);
-                }
-            }
-        }
-        agents
-    }
-
     /// A secret by one of its keys: said, in a file, in the environment.
     fn password(&mut self, table: &mut Table<'_>, keys: [&'static str; 3]) -> Option<SecretSource> {
         let [said, in_file, in_env] = keys;
@@ -406,18 +351,6 @@ impl Reader<'_> {
         country.value
     }
 
-    fn pin(&mut self, table: &mut Table<'_>) -> Option<SecretSource> {
-        let place = table.place_of(PIN[0]);
-        let pin = self.password(table, PIN);
-        if let Some(SecretSource::Known(secret)) = &pin
-            && !is_pin(secret.expose())
-        {
-            let hint = Some("write 4 to 12 digits, in quotes".to_owned());
-            self.report.problem(place, "what is to be typed on a phone is digits alone", hint);
-        }
-        pin
-    }
-
     /// A secret that stands in a file, or in a variable of the environment, which is read at once.
     fn secret(&mut self, table: &mut Table<'_>, in_file: &'static str, in_env: &'static str) -> Option<SecretSource> {
         let file = table.string(in_file, &mut self.report);
@@ -438,11 +371,6 @@ impl Reader<'_> {
     }
 }
 
-/// Whether that can be typed as a PIN.
-pub fn is_pin(text: &str) -> bool {
-    PIN_DIGITS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
-}
-
 fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -452,6 +380,7 @@ fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
 }
 
 mod ageing;
+pub(super) mod agents;
 mod network;
 mod reasons;
 mod recording;

@@ -2,6 +2,7 @@
 //!
 //! An entry is written before the outputs that its event causes leave the process, and synced within 50 ms.
 
+mod agent_state;
 mod callbacks;
 mod cause;
 mod decision;
@@ -16,11 +17,12 @@ mod recent;
 mod strategy;
 mod tape;
 
+pub use agent_state::AgentState;
 pub use callbacks::{Callback, CallbackRequest, Callbacks};
 pub use cause::{Cause, HangupBy};
 pub use decision::{Decision, NextBest, SkillFit, SkillWish};
 pub use desks::Desks;
-pub use event::{AgentState, DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
+pub use event::{DialogState, Direction, Event, LeaveReason, RecordingState, SegmentEnd};
 pub use last_agents::LastAgents;
 pub use lost_places::LostPlaces;
 pub use notice::NoticeKind;

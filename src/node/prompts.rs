@@ -2,6 +2,7 @@
 //! beginning is in memory; the rest is read while it is played, from a file in the form in which it is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::fs;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -76,13 +77,29 @@ impl Library {
             let mut hasher = Sha256::new();
             samples.iter().for_each(|sample| hasher.update(sample.to_le_bytes()));
             let hash = hasher.finalize().into();
-            let next = MusicId(self.known_music.len() as u32 + 1);
-            let id = *self.known_music.entry(hash).or_insert(next);
-            if id == next {
-                self.store.add_music(id, &samples);
-            }
-            self.music.insert(name.to_owned(), id);
+            let Ok(()) = self.add_music(name, hash, |store, id| {
+                store.add_music(id, &samples);
+                Ok::<_, Infallible>(())
+            });
         }
+    }
+
+    /// Names a piece of music, which `add` puts into the store where it is a new one.
+    fn add_music<E>(
+        &mut self,
+        name: &str,
+        hash: [u8; 32],
+        add: impl FnOnce(&mut PromptStore, MusicId) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // OWN_MUSIC is 0, and nothing is ever taken away.
+        let next = MusicId(self.known_music.len() as u32 + 1);
+        let known = self.known_music.get(&hash).copied();
+        if known.is_none() {
+            add(&mut self.store, next)?;
+            self.known_music.insert(hash, next);
+        }
+        self.music.insert(name.to_owned(), known.unwrap_or(next));
+        Ok(())
     }
 
     /// The same with `<language>/<name>.wav` of every language folder as they are now, and more besides, and the music that queues
@@ -101,17 +118,9 @@ impl Library {
                 continue;
             }
             let (bytes, hash) = read(&path)?;
-            // OWN_MUSIC is 0, and nothing is ever taken away.
-            let next = MusicId(library.known_music.len() as u32 + 1);
-            let id = match library.known_music.get(&hash) {
-                Some(id) => *id,
-                None => {
-                    library.store.add_music_file(next, &bytes).map_err(|error| wrong(&path, &error))?;
-                    library.known_music.insert(hash, next);
-                    next
-                }
-            };
-            library.music.insert((*name).to_owned(), id);
+            library.add_music(name, hash, |store, id| {
+                store.add_music_file(id, &bytes).map_err(|error| wrong(&path, &error))
+            })?;
         }
         for (language, name, path) in prompt_files(folder)?.into_iter().chain(more) {
             let id = library.prompt(&path, long)?;

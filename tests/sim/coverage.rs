@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use trunkline::journal::AgentState;
 use trunkline::switch::{Entry, JournalEvent};
 
 /// How often each transition was reached.
@@ -16,7 +15,7 @@ impl Coverage {
         for entry in entries {
             match &entry.event {
                 JournalEvent::AgentChanged { agent, appearance, state } => {
-                    let to = name_of(state);
+                    let to = state.name();
                     let from = agents.insert((agent.to_string(), *appearance), to).unwrap_or("offline");
                     reached.count(format!("agent {from} -> {to}"));
                 }
@@ -82,20 +81,6 @@ impl Coverage {
     /// A line for each transition.
     pub fn table(&self) -> String {
         self.0.iter().map(|(what, count)| format!("{count:>8}  {what}\n")).collect()
-    }
-}
-
-fn name_of(state: &AgentState) -> &'static str {
-    match state {
-        AgentState::Offline => "offline",
-        AgentState::Available => "available",
-        AgentState::Reserved { .. } => "reserved",
-        AgentState::Ringing { .. } => "ringing",
-        AgentState::Talking { .. } => "talking",
-        AgentState::Hold { .. } => "hold",
-        AgentState::Consult { .. } => "consult",
-        AgentState::Acw { .. } => "acw",
-        AgentState::NotReady { .. } => "not_ready",
     }
 }
 

@@ -1,0 +1,89 @@
+//! Agents as the last run left them.
+
+use crate::id::AgentId;
+use crate::journal::{AgentState, Event};
+use crate::time::Now;
+
+use super::phone::is_hindered;
+use super::{Acd, Timer, deadline};
+
+impl Acd {
+    /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
+    pub(super) fn handle_restored(
+        &mut self,
+        agent: &AgentId,
+        appearance: u8,
+        state: AgentState,
+        since_ms: i64,
+        now: Now,
+    ) {
+        let first = self.agent_numbers.get(agent).copied();
+        let Some(first) = first.filter(|first| appearance < self.agents[*first].appearances) else {
+            return self.close_lost(agent, appearance, &state);
+        };
+        let n = first + usize::from(appearance);
+        self.restore(n, state, since_ms, now);
+        self.follow_first(n, now);
+        self.open(n);
+    }
+
+    fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
+        if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
+            return;
+        }
+        self.agents[n].since_ms = since_ms;
+        self.agents[n].idle_since_ms = since_ms;
+        match state {
+            AgentState::Offline => {}
+            AgentState::Available => {
+                self.set_state(n, AgentState::Available);
+                self.open(n);
+                self.match_agent(n, now);
+            }
+            // What hindered the phone ended with the last run, or shows again.
+            AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
+            AgentState::NotReady { until_ms: Some(until_ms), .. } if until_ms <= now.wall_ms => self.free(n, now),
+            AgentState::NotReady { until_ms, .. } => {
+                self.set_state(n, state);
+                self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
+            }
+            AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
+                self.set_state(n, state);
+                self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
+            }
+            AgentState::Acw { call, .. }
+            | AgentState::Talking { call }
+            | AgentState::Hold { call }
+            | AgentState::Consult { call } => {
+                self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
+                self.free(n, now);
+            }
+            AgentState::Reserved { .. } | AgentState::Ringing { .. } => self.free(n, now),
+        }
+    }
+
+    /// An appearance whose call a restart has cut is as the first one is, who is signed out or not ready.
+    fn follow_first(&mut self, n: usize, now: Now) {
+        let first = self.first_appearance(n);
+        if n == first || self.agents[n].state != AgentState::Available {
+            return;
+        }
+        match self.agents[first].state.clone() {
+            AgentState::Offline => self.transition_to_offline(n, now),
+            AgentState::NotReady { reason, until_ms } => self.transition_to_not_ready(n, reason, until_ms, now),
+            _ => {}
+        }
+    }
+
+    /// An appearance that the last run had and the settings have no longer: what it owed is over.
+    fn close_lost(&mut self, agent: &AgentId, appearance: u8, state: &AgentState) {
+        if *state == AgentState::Offline {
+            return;
+        }
+        let agent = agent.clone();
+        if let Some(call) = state.call().filter(|_| state.is_handling()) {
+            self.journal(Event::AcwEnded { call, agent: agent.clone() });
+        }
+        self.journal(Event::AgentChanged { agent, appearance, state: AgentState::Offline });
+    }
+}
