@@ -108,6 +108,8 @@ fn a_call_is_sent_on_to_another_number_as_though_it_had_been_called() {
     let (mut first, mut second) = (caller(&daemon, 0), caller(&daemon, 1));
     first.call("4003");
     second.call("4002");
+    // The music of who is alone has notes as well: sound says who is there once both are.
+    wait(|| daemon.journal_count("conference_joined") == 2, || "the room is not joined".to_owned());
     until_hears(&second, &[TONES[0]], "who called the room");
     first.hang_up();
     second.ear.press('*');
