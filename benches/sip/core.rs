@@ -54,7 +54,7 @@ impl Floor {
     fn open() -> Self {
         let source = |text: &str| Source { file: "bench.toml".to_owned(), text: text.to_owned() };
         let settings = config::load(&source(SETTINGS), &[], []).expect("settings");
-        let (prompts, agents) = (BTreeSet::new(), BTreeSet::new());
+        let (prompts, agents) = (BTreeSet::new(), BTreeMap::new());
         let beside = std::collections::BTreeMap::new();
         let surroundings = Surroundings {
             prompts: &prompts,

@@ -60,7 +60,7 @@ pub(super) fn load(config: &Path) -> Result<Floor, FloorError> {
     let folder = Path::new(&settings.prompts);
     let mut prompts = prompt_files(folder)?;
     prompts.extend(progress::NAMES.map(|tone| format!("{tone}.wav")));
-    let agents: BTreeSet<String> = settings.agents.keys().cloned().collect();
+    let agents = settings.agents.iter().map(|(number, agent)| (number.clone(), agent.skills.clone())).collect();
     let trunks: BTreeSet<String> = settings.trunks.keys().cloned().collect();
     let webhooks: BTreeSet<String> = settings.webhooks.keys().cloned().collect();
     let surroundings = Surroundings {

@@ -18,7 +18,7 @@ pub struct Surroundings<'a> {
     /// The prompt files that exist, as `<language>/<name>.wav` under the folder of prompts.
     pub prompts: &'a BTreeSet<String>,
     /// The agents that the settings name; `None` leaves members unchecked.
-    pub agents: Option<&'a BTreeSet<String>>,
+    pub agents: Option<&'a Agents>,
     /// The trunks that the settings name; `None` leaves them unchecked.
     pub trunks: Option<&'a BTreeSet<String>>,
     /// The webhooks that the settings name; `None` leaves them unchecked.
@@ -28,6 +28,9 @@ pub struct Surroundings<'a> {
     /// The present year, from which on clock changes are looked at; none are where absent.
     pub year: Option<i16>,
 }
+
+/// The level of every skill of agents, by their numbers.
+pub type Agents = BTreeMap<String, BTreeMap<String, u8>>;
 
 /// Where everything that the checker speaks of was written.
 #[derive(Debug, Default)]

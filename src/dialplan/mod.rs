@@ -40,7 +40,7 @@ pub use difference::differences;
 pub use graph::{mermaid, svg};
 pub use hours::{Because, Hours};
 pub use inquiry::Inquiry;
-pub use load::{Surroundings, includes, is_beside, load};
+pub use load::{Agents, Surroundings, includes, is_beside, load};
 pub use numbers::{Destination, Numbers};
 pub use pattern::Pattern;
 pub use program::{CallerRule, Customer, Flow, Needs, Overflow, Program, Prompt, Queue, Step, StepRef, Untaken};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Condition, Known};
-use super::load::Surroundings;
+use super::load::{Agents, Surroundings};
 use super::program::{CallerRule, Needs, Overflow, Program, Queue, Relaxation, Untaken};
 use super::report::{Place, Report, suggest};
 use super::table::{At, Table, duration_ms};
@@ -54,7 +54,11 @@ pub(super) fn read_queues(
     // They may ask for any queue.
     for (name, tables) in rules {
         let known = Known { hours: &program.hours, queues: &program.queues, variables: &program.variables };
-        let rules = tables.into_iter().map(|table| read_rule(table, known, report)).collect();
+        let Some(queue) = program.queues.get(&name) else { continue };
+        let overflow = queue.overflow.iter().filter_map(|step| program.queues.get(step.to.as_str()));
+        let serve = std::iter::once(queue).chain(overflow).flat_map(|queue| &queue.members).cloned().collect();
+        let staff = Staff { agents: surroundings.agents, serve };
+        let rules = tables.into_iter().map(|table| read_rule(table, known, &staff, report)).collect();
         program.queues.entry(name).and_modify(|queue| queue.rules = rules);
     }
     for to in references {
@@ -82,7 +86,8 @@ fn read_queue(
     report: &mut Report,
 ) -> Queue {
     let members = read_members(name, &mut table, surroundings, report);
-    let skills = read_skills(&mut table, report);
+    let staff = Staff { agents: surroundings.agents, serve: members.iter().cloned().collect() };
+    let skills = read_skills(&mut table, &staff, report);
     let tier = table.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(HIGHEST_TIER), report) as u8;
     let music = read_music(&mut table, surroundings.prompts, report);
     let limited = table.has("capacity");
@@ -103,7 +108,7 @@ fn read_queue(
         acw_ms: table.duration("acw", report).unwrap_or(5_000),
         max_wait_ms: table.duration("max_wait", report),
         overflow: read_overflow(&mut table, references, report),
-        relax: read_relax(&mut table, &skills, tier, report),
+        relax: read_relax(&mut table, (&skills, tier), &staff, report),
         must_record: read_must_record(&mut table, report),
         rules: Vec::new(),
         caller_id: read_caller_id(&mut table, report),
@@ -131,7 +136,7 @@ fn read_members(name: &str, table: &mut Table<'_>, surroundings: Surroundings<'_
     let mut members = Vec::new();
     for member in table.strings("members", report) {
         for number in agents_of(&member, report) {
-            if surroundings.agents.is_some_and(|agents| !agents.contains(&number)) {
+            if surroundings.agents.is_some_and(|agents| !agents.contains_key(&number)) {
                 report.problem(member.place, format!("the settings have no [agent.\"{number}\"]"), None);
             }
             members.push(number);
@@ -183,8 +188,42 @@ fn read_strategy(table: &mut Table<'_>, report: &mut Report) -> Strategy {
 }
 
 /// Skills that an agent must have at all, or to a degree: `skills = ["billing"]`, `skills = { billing = 60 }`.
-fn read_skills(table: &mut Table<'_>, report: &mut Report) -> BTreeMap<String, u8> {
-    table.levels("skills", 1, report).into_iter().map(|(skill, level)| (skill, level.value)).collect()
+fn read_skills(table: &mut Table<'_>, staff: &Staff<'_>, report: &mut Report) -> BTreeMap<String, u8> {
+    let levels = table.levels("skills", 1, report);
+    levels.iter().for_each(|(skill, level)| staff.warn_of_nobody(skill, level, report));
+    levels.into_iter().map(|(skill, level)| (skill, level.value)).collect()
+}
+
+/// Who could have the skills that are asked for.
+struct Staff<'a> {
+    /// What the settings say of all agents, where they are known.
+    agents: Option<&'a Agents>,
+    /// Those who serve the queue, or one that it overflows to.
+    serve: BTreeSet<String>,
+}
+
+impl Staff<'_> {
+    /// Callers would wait in vain for somebody who is as good as nobody is.
+    fn warn_of_nobody(&self, skill: &str, least: &At<u8>, report: &mut Report) {
+        let Some(agents) = self.agents else { return };
+        let levels = self.serve.iter().filter_map(|agent| agents.get(agent)?.get(skill));
+        let message = match levels.max() {
+            Some(best) if *best >= least.value => return,
+            Some(best) => {
+                format!("nobody who serves here has the skill \"{skill}\" to {}: the best has {best}", least.value)
+            }
+            None => format!("nobody who serves here has the skill \"{skill}\""),
+        };
+        let hint = suggest(
+            skill,
+            agents.values().flat_map(BTreeMap::keys).map(String::as_str).filter(|known| *known != skill),
+        );
+        report.warning(
+            least.place,
+            message,
+            hint.or_else(|| Some("give it to an agent in the settings: skills = { … }".to_owned())),
+        );
+    }
 }
 
 fn read_overflow(table: &mut Table<'_>, references: &mut Vec<At<String>>, report: &mut Report) -> Vec<Overflow> {
@@ -202,12 +241,12 @@ fn read_overflow(table: &mut Table<'_>, references: &mut Vec<At<String>>, report
 }
 
 /// `{ language = "en", skills = ["english"], for = "30s" }`: conditions, and what holds for callers who fit them.
-fn read_rule(mut table: Table<'_>, known: Known<'_>, report: &mut Report) -> CallerRule {
+fn read_rule(mut table: Table<'_>, known: Known<'_>, staff: &Staff<'_>, report: &mut Report) -> CallerRule {
     let place = table.place;
     let priority = table.integer("priority", -1_000..1_001, 0, report) as i32;
     let for_ms = table.duration("for", report);
-    let skills: Vec<SkillWish> =
-        read_skills(&mut table, report).into_iter().map(|(skill, least)| SkillWish { skill, least, for_ms }).collect();
+    let skills = read_skills(&mut table, staff, report);
+    let skills: Vec<SkillWish> = skills.into_iter().map(|(skill, least)| SkillWish { skill, least, for_ms }).collect();
     let when = Condition::read(&mut table, known, report);
     table.finish(report);
     let hint = "add priority = 1, or skills = { english = 60 }, which \"for\" may limit";
@@ -218,7 +257,12 @@ fn read_rule(mut table: Table<'_>, known: Known<'_>, report: &mut Report) -> Cal
 }
 
 /// What a step does not say is as in the step before, or as at the beginning.
-fn read_relax(table: &mut Table<'_>, skills: &BTreeMap<String, u8>, tier: u8, report: &mut Report) -> Vec<Relaxation> {
+fn read_relax(
+    table: &mut Table<'_>,
+    (skills, tier): (&BTreeMap<String, u8>, u8),
+    staff: &Staff<'_>,
+    report: &mut Report,
+) -> Vec<Relaxation> {
     let place = table.place_of("relax");
     let mut steps: Vec<Relaxation> = Vec::new();
     for mut step in table.tables("relax", report) {
@@ -226,7 +270,7 @@ fn read_relax(table: &mut Table<'_>, skills: &BTreeMap<String, u8>, tier: u8, re
         let last = steps.last();
         let (last_skills, last_tier) = last.map_or((skills, tier), |last| (&last.skills, last.tier));
         let named = step.has("skills");
-        let read = read_skills(&mut step, report);
+        let read = read_skills(&mut step, staff, report);
         let skills = if named { read } else { last_skills.clone() };
         let tier = step.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(last_tier), report) as u8;
         let after_ms = read_after(&mut step, report);
@@ -326,10 +370,16 @@ mod tests {
 
     /// Reads one queue `q` of agents 1001 to 1004, with these lines in its table.
     fn read(lines: &str) -> Result<Queue, Vec<Problem>> {
+        read_warned(lines).map(|(queue, _)| queue)
+    }
+
+    fn read_warned(lines: &str) -> Result<(Queue, Vec<Problem>), Vec<Problem>> {
         let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nflow.f.language = \"en\"\n[flow.f.step.go]\n\
                     do = \"answer\"\nnext = \"line\"\n[flow.f.step.line]\ndo = \"queue\"\nqueue = \"q\"\n";
         let text = format!("{head}[queue.q]\nmembers = \"1001-1004\"\n{lines}\n");
-        let (agents, prompts) = ((1001..1005).map(|agent| agent.to_string()).collect(), BTreeSet::new());
+        let skills = |agent: i32| BTreeMap::from([("billing".to_owned(), u8::try_from(agent - 940).unwrap_or(0))]);
+        let agents = (1001..1005).map(|agent| (agent.to_string(), skills(agent))).collect();
+        let prompts = BTreeSet::new();
         let surroundings = Surroundings {
             prompts: &prompts,
             agents: Some(&agents),
@@ -338,8 +388,8 @@ mod tests {
             beside: &BTreeMap::new(),
             year: None,
         };
-        let (program, _) = super::super::load(&[Source { file: "p.toml".into(), text }], surroundings)?;
-        Ok(program.queues()["q"].clone())
+        let (program, warnings) = super::super::load(&[Source { file: "p.toml".into(), text }], surroundings)?;
+        Ok((program.queues()["q"].clone(), warnings))
     }
 
     #[test]
@@ -362,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn skills_that_nobody_has_are_warned_of_where_they_are_asked_for() {
+        let told = |lines: &str| {
+            let (_, warnings) = read_warned(lines).unwrap();
+            let told = warnings.into_iter().filter(|warning| warning.message.contains("skill"));
+            told.map(|p| (p.line, p.column, p.message, p.hint.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        assert_eq!(told("skills = { billing = 64 }\nrules = [{ language = \"en\", skills = { billing = 1 } }]"), []);
+        let best = "nobody who serves here has the skill \"billing\" to 65: the best has 64".to_owned();
+        let give = "give it to an agent in the settings: skills = { … }".to_owned();
+        assert_eq!(told("skills = { billing = 65 }"), [(13, 22, best, give)]);
+        let nobody = "nobody who serves here has the skill \"biling\"".to_owned();
+        let meant = "did you mean \"billing\"?".to_owned();
+        let rule = told("rules = [{ language = \"en\", skills = [\"biling\"], for = \"9s\" }]");
+        assert_eq!(rule, [(13, 39, nobody.clone(), meant.clone())]);
+        let relax = told("relax = [{ after = \"10s\", skills = [\"biling\"] }]");
+        assert_eq!(relax, [(13, 37, nobody, meant)]);
+    }
+
+    #[test]
     fn what_no_queue_can_mean_is_refused_with_what_was_meant() {
         let told = |lines: &str| {
             let problems = read(lines).expect_err("wrong");
@@ -375,6 +444,9 @@ mod tests {
         assert_eq!(told("skills = { billing = 101 }")[0].2, "\"billing\" must be a whole number from 1 to 100");
         let steps = "relax = [{ after = \"20s\", tier = 1 }, { after = \"10s\", tier = 2 }]";
         assert_eq!(told(steps)[0].2, "this step does not come after the one before it");
+        for rule in ["{ language = \"en\" }", "{ language = \"en\", priority = 0, for = \"5s\" }"] {
+            assert_eq!(told(&format!("rules = [{rule}]"))[0].2, "the rule changes nothing");
+        }
         assert_eq!(told("busy = \"0s\"")[0].2, "\"busy\" cannot be \"0s\"");
         assert_eq!(told("rejected = \"never\"")[0].2, "\"rejected\" cannot be \"never\"");
         let [(line, column, message, _)] = &told("max_no_answer = 3")[..] else { panic!("one problem") };

@@ -77,7 +77,7 @@ strategy = "random"
 
 /// The floor of [`PLAN`]: agents 1 to 5, each prompt takes as many seconds as its name has letters.
 fn floor() -> Floor {
-    let agents: BTreeSet<String> = (1..6).map(|agent| agent.to_string()).collect();
+    let agents: BTreeMap<String, _> = (1..6).map(|agent| (agent.to_string(), BTreeMap::new())).collect();
     let names = ["notice", "ask", "closed"];
     let files: BTreeSet<String> = names.iter().map(|name| format!("zh/{name}.wav")).collect();
     let (prompts, beside) = (&files, &BTreeMap::new());
@@ -86,7 +86,7 @@ fn floor() -> Floor {
     let source = Source { file: "shop.toml".into(), text: PLAN.into() };
     let (program, _) = load(&[source], surroundings).expect("a sound plan");
     let agent = |id: &String| AgentSettings::named(id.as_str().into());
-    let agents = agents.iter().map(agent).collect();
+    let agents = agents.keys().map(agent).collect();
     let acd = acd::Settings { agents, queues: acd_queues(&program), ageing: acd::Ageing::default() };
     let length = |name: &str| (Prompt { language: "zh".into(), name: name.to_owned() }, name.len() as u64 * 1_000);
     let texts = "[prompt.notice]\nzh = \"本次通话将被录音\"";

@@ -136,7 +136,7 @@ pub fn program() -> Arc<Program> {
     let text = include_str!("plan.toml").to_owned();
     let files: BTreeSet<String> =
         ["zh", "en"].into_iter().flat_map(|l| NAMES.into_iter().map(move |name| format!("{l}/{name}.wav"))).collect();
-    let agents = AGENTS.iter().map(|agent| (*agent).to_owned()).collect();
+    let agents = AGENTS.iter().map(|agent| ((*agent).to_owned(), BTreeMap::new())).collect();
     let source = Source { file: "tests/sim/plan.toml".to_owned(), text };
     let program = dialplan::load(
         &[source],

@@ -8,7 +8,7 @@ mod unused;
 use std::collections::BTreeSet;
 
 use super::action::{Action, RecordChange};
-use super::load::{Places, Surroundings};
+use super::load::{Agents, Places, Surroundings};
 use super::program::{Program, Prompt, StepRef};
 use super::report::{Place, Report, suggest};
 use super::speech;
@@ -134,7 +134,7 @@ fn check_targets(
     name: &str,
     action: &Action,
     program: &Program,
-    agents: Option<&BTreeSet<String>>,
+    agents: Option<&Agents>,
     place: Place,
     report: &mut Report,
 ) {
@@ -144,8 +144,8 @@ fn check_targets(
         Action::Transfer { to, .. } => (Vec::new(), Some(to)),
         _ => return,
     };
-    let hint = |wanted: &str| suggest(wanted, agents.iter().map(String::as_str));
-    for user in users.into_iter().filter_map(Template::plain).filter(|user| !agents.contains(user)) {
+    let hint = |wanted: &str| suggest(wanted, agents.keys().map(String::as_str));
+    for user in users.into_iter().filter_map(Template::plain).filter(|user| !agents.contains_key(user)) {
         report.problem(
             place,
             format!("step \"{name}\" calls \"{user}\", and the settings have no such agent"),
@@ -153,7 +153,7 @@ fn check_targets(
         );
     }
     if let Some(to) = to.and_then(Template::plain)
-        && !agents.contains(&to)
+        && !agents.contains_key(&to)
         && program.numbers.destination(&to, None).is_none()
     {
         let message = format!("step \"{name}\" leads to \"{to}\", which is neither a number of the plan nor an agent");
