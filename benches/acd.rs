@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use trunkline::acd::{Acd, Ageing, AgentSettings, Input, Output, QueueSettings, Settings};
 use trunkline::id::{AgentId, CallId, QueueId};
+use trunkline::journal::SkillWish;
 use trunkline::time::Now;
 
 /// Queues of one agent.
@@ -13,8 +14,21 @@ const QUEUES_EACH: usize = 4;
 /// Conversations that end in one run.
 const ENDS: usize = 200_000;
 
+/// Kinds of callers, by what they wish, where they wish anything.
+const KINDS: u64 = 8;
+
+/// What is beyond the usual.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Floors {
+    /// One call for each agent, callers without wishes.
+    Plain,
+    /// Two calls at once for each agent, callers of eight kinds.
+    Rich,
+}
+
 /// A floor at work.
 struct Floor {
+    kind: Floors,
     acd: Acd,
     now: Now,
     agents: usize,
@@ -28,8 +42,7 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(agents: usize, queues: usize) -> Self {
-        let skill = |queue: usize| format!("skill{}", queue % 64);
+    fn new(agents: usize, queues: usize, kind: Floors) -> Self {
         let of_agent = |agent: usize| (0..QUEUES_EACH).map(move |step| (agent * 7 + step * 13) % queues);
         let mut members: Vec<_> = (0..queues).map(|_| Vec::with_capacity(agents * QUEUES_EACH / queues)).collect();
         // Names are said once, as what the ACD holds is to be measured and not its settings.
@@ -43,6 +56,7 @@ impl Floor {
             ..QueueSettings::named(queue_name(queue))
         };
         let agent_of = |agent: usize| AgentSettings {
+            capacity: if kind == Floors::Rich { 2 } else { 1 },
             skills: of_agent(agent).map(|queue| (skill(queue), 50 + (agent % 50) as u8)).collect(),
             ..AgentSettings::named(names[agent].clone())
         };
@@ -53,7 +67,7 @@ impl Floor {
         };
         let acd = Acd::new(settings, [0; 32]).expect("a sound floor");
         let talking = VecDeque::with_capacity(agents);
-        Self { acd, now: Now::default(), agents, queues, calls: 0, talking, spent: None, events: 0 }
+        Self { kind, acd, now: Now::default(), agents, queues, calls: 0, talking, spent: None, events: 0 }
     }
 
     fn tell(&mut self, input: Input) {
@@ -77,14 +91,17 @@ impl Floor {
     fn enter(&mut self) {
         self.calls += 1;
         self.now = self.now.plus_ms(1);
-        let (call, queue) =
-            (CallId::new(self.now.wall_ms, self.calls.into()), queue_name(self.calls as usize % self.queues));
+        let number = self.calls as usize % self.queues;
+        let (call, queue) = (CallId::new(self.now.wall_ms, self.calls.into()), queue_name(number));
+        let kind = self.calls / self.queues as u64 % KINDS;
+        let wish = SkillWish { skill: skill(number), least: 50 + 5 * kind as u8, for_ms: Some(60_000) };
+        let wishes = Some(wish).filter(|_| self.kind == Floors::Rich && kind > 0).into_iter().collect();
         self.tell(Input::CallerEntered {
             call,
             queue,
             priority: 0,
             entered_wall_ms: self.now.wall_ms,
-            wishes: Vec::new(),
+            wishes,
             prefer: None,
             stays: false,
         });
@@ -110,6 +127,10 @@ impl Floor {
     }
 }
 
+fn skill(queue: usize) -> String {
+    format!("skill{}", queue % 64)
+}
+
 fn name(agent: usize) -> AgentId {
     AgentId::from(format!("{agent:05}").as_str())
 }
@@ -119,13 +140,14 @@ fn queue_name(queue: usize) -> QueueId {
 }
 
 /// A floor of so many agents, all in conversation, with so many waiting.
-fn busy(agents: usize, queues: usize, waiting: usize) -> Floor {
-    let mut floor = Floor::new(agents, queues);
+fn busy(agents: usize, queues: usize, waiting: usize, kind: Floors) -> Floor {
+    let mut floor = Floor::new(agents, queues, kind);
     floor.sign_in();
-    while floor.talking.len() < agents {
+    let talks = if kind == Floors::Rich { 2 * agents } else { agents };
+    while floor.talking.len() < talks {
         floor.enter();
     }
-    let more = waiting.saturating_sub(floor.calls as usize - agents);
+    let more = waiting.saturating_sub(floor.calls as usize - talks);
     (0..more).for_each(|_| floor.enter());
     floor
 }
@@ -140,11 +162,11 @@ fn resident() -> u64 {
 fn main() {
     let mut figures: Vec<(&str, f64, &str)> = Vec::new();
     let before = resident();
-    let deserted = Floor::new(0, 2_000);
+    let deserted = Floor::new(0, 2_000, Floors::Plain);
     let queues = resident() - before;
     figures.push(("acd, memory of one of 2,000 queues", queues as f64 / 2_000.0, "bytes"));
     let before = resident();
-    let mut large = Floor::new(20_000, 2_000);
+    let mut large = Floor::new(20_000, 2_000, Floors::Plain);
     large.sign_in();
     // The queues are counted already.
     let agents = resident() - before - queues;
@@ -164,7 +186,7 @@ fn main() {
     figures.push(("acd, 20,000 agents and 100,000 waiting", rate, "events/s"));
     drop(large);
 
-    let mut floor = busy(5_000, 500, 10_000);
+    let mut floor = busy(5_000, 500, 10_000, Floors::Plain);
     (floor.events, floor.spent) = (0, None);
     let begin = Instant::now();
     floor.work();
@@ -179,6 +201,14 @@ fn main() {
         let at = (spent.len() as f64 * share) as usize;
         figures.push((name, spent[at] as f64 / 1e3, "µs"));
     }
+    drop(floor);
+
+    let mut floor = busy(5_000, 500, 10_000, Floors::Rich);
+    (floor.events, floor.spent) = (0, None);
+    let begin = Instant::now();
+    floor.work();
+    let rate = floor.events as f64 / begin.elapsed().as_secs_f64();
+    figures.push(("acd, the same, two calls each, eight kinds", rate, "events/s"));
     for (name, value, unit) in &figures {
         println!("{name:<48} {value:>14.2} {unit}");
     }

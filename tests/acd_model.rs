@@ -28,10 +28,10 @@ mod wishes;
 use std::collections::BTreeMap;
 
 use trunkline::acd::{
-    Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Settings, Untaken,
+    Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Seen, Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
-use trunkline::journal::{AgentState, Event, LeaveReason, SegmentEnd};
+use trunkline::journal::{AgentState, Event, LeaveReason, SegmentEnd, SkillWish};
 use trunkline::time::Now;
 
 const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
@@ -233,7 +233,7 @@ fn who_does_not_take_a_call_is_back_after_the_time_of_its_rule() {
     let since_wall_ms = again.now.wall_ms - 59_000;
     let AgentState::NotReady { reason, .. } = left else { unreachable!("a busy phone") };
     let state = AgentState::NotReady { reason, until_ms: Some(again.now.wall_ms + 1_000) };
-    again.tell(Input::Restored { agent: agent(0), appearance: 0, state, since_wall_ms });
+    again.tell(Input::Restored { agent: agent(0), seen: vec![Seen { appearance: 0, state, since_wall_ms }] });
     assert_eq!(again.pass(1_000).state(0), AgentState::Available);
     // The second one in a row that rings out needs a word of the agent, which counts from the beginning again.
     assert_eq!(floor.pass(1_000).presented(), [(call(1), agent(0))]);
@@ -314,7 +314,10 @@ fn a_restart_keeps_the_deadline_of_acw() {
     let mut floor = Floor::new(vec![queue_settings("support", 0..3)], 3);
     let until_ms = floor.now.wall_ms + 3_000;
     let since_wall_ms = floor.now.wall_ms - 2_000;
-    let restored = |number, state| Input::Restored { agent: agent(number), appearance: 0, state, since_wall_ms };
+    let restored = |number, state| {
+        let seen = vec![Seen { appearance: 0, state, since_wall_ms }];
+        Input::Restored { agent: agent(number), seen }
+    };
     floor.tell(restored(0, AgentState::Acw { call: call(1), until_ms }));
     floor.tell(restored(1, not_ready("lunch")));
     assert_eq!(floor.take(), []);
@@ -369,19 +372,22 @@ fn the_longest_wait_and_a_full_queue_send_the_caller_on() {
 fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_twenty_thousand_agents() {
     let cost = |queues: usize| {
         let queue_of = |q: usize| queue_settings(&format!("q{q}"), q * 10..q * 10 + 10);
+        let two = |n| AgentSettings { capacity: 2, ..agent_settings(n) };
         let settings = Settings {
-            agents: (0..queues * 10).map(agent_settings).collect(),
+            agents: (0..queues * 10).map(two).collect(),
             queues: (0..queues).map(queue_of).collect(),
             ageing: Ageing::default(),
         };
         let mut floor = Floor::of(settings);
         let tell = |floor: &mut Floor, input| floor.acd.handle(input, START);
+        let wish = SkillWish { skill: "billing".to_owned(), least: 40, for_ms: Some(90_000) };
         let entered = |n: u64, q: usize| Input::CallerEntered {
             call: call(n),
             queue: queue(&format!("q{q}")),
             priority: 0,
             entered_wall_ms: START.wall_ms,
-            wishes: Vec::new(),
+            // A third of them wishes something.
+            wishes: Some(wish.clone()).filter(|_| n % 3 == 2).into_iter().collect(),
             prefer: None,
             stays: false,
         };
@@ -392,6 +398,8 @@ fn an_event_costs_the_same_on_a_floor_of_fifty_and_of_twenty_thousand_agents() {
         tell(&mut floor, Input::AgentAnswered { agent: agent(0), call: call(0) });
         tell(&mut floor, Input::ConversationEnded { agent: agent(0), call: call(0) });
         tell(&mut floor, Input::EndAcw { agent: agent(0) });
+        tell(&mut floor, entered(u64::MAX - 1, 0));
+        tell(&mut floor, Input::CallerLeft { call: call(u64::MAX - 1) });
         tell(&mut floor, entered(u64::MAX, 0));
         tell(&mut floor, Input::CallerLeft { call: call(u64::MAX) });
         floor.acd.touched() - before

@@ -15,7 +15,9 @@ impl Acd {
         }
         let usual_ms = self.agents[n].acw_ms.unwrap_or(self.queues[self.agents[n].serving].settings.acw_ms);
         let acw_ms = usual_ms.saturating_add(self.agents[n].more_acw_ms);
-        if acw_ms > 0 && self.agents[n].next != Next::Offline && !self.agents[n].retired {
+        // A call beyond a capacity that has become smaller has its work like the others.
+        let retired = self.agents[self.first_appearance(n)].retired;
+        if acw_ms > 0 && self.agents[n].next != Next::Offline && !retired {
             let until_ms = now.wall_ms.saturating_add(i64::try_from(acw_ms).unwrap_or(i64::MAX));
             self.transition_to_acw(n, call, until_ms, now);
         } else {

@@ -47,23 +47,33 @@ impl Membership {
     }
 }
 
-/// What strategies go by, since the agent signed in (ms each).
+/// What strategies go by, since the agent signed in (ms each). Time is the agent's own: several calls at once take as long as one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub(super) calls: i64,
     pub(super) talk_ms: i64,
     busy_ms: i64,
     free_ms: i64,
+    /// Until when it has been counted (wall ms).
+    pub(super) counted_ms: i64,
 }
 
 impl Tally {
-    /// Both together.
-    pub(super) fn and(&self, other: &Self) -> Self {
-        Self {
-            calls: self.calls.saturating_add(other.calls),
-            talk_ms: self.talk_ms.saturating_add(other.talk_ms),
-            busy_ms: self.busy_ms.saturating_add(other.busy_ms),
-            free_ms: self.free_ms.saturating_add(other.free_ms),
+    /// Counts what the agent has been doing until now.
+    pub(super) fn count(&mut self, doing: &AgentState, now: Now) {
+        let ms = now.wall_ms.saturating_sub(self.counted_ms).max(0);
+        self.counted_ms = now.wall_ms;
+        match doing {
+            AgentState::Offline => *self = Self { counted_ms: now.wall_ms, ..Self::default() },
+            AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => {
+                self.talk_ms = self.talk_ms.saturating_add(ms);
+                self.busy_ms = self.busy_ms.saturating_add(ms);
+            }
+            AgentState::Acw { .. } => self.busy_ms = self.busy_ms.saturating_add(ms),
+            AgentState::Available | AgentState::Reserved { .. } | AgentState::Ringing { .. } => {
+                self.free_ms = self.free_ms.saturating_add(ms);
+            }
+            AgentState::NotReady { .. } => {}
         }
     }
 
@@ -91,6 +101,7 @@ pub(super) struct Agent {
     pub(super) more_acw_ms: u64,
     /// The queues and their ladders for which the agent qualifies, ascending.
     pub(super) queues: Vec<Membership>,
+    /// Kept on the first of several appearances.
     pub(super) tally: Tally,
     /// Talk, hold and after-call work of the present call so far (ms); `None` where its beginning was not seen.
     pub(super) handled_ms: Option<i64>,
@@ -106,7 +117,7 @@ pub(super) struct Agent {
     /// The lease or the end of ACW.
     pub(super) timer: Option<TimerId>,
     pub(super) phone: Phone,
-    /// Calls in a row that rang out, since the agent answered or said anything.
+    /// Calls in a row that rang out, since the agent answered or said anything; kept on the first of several appearances.
     pub(super) missed: u32,
     /// The settings name the agent no longer: offline as soon as no call is left.
     pub(super) retired: bool,
@@ -152,31 +163,11 @@ impl Agent {
         self.queues.binary_search_by_key(&(queue, ladder), Membership::key).ok().map(|at| &self.queues[at])
     }
 
-    /// Counts the state that ends now, on the way to another one.
-    pub(super) fn count(&mut self, next: &AgentState, now: Now) {
-        let ms = now.wall_ms.saturating_sub(self.since_ms).max(0);
-        let tally = &mut self.tally;
-        match &self.state {
-            AgentState::Offline => (*tally, self.missed) = (Tally::default(), 0),
-            AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => {
-                tally.talk_ms = tally.talk_ms.saturating_add(ms);
-                self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
-                tally.busy_ms = tally.busy_ms.saturating_add(ms);
-            }
-            AgentState::Acw { .. } => {
-                self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
-                tally.busy_ms = tally.busy_ms.saturating_add(ms);
-            }
-            AgentState::Available | AgentState::Reserved { .. } | AgentState::Ringing { .. } => {
-                tally.free_ms = tally.free_ms.saturating_add(ms);
-            }
-            AgentState::NotReady { .. } => {}
-        }
-        let answered = matches!(next, AgentState::Talking { .. }) && self.presented().is_some();
-        if answered {
-            self.tally.calls += 1;
-            (self.missed, self.more_acw_ms) = (0, 0);
-            self.handled_ms = Some(0);
+    /// Counts how long the present call has been handled in the state that ends now.
+    pub(super) fn count_handling(&mut self, now: Now) {
+        if self.state.is_handling() {
+            let ms = now.wall_ms.saturating_sub(self.since_ms).max(0);
+            self.handled_ms = self.handled_ms.map(|sum| sum.saturating_add(ms));
         }
     }
 
@@ -266,6 +257,7 @@ impl Acd {
                 self.test_estimate(call, now);
                 self.leave_all(call, queue, LeaveReason::Answered);
                 self.transition_to_talking(n, call, now);
+                self.begin_handling(n);
                 self.withdraw(&others, call, SegmentEnd::Elsewhere, now);
             }
             None if number.is_some_and(|n| self.agents[n].conversation() == Some(call)) => {}

@@ -11,7 +11,7 @@ use crate::id::CallId;
 use crate::journal::AgentState;
 use crate::time::Now;
 
-use super::agent::{Agent, Next, Tally};
+use super::agent::{Agent, Next};
 use super::{Acd, Failure};
 
 /// Whether a queue counts an agent as there.
@@ -90,9 +90,31 @@ impl Acd {
         }
     }
 
-    /// What the agent has done on all appearances.
-    pub(super) fn tally(&self, n: usize) -> Tally {
-        self.appearances(n).fold(Tally::default(), |sum, n| sum.and(&self.agents[n].tally))
+    /// The appearance that is in the midst of most; `None` where the settings name the agent no longer.
+    pub(super) fn foremost(&self, n: usize) -> Option<&Agent> {
+        let there = self.appearances(n).map(|n| &self.agents[n]).filter(|agent| !agent.is_gone());
+        there.min_by_key(|agent| (agent.state.rank(), agent.appearance))
+    }
+
+    /// Counts the agent's time until now, and what of the call on this appearance is over.
+    pub(super) fn count(&mut self, n: usize, now: Now) {
+        let first = self.first_appearance(n);
+        let doing = self.foremost(n).map_or(&AgentState::Offline, |agent| &agent.state);
+        let (mut tally, signs_in) = (self.agents[first].tally, *doing == AgentState::Offline);
+        tally.count(doing, now);
+        self.agents[first].tally = tally;
+        if signs_in {
+            self.agents[first].missed = 0;
+        }
+        self.agents[n].count_handling(now);
+    }
+
+    /// The agent has answered a call.
+    pub(super) fn begin_handling(&mut self, n: usize) {
+        (self.agents[n].more_acw_ms, self.agents[n].handled_ms) = (0, Some(0));
+        let first = self.first_appearance(n);
+        let first = &mut self.agents[first];
+        (first.missed, first.tally.calls) = (0, first.tally.calls + 1);
     }
 
     /// Since when the agent has been idle (wall ms): since the last appearance came free.
@@ -121,7 +143,8 @@ impl Acd {
         }
     }
 
-    /// Appearances that the settings add to an agent who is signed in begin as the first one stands, or will once its call is over.
+    /// Appearances that the settings add to an agent who is signed in, or that signed out in the last run, begin as the first one
+    /// stands, or will once its call is over.
     pub(super) fn join_in(&mut self, n: usize, now: Now) {
         let first = &self.agents[self.first_appearance(n)];
         if self.agents[n].state != AgentState::Offline || self.agents[n].retired || first.retired {

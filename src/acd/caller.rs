@@ -111,7 +111,7 @@ impl Acd {
         let expected_ms = self.queues[home].expected_ms(position);
         self.queues[home].join(place);
         let caller = Caller {
-            queues: vec![self.entry(home, &wishes, entered_ms, now)],
+            queues: vec![self.entry(call, home, &wishes, entered_ms, now)],
             priority,
             wishes: wishes.into(),
             place,
@@ -137,8 +137,19 @@ impl Acd {
     }
 
     /// How somebody with these wishes, who has waited since an instant (wall ms), stands in a queue.
-    pub(super) fn entry(&mut self, queue: usize, wishes: &[SkillWish], entered_ms: i64, now: Now) -> Entry {
-        let ladder = self.ladder(queue, wishes);
+    pub(super) fn entry(
+        &mut self,
+        call: CallId,
+        queue: usize,
+        wishes: &[SkillWish],
+        entered_ms: i64,
+        now: Now,
+    ) -> Entry {
+        let ladder = self.ladder(queue, wishes).unwrap_or_else(|| {
+            self.outputs.push_back(Output::WishesUnheeded { call, queue: self.queues[queue].settings.id.clone() });
+            0
+        });
+        self.queues[queue].ladders[usize::from(ladder)].callers += 1;
         let entry = Entry { queue, ladder, ring: 0 };
         Entry { ring: self.ladder_of(&entry).ring_after(now.wall_ms.saturating_sub(entered_ms)), ..entry }
     }
@@ -268,9 +279,10 @@ impl Acd {
         }
         let others = caller.queues.iter().copied().filter(|entry| entry.queue != last);
         let accounts = caller.queues.iter().copied().filter(|entry| entry.queue == last);
-        for Entry { queue: number, .. } in others.chain(accounts) {
+        for Entry { queue: number, ladder, .. } in others.chain(accounts) {
             self.touched += 1;
             let queue = &mut self.queues[number];
+            queue.ladders[usize::from(ladder)].callers -= 1;
             let position = queue.line.position(caller.place);
             queue.leave(caller.place);
             let reason = if number != last && reason == LeaveReason::Answered { LeaveReason::Overflow } else { reason };

@@ -61,9 +61,19 @@ pub enum Input {
     PhoneReach { agent: AgentId, reachable: bool },
     /// A supervisor acts on the agent, in whatever state but signed out.
     Forced { agent: AgentId, to: Forced },
-    /// The last state in the journal of one of the agent's appearances and since when, told once after a restart, before any caller
-    /// enters.
-    Restored { agent: AgentId, appearance: u8, state: AgentState, since_wall_ms: i64 },
+    /// How the last run left the agent, by the journal: told once after a restart, before any caller enters.
+    Restored { agent: AgentId, seen: Vec<Seen> },
+}
+
+/// One of an agent's appearances, as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number, from 0.
+    pub appearance: u8,
+    /// Its last state.
+    pub state: AgentState,
+    /// Since when (wall ms).
+    pub since_wall_ms: i64,
 }
 
 /// An agent whom a caller waits for alone at first, a member of the queue or not. One who signs out is waited for no longer.
@@ -152,6 +162,13 @@ pub enum Output {
         call: CallId,
         /// `Timeout` or `Refused`.
         reason: LeaveReason,
+    },
+    /// The caller is served by what the queue asks alone: there are callers of too many other kinds at once.
+    WishesUnheeded {
+        /// The caller's call.
+        call: CallId,
+        /// The queue.
+        queue: QueueId,
     },
     /// Write this down.
     Journal(Event),

@@ -30,6 +30,14 @@ impl Acd {
                 let idle = queue.best(ladder_and_ring, None).is_none();
                 ensure(idle, || format!("{} waits in {id} while agents are available", place.call))?;
             }
+            let entries =
+                || self.callers.values().flat_map(|caller| &caller.queues).filter(|entry| entry.queue == number);
+            for (at, ladder) in queue.ladders.iter().enumerate() {
+                let there = entries().filter(|entry| usize::from(entry.ladder) == at).count();
+                ensure(ladder.callers as usize == there, || {
+                    format!("kind {at} of {id} counts {} of {there}", ladder.callers)
+                })?;
+            }
             let (mut signed_in, mut ready) = (0, 0);
             for (n, agent) in self.agents.iter().enumerate() {
                 if agent.appearance == 0 && agent.membership(number, 0).is_some() {

@@ -12,13 +12,17 @@ use super::line::Place;
 use super::queue::{Queue, Rank};
 use super::settings::{Member, QueueSettings};
 
-/// How many kinds of callers a queue tells apart; who comes after is of the first kind, without wishes.
+/// How many kinds of callers a queue tells apart at once; who comes after is of the first kind, without wishes.
 const MOST: usize = 200;
+/// So many are kept though no caller is of the kind; beyond that a new kind takes the place of one that is not needed.
+const KEPT: usize = 16;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ladder {
     /// What its callers wish.
     wishes: Box<[SkillWish]>,
+    /// How many there are, those included whose agent's phone rings.
+    pub(super) callers: u32,
     /// What is asked from an instant after the entry on (ms), the first from the beginning.
     rings: Vec<Ring>,
     /// Those whom any agent of their ring may have, by the ring that they have reached.
@@ -50,7 +54,7 @@ impl Ladder {
             with(Ring { after_ms, required: required.clone(), tier }, &wishes)
         };
         let rings: Vec<Ring> = instants.into_iter().take(usize::from(u8::MAX)).map(ring).collect();
-        Self { waiting: vec![BTreeSet::new(); rings.len()], available: BTreeSet::new(), wishes, rings }
+        Self { waiting: vec![BTreeSet::new(); rings.len()], available: BTreeSet::new(), callers: 0, wishes, rings }
     }
 
     /// The first ring that takes an agent of such levels; `None` where none does.
@@ -112,20 +116,43 @@ impl Agent {
 }
 
 impl Acd {
-    /// The ladder of callers with such wishes. The first of them has it made, which looks at the queue's members.
-    pub(super) fn ladder(&mut self, queue: usize, wishes: &[SkillWish]) -> u8 {
+    /// The ladder of callers with such wishes; `None` where there are too many kinds. The first caller of a kind has it made, which
+    /// looks at the queue's members.
+    pub(super) fn ladder(&mut self, queue: usize, wishes: &[SkillWish]) -> Option<u8> {
         let ladders = &self.queues[queue].ladders;
         if let Some(known) = ladders.iter().position(|ladder| *ladder.wishes == *wishes) {
-            return u8::try_from(known).unwrap_or(0);
+            return u8::try_from(known).ok();
         }
-        let Some(number) = u8::try_from(ladders.len()).ok().filter(|_| ladders.len() < MOST) else { return 0 };
+        let unused = || ladders.iter().skip(1).position(|ladder| ladder.callers == 0).map(|at| at + 1);
+        let at = if ladders.len() < KEPT { None } else { unused() }.unwrap_or(ladders.len());
+        let number = u8::try_from(at).ok().filter(|_| at < MOST)?;
+        self.give_back(queue, number);
         let ladder = Ladder::new(&self.queues[queue].settings, wishes.into());
-        self.queues[queue].ladders.push(ladder);
+        let ladders = &mut self.queues[queue].ladders;
+        match ladders.get_mut(at) {
+            Some(unused) => *unused = ladder,
+            None => ladders.push(ladder),
+        }
         for place in 0..self.queues[queue].settings.members.len() {
             self.touched += 1;
             self.enlist(queue, number, place);
         }
-        number
+        Some(number)
+    }
+
+    /// Nobody is called by a ladder any more.
+    fn give_back(&mut self, queue: usize, ladder: u8) {
+        if usize::from(ladder) >= self.queues[queue].ladders.len() {
+            return;
+        }
+        for place in 0..self.queues[queue].settings.members.len() {
+            self.touched += 1;
+            let member = &self.queues[queue].settings.members[place].agent;
+            let Some(first) = self.agent_numbers.get(member).copied() else { continue };
+            for n in self.appearances(first) {
+                self.agents[n].queues.retain(|member| member.key() != (queue, ladder));
+            }
+        }
     }
 
     /// Tells who stands at a place in a queue's list that he or she qualifies for the callers of a ladder, if so; gives the agent.

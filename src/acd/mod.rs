@@ -33,7 +33,7 @@ mod view;
 mod wait;
 
 use caller::Entering;
-pub use events::{Failure, Forced, Input, Output, Preference};
+pub use events::{Failure, Forced, Input, Output, Preference, Seen};
 pub use phone::{OWN_CALL, follows_phone};
 pub use settings::{
     Ageing, AgentSettings, BadSettings, Member, Needs, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,
@@ -204,9 +204,7 @@ impl Acd {
                 self.with(&agent, |acd, n| acd.handle_phone_reach(n, reachable, now));
             }
             Input::Forced { agent, to } => self.with(&agent, |acd, n| acd.handle_forced(n, to.clone(), now)),
-            Input::Restored { agent, appearance, state, since_wall_ms } => {
-                self.handle_restored(&agent, appearance, state, since_wall_ms, now);
-            }
+            Input::Restored { agent, seen } => self.handle_restored(&agent, seen, now),
         }
         self.match_opened(now);
         self.send_on();

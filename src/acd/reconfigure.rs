@@ -23,7 +23,8 @@ impl Acd {
     ///   is a member now, and has the longest wait and the overflow of the new settings, counted from the entry: what is overdue
     ///   comes with the next [`Acd::handle_timeout`]. An overflow that was taken stays taken.
     /// - An agent who is gone ends the conversation and is offline then, without after-call work; one who is in none is offline
-    ///   at once, and a caller presented there goes to somebody else.
+    ///   at once, and a caller presented there goes to somebody else. Of one who takes fewer calls at once now, those beyond go
+    ///   on, with their after-call work.
     /// - A queue that is gone refuses who enters and takes no overflow. Who waits there is served as before until it is empty.
     ///
     /// # Errors
@@ -55,7 +56,9 @@ impl Acd {
     }
 
     fn retire(&mut self, n: usize, now: Now) {
-        if self.agents[n].conversation().is_some() {
+        let works = matches!(self.agents[n].state, AgentState::Acw { .. });
+        let stays = works && !self.agents[self.first_appearance(n)].retired;
+        if stays || self.agents[n].conversation().is_some() {
             return;
         }
         let presented = self.agents[n].presented();
@@ -164,7 +167,7 @@ impl Acd {
             caller.place = Place::new(self.ageing, caller.priority, caller.place.entered_ms, call);
             caller.tried = None;
             for entry in &mut caller.queues {
-                *entry = self.entry(entry.queue, &caller.wishes, caller.place.entered_ms, now);
+                *entry = self.entry(call, entry.queue, &caller.wishes, caller.place.entered_ms, now);
                 self.queues[entry.queue].join(caller.place);
             }
             if waits_changed.contains(&caller.queues[0].queue) {

@@ -4,33 +4,32 @@ use crate::id::AgentId;
 use crate::journal::{AgentState, Event};
 use crate::time::Now;
 
+use super::events::Seen;
 use super::phone::is_hindered;
 use super::{Acd, Timer, deadline};
 
 impl Acd {
     /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
-    pub(super) fn handle_restored(
-        &mut self,
-        agent: &AgentId,
-        appearance: u8,
-        state: AgentState,
-        since_ms: i64,
-        now: Now,
-    ) {
+    pub(super) fn handle_restored(&mut self, agent: &AgentId, seen: Vec<Seen>, now: Now) {
         let first = self.agent_numbers.get(agent).copied();
-        let Some(first) = first.filter(|first| appearance < self.agents[*first].appearances) else {
-            return self.close_lost(agent, appearance, &state);
-        };
-        let n = first + usize::from(appearance);
-        self.restore(n, state, since_ms, now);
-        self.follow_first(n, now);
-        self.open(n);
+        for Seen { appearance, state, since_wall_ms } in seen {
+            match first.filter(|first| appearance < self.agents[*first].appearances) {
+                Some(first) => self.restore(first + usize::from(appearance), state, since_wall_ms, now),
+                None => self.close_lost(agent, appearance, &state),
+            }
+        }
+        for n in first.map_or(0..0, |first| self.appearances(first)) {
+            self.follow_first(n, now);
+            self.match_agent(n, now);
+        }
     }
 
     fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
         if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
             return;
         }
+        let first = self.first_appearance(n);
+        self.agents[first].tally.counted_ms = now.wall_ms;
         self.agents[n].since_ms = since_ms;
         self.agents[n].idle_since_ms = since_ms;
         match state {
@@ -38,7 +37,6 @@ impl Acd {
             AgentState::Available => {
                 self.set_state(n, AgentState::Available);
                 self.open(n);
-                self.match_agent(n, now);
             }
             // What hindered the phone ended with the last run, or shows again.
             AgentState::NotReady { .. } if is_hindered(&state) => self.free(n, now),
@@ -62,11 +60,15 @@ impl Acd {
         }
     }
 
-    /// An appearance whose call a restart has cut is as the first one is, who is signed out or not ready.
+    /// An appearance whose call a restart has cut is as the first one is, who is signed out or not ready; one that the last run had
+    /// not begins like it.
     fn follow_first(&mut self, n: usize, now: Now) {
         let first = self.first_appearance(n);
-        if n == first || self.agents[n].state != AgentState::Available {
-            return;
+        if n == first {
+            return self.open(n);
+        }
+        if self.agents[n].state != AgentState::Available {
+            return self.join_in(n, now);
         }
         match self.agents[first].state.clone() {
             AgentState::Offline => self.transition_to_offline(n, now),

@@ -75,7 +75,7 @@ impl Acd {
         }
         self.unindex(n);
         if self.agents[n].state != state {
-            self.agents[n].count(&state, now);
+            self.count(n, now);
             let done = self.agents[n].state.is_handling() && !state.is_handling();
             self.set_state(n, state.clone());
             if done {
@@ -104,7 +104,7 @@ impl Acd {
     /// Lists an appearance of an agent who is in so many calls in the queues, as each queue's strategy sees him or her.
     pub(super) fn index(&mut self, n: usize, calls: u8) {
         self.agents[n].open_with = Some(calls);
-        let seen = Seen { calls, tally: self.tally(n), idle_since_ms: self.idle_since_ms(n) };
+        let seen = self.seen(n, calls);
         for at in 0..self.agents[n].queues.len() {
             self.touched += 1;
             self.index_at(n, at, &seen);
@@ -114,8 +114,13 @@ impl Acd {
     /// The same for the callers of one ladder of a queue.
     pub(super) fn index_in(&mut self, n: usize, (queue, ladder): (usize, u8), calls: u8) {
         let at = self.agents[n].queues.binary_search_by_key(&(queue, ladder), Membership::key);
-        let seen = Seen { calls, tally: self.tally(n), idle_since_ms: self.idle_since_ms(n) };
+        let seen = self.seen(n, calls);
         at.into_iter().for_each(|at| self.index_at(n, at, &seen));
+    }
+
+    fn seen(&self, n: usize, calls: u8) -> Seen {
+        let tally = self.agents[self.first_appearance(n)].tally;
+        Seen { calls, tally, idle_since_ms: self.idle_since_ms(n) }
     }
 
     fn index_at(&mut self, n: usize, at: usize, &Seen { calls, tally, idle_since_ms }: &Seen) {

@@ -20,7 +20,8 @@ impl Acd {
     /// After how long (ms) an agent who did not take a call gets another one; `None` where he or she has to say so.
     fn again_after(&mut self, n: usize, why: Failure) -> Option<u64> {
         let queue = &self.queues[self.agents[n].serving].settings;
-        let missed = &mut self.agents[n].missed;
+        let first = self.first_appearance(n);
+        let missed = &mut self.agents[first].missed;
         match why {
             Failure::NoAnswer => {
                 *missed = missed.saturating_add(1);

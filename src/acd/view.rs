@@ -129,8 +129,7 @@ fn of_queue(queue: &Queue) -> QueueView<'_> {
 
 /// The agent whose first appearance it is, as the appearance shows that is in the midst of most.
 fn of_agent(acd: &Acd, first: usize) -> Option<AgentView<'_>> {
-    let shown = acd.appearances(first).map(|n| &acd.agents[n]).filter(|agent| !agent.is_gone());
-    let agent = shown.min_by_key(|agent| (agent.state.rank(), agent.appearance))?;
+    let agent = acd.foremost(first)?;
     let takes_call = acd.open_appearance(first).is_some();
     Some(AgentView { id: &agent.id, state: &agent.state, since_ms: agent.since_ms, takes_call })
 }

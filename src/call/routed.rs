@@ -55,7 +55,7 @@ impl Call {
                     self.journal(Event::CallAnswered { call: self.id });
                     self.push(Output::AnswerCaller);
                 }
-                self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out, number });
+                self.journal(Event::PeerAnswered { call: self.id, codec_in, codec_out, number, consulted: false });
                 self.transition_to_bridged(None, answered, record);
             }
             _ if self.is_taker(answered) => self.take_over(codec_in, codec_out, number),

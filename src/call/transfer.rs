@@ -68,7 +68,7 @@ impl Call {
             _ => return,
         }
         self.agents.push(Leg { id: leg, state: LegState::Up });
-        self.tell_answer(to.clone(), codec_in, codec_out, number);
+        self.tell_answer(to.clone(), codec_in, codec_out, number, true);
         self.transition_to_bridged(to, leg, self.recorded);
     }
 
@@ -115,11 +115,18 @@ impl Call {
         }
     }
 
-    fn tell_answer(&mut self, to: Option<AgentId>, codec_in: String, codec_out: String, number: Option<Personal>) {
+    fn tell_answer(
+        &mut self,
+        to: Option<AgentId>,
+        codec_in: String,
+        codec_out: String,
+        number: Option<Personal>,
+        consulted: bool,
+    ) {
         let call = self.id;
         self.journal(match to {
             Some(agent) => Event::AgentAnswered { call, agent, codec_in, codec_out },
-            None => Event::PeerAnswered { call, codec_in, codec_out, number },
+            None => Event::PeerAnswered { call, codec_in, codec_out, number, consulted },
         });
     }
 
@@ -148,7 +155,7 @@ impl Call {
         if let Some(giver) = giver {
             self.part(giver);
         }
-        self.tell_answer(to.clone(), codec_in, codec_out, number);
+        self.tell_answer(to.clone(), codec_in, codec_out, number, false);
         self.transition_to_bridged(to, leg, record);
     }
 

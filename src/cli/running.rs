@@ -302,6 +302,11 @@ fn figures(watch: &Watch) -> Figures {
             "Agents who were not let in at a phone, by a wrong PIN mostly.",
             switch.desks_refused,
         )
+        .counter(
+            "trunkline_queue_wishes_unheeded",
+            "Callers who were served without what the rules of their queue ask, as too many kinds of callers waited.",
+            switch.wishes_unheeded,
+        )
         .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
         .counter("trunkline_dns_questions", "Questions put to DNS servers.", switch.dns_questions)
         .counter(

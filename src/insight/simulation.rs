@@ -259,7 +259,7 @@ impl Day {
                     self.outcome.sent_on += u64::from(counted);
                 }
                 Output::Journal(Event::AgentChanged { agent, .. }) => self.count(agent),
-                Output::CancelPresentation { .. } | Output::Journal(_) => {}
+                Output::CancelPresentation { .. } | Output::WishesUnheeded { .. } | Output::Journal(_) => {}
             }
         }
     }

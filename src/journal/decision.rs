@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::Strategy;
+use super::{Strategy, is_default};
 use crate::id::AgentId;
 
 /// Why this agent and this caller.
@@ -18,13 +18,13 @@ pub enum Decision {
         /// What it went by, in its own measure.
         figure: i64,
         /// The ring of the queue's thresholds at which the agent qualifies: 0 for those of the beginning.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "is_default")]
         ring: u8,
         /// The agent's tier.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "is_default")]
         tier: u8,
         /// In how many calls the agent was already.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "is_default")]
         calls: u8,
         /// The skills that the queue asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +42,7 @@ pub enum Decision {
         /// How many waited in the queue, this one included.
         waiting: u32,
         /// In how many calls the agent was already.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(default, skip_serializing_if = "is_default")]
         calls: u8,
         /// The skills that the queue asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -150,10 +150,6 @@ fn measured(strategy: Strategy, figure: i64) -> String {
         }
         Strategy::Random | Strategy::WeightedRandom => format!("drawn by weight {figure}"),
     }
-}
-
-fn is_zero(number: &u8) -> bool {
-    *number == 0
 }
 
 #[cfg(test)]

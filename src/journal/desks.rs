@@ -69,6 +69,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_takes_several_calls_leaves_the_phone_with_the_last_of_them() {
+        let id = |name: &str| AgentId::from(name);
+        let mut desks = Desks::default();
+        desks.handle_event(&Event::DeskTaken { agent: id("1003"), phone: id("201") });
+        let mut is =
+            |appearance, state| desks.handle_event(&Event::AgentChanged { agent: id("1003"), appearance, state });
+        for appearance in 0..3 {
+            assert_eq!(is(appearance, AgentState::Available), None);
+        }
+        assert_eq!((is(0, AgentState::Offline), is(2, AgentState::Offline)), (None, None));
+        assert_eq!((is(1, AgentState::Offline), is(1, AgentState::Offline)), (Some(id("1003")), None));
+        assert_eq!(desks, Desks::default());
+    }
+
+    #[test]
     fn an_agent_has_one_phone_and_a_phone_one_agent() {
         let id = |name: &str| AgentId::from(name);
         let mut desks = Desks::default();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgentState, CallbackRequest, Cause, Consent, Decision, HangupBy, PausedBy, Personal};
+use super::{AgentState, CallbackRequest, Cause, Consent, Decision, HangupBy, PausedBy, Personal, is_default};
 use crate::id::{AgentId, CallId, LegId, QueueId, TrunkId};
 
 /// Which way a call came into being.
@@ -166,13 +166,15 @@ pub enum Event {
     /// The agent answered: a person speaks.
     AgentAnswered { call: CallId, agent: AgentId, codec_in: String, codec_out: String },
     /// The other switch or phone that the call was routed to answered: a person speaks, whom no queue has called. `number` is
-    /// whom an agent has handed the call on to.
+    /// whom an agent has handed the call on to; `consulted` where the agent had spoken with that party before.
     PeerAnswered {
         call: CallId,
         codec_in: String,
         codec_out: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<Personal>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        consulted: bool,
     },
     /// A hold began, by the agent's or the caller's side.
     HoldBegan { call: CallId },
@@ -185,7 +187,7 @@ pub enum Event {
     /// An agent's state changed. One who takes several calls at once has a state for each, by the number of the appearance, from 0.
     AgentChanged {
         agent: AgentId,
-        #[serde(default, skip_serializing_if = "is_first")]
+        #[serde(default, skip_serializing_if = "is_default")]
         appearance: u8,
         #[serde(flatten)]
         state: AgentState,
@@ -294,11 +296,6 @@ pub enum Event {
 
 fn was_tried() -> bool {
     true
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_first(appearance: &u8) -> bool {
-    *appearance == 0
 }
 
 impl Event {

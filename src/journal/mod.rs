@@ -33,6 +33,11 @@ pub use tape::{Consent, Cue, PausedBy};
 
 use serde::{Deserialize, Serialize};
 
+/// What goes without saying is left out of an entry.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

@@ -17,11 +17,10 @@ pub struct AgentsFold {
 }
 
 impl AgentsFold {
-    /// Every appearance of every agent ever seen with its state and since when (wall ms), by number.
-    pub fn agents(&self) -> impl Iterator<Item = (&AgentId, u8, &AgentState, i64)> {
-        self.agents.keys().flat_map(|agent| {
-            self.appearances(agent).map(move |(appearance, state, since)| (agent, appearance, state, since))
-        })
+    /// Every agent ever seen, by number, with every appearance: its number, the state, and since when (wall ms).
+    pub fn agents(&self) -> impl Iterator<Item = (&AgentId, impl Iterator<Item = (u8, AgentState, i64)>)> {
+        let seen = |(appearance, state, since): (u8, &AgentState, i64)| (appearance, state.clone(), since);
+        self.agents.keys().map(move |agent| (agent, self.appearances(agent).map(seen)))
     }
 
     /// One agent's state: of several calls, what is going on most.
@@ -40,6 +39,14 @@ impl AgentsFold {
         let first = self.agents.get(agent).map(|(state, since)| (0, state, *since));
         let beside = self.beside.get(agent).into_iter().flatten();
         first.into_iter().chain(beside.map(|(appearance, (state, since))| (*appearance, state, *since)))
+    }
+
+    /// Whether a call could be presented to the agent now: on an appearance that is free, while none rings and no after-call work
+    /// is done on another one.
+    pub fn takes_call(&self, agent: &AgentId) -> bool {
+        let holds_off = |state: &AgentState| state.presented().is_some() || matches!(state, AgentState::Acw { .. });
+        let free = self.appearances(agent).any(|(_, state, _)| *state == AgentState::Available);
+        free && !self.appearances(agent).any(|(_, state, _)| holds_off(state))
     }
 
     /// Folds one entry.

@@ -39,7 +39,13 @@ fn step(call: CallId, agent: u8, kind: u8) -> Event {
         12 => Event::SegmentEnded { call, agent, end: SegmentEnd::Transferred },
         13 => Event::SegmentEnded { call, agent, end: SegmentEnd::Agent },
         14 => Event::AgentChanged { agent, appearance: 0, state: AgentState::Acw { call, until_ms: 0 } },
-        17 => Event::PeerAnswered { call, codec_in: "pcmu".into(), codec_out: "pcma".into(), number: None },
+        17 => Event::PeerAnswered {
+            call,
+            codec_in: "pcmu".into(),
+            codec_out: "pcma".into(),
+            number: None,
+            consulted: false,
+        },
         18 => ended_leg(call),
         19 => Event::RecordingPaused { call, by: PausedBy::Agent, from_ms: 9_000 },
         20 => Event::RecordingResumed { call, by: PausedBy::Operator },
@@ -207,7 +213,16 @@ fn a_routed_call_speaks_without_a_segment_and_holds() {
         Event::CallEnded { call: id, by: HangupBy::Caller, cause: Cause::normal(), disposition: "answered".into() };
     let events = vec![
         (1_000, offered(id)),
-        (3_000, Event::PeerAnswered { call: id, codec_in: "pcmu".into(), codec_out: "pcma".into(), number: None }),
+        (
+            3_000,
+            Event::PeerAnswered {
+                call: id,
+                codec_in: "pcmu".into(),
+                codec_out: "pcma".into(),
+                number: None,
+                consulted: false,
+            },
+        ),
         (3_000, step(id, 0, 0)),
         (5_000, step(id, 0, 10)),
         (6_000, step(id, 0, 11)),

@@ -119,7 +119,7 @@ impl Switch {
         let Some(local) = self.local_media(caller, Some(flow.remote.ip()), None) else { return };
         let Some(party) = self.legs.get_mut(&caller) else { return };
         // What was said before the answer stands.
-        let body = party.described.take().unwrap_or_else(|| party.describe(&local));
+        let body = party.described.take().unwrap_or_else(|| party.describe(&local, now));
         self.endpoint.answer(caller, body, now);
         self.command_media(caller, now);
         self.advance(call, CursorInput::Answered, now);

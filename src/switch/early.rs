@@ -19,7 +19,7 @@ impl Switch {
             return false;
         };
         let Some(media) = self.media_of(leg).filter(|media| !media.released) else { return false };
-        media.settle(negotiated);
+        media.settle(negotiated, now);
         self.command_media(leg, now);
         true
     }
@@ -47,7 +47,7 @@ impl Switch {
         }
         let Some(local) = self.local_media(caller, Some(flow.remote.ip()), None) else { return false };
         let Some(party) = self.legs.get_mut(&caller) else { return false };
-        let body = party.describe(&local);
+        let body = party.describe(&local, now);
         party.described = Some(body.clone());
         self.endpoint.describe_early(caller, body, now);
         self.command_media(caller, now);

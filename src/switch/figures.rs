@@ -21,6 +21,7 @@ pub(super) struct Counts {
     pub(super) web_strangers: u64,
     pub(super) unrecordable: u64,
     pub(super) desks_refused: u64,
+    pub(super) wishes_unheeded: u64,
 }
 
 /// A snapshot for metrics.
@@ -102,6 +103,8 @@ pub struct Figures {
     pub unrecordable: u64,
     /// Agents who were not let in at a phone.
     pub desks_refused: u64,
+    /// Callers who were served without what the rules of their queue ask for them.
+    pub wishes_unheeded: u64,
     /// Expected waits that were put to the test by an answer, over all queues.
     pub estimates: u64,
     /// The sum of their errors, whatever the direction, ms.
@@ -161,6 +164,7 @@ impl Switch {
             storage: self.storage,
             unrecordable: self.counts.unrecordable,
             desks_refused: self.counts.desks_refused,
+            wishes_unheeded: self.counts.wishes_unheeded,
             estimates: self.acd.view().queues().map(|queue| queue.estimates).sum(),
             estimates_error_ms: self.acd.view().queues().map(|queue| queue.estimates_error_ms).sum(),
             dns_questions: dns.questions,

@@ -129,7 +129,7 @@ impl Switch {
 
     /// The first call of the chain that a new one belongs to: a user who calls somebody beside a conversation asks about that one.
     fn linked_to(&mut self, call: CallId, user: Option<&AgentId>, now: Now) -> CallId {
-        let beside = user.and_then(|user| self.lines.conversation_of(user.as_str()));
+        let beside = user.and_then(|user| self.conversation_of(user.as_str()));
         let linked = beside.and_then(|(beside, _)| self.calls.get(&beside)).map(|cell| cell.linked);
         if let Some(linked) = linked {
             self.journal(Event::CallLinked { call, linked }, now);
@@ -140,7 +140,7 @@ impl Switch {
     /// The media thread on which the conversation of the user who calls is.
     fn conversation_thread(&self, identity: &Identity) -> Option<u16> {
         let Identity::User(user) = identity else { return None };
-        let (_, leg) = self.lines.conversation_of(user)?;
+        let (_, leg) = self.conversation_of(user)?;
         self.legs.get(&leg)?.media.as_ref().map(|media| media.lease.thread)
     }
 

@@ -47,7 +47,7 @@ impl Switch {
         let Some(negotiated) = settled else { return self.refuse_answer(leg, now) };
         let codec_out = name_of(negotiated.codec);
         if let Some(media) = self.media_of(leg).filter(|media| !media.released) {
-            media.settle(negotiated);
+            media.settle(negotiated, now);
         }
         if self.legs.get(&leg).is_some_and(|party| party.role == Role::Supervisor) {
             return self.handle_supervisor_up(call, leg, now);
@@ -150,7 +150,7 @@ impl Switch {
         match settled.filter(|negotiated| !self.is_own_port(negotiated.remote_rtp)) {
             Some(negotiated) => {
                 if let Some(media) = self.media_of(leg) {
-                    media.settle(negotiated);
+                    media.settle(negotiated, now);
                 }
                 self.command_media(leg, now);
                 self.follow_hold(call, now);
@@ -198,7 +198,7 @@ impl Switch {
         let answered = answered.filter(|(_, negotiated)| !self.is_own_port(negotiated.remote_rtp));
         let Some((answer, negotiated)) = answered else { return self.endpoint.refuse_modify(leg, 488, now) };
         if let Some(media) = self.media_of(leg) {
-            media.settle(negotiated);
+            media.settle(negotiated, now);
         }
         self.endpoint.accept_modify(leg, answer, now);
         self.command_media(leg, now);

@@ -36,7 +36,7 @@ mod transfer;
 mod users;
 mod watch;
 
-pub use crate::acd::{Forced, follows_phone};
+pub use crate::acd::{Forced, Seen, follows_phone};
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease, Storage, StorageFigures};
 pub use crate::sdp::{AudioCodec, Srtp};
@@ -399,6 +399,10 @@ impl Switch {
                     return self.tell(call, Input::Hangup { cause, as_designed: false });
                 }
                 self.advance(call, crate::dialplan::CursorInput::QueueLeft { reason }, now);
+            }
+            acd::Output::WishesUnheeded { call, queue } => {
+                tracing::warn!(%call, %queue, "too many kinds of callers wait: this one is served without what the rules ask");
+                self.counts.wishes_unheeded += 1;
             }
         }
     }

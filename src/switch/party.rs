@@ -12,6 +12,7 @@ use crate::media::{LegMedia, MusicId, PortLease, Refusal, Side, Source};
 use crate::sdp::{LocalMedia, Negotiated, Negotiator, OwnKeys, OwnWeb};
 use crate::sip::endpoint::Carried;
 use crate::sip::message::Uri;
+use crate::time::Now;
 use crate::time::TimerId;
 
 /// A call, its place in the dialplan, and what they need of each other.
@@ -212,12 +213,12 @@ impl Party {
     }
 
     /// Our side for the caller: the answer to its offer, or an offer where it made none.
-    pub(super) fn describe(&mut self, local: &LocalMedia) -> String {
+    pub(super) fn describe(&mut self, local: &LocalMedia, now: Now) -> String {
         let Some(offer) = self.offer.take() else { return self.negotiator.offer(local) };
         match self.negotiator.answer(&offer, local) {
             Ok((body, negotiated)) => {
                 if let Some(media) = &mut self.media {
-                    media.settle(negotiated);
+                    media.settle(negotiated, now);
                 }
                 body
             }
@@ -236,6 +237,8 @@ pub(super) struct Media {
     /// Where it wants RTCP.
     pub(super) remote_rtcp: Option<SocketAddr>,
     pub(super) negotiated: Option<Negotiated>,
+    /// When the party came, held or resumed last (monotonic ns).
+    pub(super) turned_ns: u64,
     pub(super) send: Source,
     /// Supervisors whom the party hears beside its partner.
     pub(super) beside: Vec<LegId>,
@@ -262,6 +265,7 @@ impl Media {
             remote: None,
             remote_rtcp: None,
             negotiated: None,
+            turned_ns: 0,
             send: Source::Silence,
             beside: Vec::new(),
             overheard: false,
@@ -275,7 +279,10 @@ impl Media {
     }
 
     /// Takes what an exchange of offer and answer settled.
-    pub(super) fn settle(&mut self, negotiated: Negotiated) {
+    pub(super) fn settle(&mut self, negotiated: Negotiated, now: Now) {
+        if self.negotiated.as_ref().is_none_or(|before| before.hold != negotiated.hold) {
+            self.turned_ns = now.mono_ns;
+        }
         if !negotiated.remote_rtp.ip().is_unspecified() {
             self.remote = Some(negotiated.remote_rtp);
             self.remote_rtcp = Some(negotiated.remote_rtcp);

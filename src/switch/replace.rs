@@ -39,7 +39,7 @@ impl Switch {
         if let Some(media) = self.media_of(leg) {
             media.recording = recording;
         }
-        let body = self.legs.get_mut(&leg).map(|party| party.describe(&local)).unwrap_or_default();
+        let body = self.legs.get_mut(&leg).map(|party| party.describe(&local, now)).unwrap_or_default();
         self.endpoint.answer(leg, body, now);
         if let Some(cell) = self.calls.get_mut(&call) {
             cell.rehost(old, leg);

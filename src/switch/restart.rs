@@ -28,11 +28,11 @@ impl Switch {
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);
         let mut signed_in = BTreeSet::new();
-        for (agent, appearance, state, since_wall_ms) in restart.agents {
-            if state != AgentState::Offline {
+        for (agent, seen) in restart.agents {
+            if seen.iter().any(|seen| seen.state != AgentState::Offline) {
                 signed_in.insert(agent.clone());
             }
-            self.acd.handle(acd::Input::Restored { agent, appearance, state, since_wall_ms }, now);
+            self.acd.handle(acd::Input::Restored { agent, seen }, now);
         }
         // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
         for agent in signed_in {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{AgentState, Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders};
+use crate::journal::{Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::{AudioCodec, Srtp};
 use crate::sip::digest::Secret;
@@ -157,6 +157,6 @@ pub struct Restart {
     pub lost_places: LostPlaces,
     /// Who sits at whose phone.
     pub desks: Desks,
-    /// What agents were doing, and since when (wall ms).
-    pub agents: Vec<(AgentId, u8, AgentState, i64)>,
+    /// What each agent was doing.
+    pub agents: Vec<(AgentId, Vec<acd::Seen>)>,
 }

@@ -30,6 +30,7 @@ impl Switch {
             return Err(CommandError::UnknownAgent(user));
         }
         let caller_id = queue.map(|queue| self.known_queue(queue)).transpose()?.flatten();
+        let emergency = self.emergency_route(&to).is_some();
         let direction = match self.leads(&Identity::User(user.to_string()), &to) {
             Leads::User(_) => Direction::Internal,
             Leads::Route(route) if matches!(route.to, RouteTo::Trunks(_)) => Direction::Outbound,
@@ -40,7 +41,8 @@ impl Switch {
         };
         let unreached =
             |user: &AgentId, why: &str| CommandError::NotReached { user: user.clone(), why: why.to_owned() };
-        if self.draining {
+        // A floor that closes keeps nobody from calling for help.
+        if self.draining && !emergency {
             return Err(unreached(&user, "the switch stops"));
         }
         if let Some(cause) = self.why_not_called(&user) {

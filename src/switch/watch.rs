@@ -67,11 +67,11 @@ impl Lines {
         self.of_user.contains_key(user)
     }
 
-    /// A user's conversation and its leg, the first one where there are several.
-    pub(super) fn conversation_of(&self, user: &str) -> Option<(CallId, LegId)> {
-        let known = self.of_user.get(user)?.iter();
-        let mut up = known.filter(|(_, (.., phase))| *phase == Phase::Confirmed);
-        up.next().map(|(leg, (call, ..))| (*call, *leg))
+    /// A user's conversations, each with its leg.
+    fn conversations(&self, user: &str) -> impl Iterator<Item = (CallId, LegId)> {
+        let known = self.of_user.get(user).into_iter().flatten();
+        let up = known.filter(|(_, (.., phase))| *phase == Phase::Confirmed);
+        up.map(|(leg, (call, ..))| (*call, *leg))
     }
 
     fn of(&self, user: &str) -> State {
@@ -86,6 +86,13 @@ impl Lines {
 }
 
 impl Switch {
+    /// The conversation that a user has turned to last, and its leg: of several the one that was just answered, resumed, or held to
+    /// call somebody about it.
+    pub(super) fn conversation_of(&self, user: &str) -> Option<(CallId, LegId)> {
+        let turned_ns = |leg: &LegId| self.legs.get(leg)?.media.as_ref().map(|media| media.turned_ns);
+        self.lines.conversations(user).max_by_key(|(_, leg)| (turned_ns(leg), *leg))
+    }
+
     /// A subscriber wants to know how things stand.
     pub(super) fn handle_state_wanted(&mut self, id: SubscriptionId, watched: &str, package: Package, now: Now) {
         let state = match package {

@@ -292,6 +292,10 @@ impl Stage<'_> {
             }
             // Who is called for another caller looks at the ACD before answering.
             acd::Output::CancelPresentation { .. } => {}
+            acd::Output::WishesUnheeded { call, queue } if call == self.id => {
+                self.note(format!("queue {queue} has too many kinds of callers: what its rules ask is left out"));
+            }
+            acd::Output::WishesUnheeded { .. } => {}
             acd::Output::CallerOut { call, reason } if call == self.id => {
                 let at_ms = self.at_ms();
                 self.course.lead(at_ms, format!("the queue lets the caller go: {}", name_of(&reason)));

@@ -16,7 +16,8 @@ impl Stage<'_> {
         }
         // Before anybody can be presented in between.
         let state = AgentState::NotReady { reason: "not_ready".to_owned(), until_ms: None };
-        self.tell_acd(acd::Input::Restored { agent, appearance: 0, state, since_wall_ms: self.now.wall_ms });
+        let seen = vec![acd::Seen { appearance: 0, state, since_wall_ms: self.now.wall_ms }];
+        self.tell_acd(acd::Input::Restored { agent, seen });
     }
 
     fn person(&self, agent: &AgentId) -> Person {
@@ -69,7 +70,7 @@ impl Stage<'_> {
 
     /// The agent answers, or rejects the call. One that is withdrawn by now is nobody's any more.
     pub(super) fn decide(&mut self, agent: AgentId, call: CallId, leg: Option<LegId>) {
-        if self.state_of(&agent).is_none_or(|state| state.presented() != Some(call)) {
+        if !self.any_state(&agent, |state| state.presented() == Some(call)) {
             return;
         }
         if self.person(&agent).phone == Phone::Rejects {
@@ -128,12 +129,13 @@ impl Stage<'_> {
     pub(super) fn end_acw(&mut self, agent: AgentId, call: CallId) {
         // The queue may have ended it before, and the next one begun.
         let ours = |state: &AgentState| matches!(state, AgentState::Acw { call: of, .. } if *of == call);
-        if self.state_of(&agent).is_some_and(ours) {
+        if self.any_state(&agent, ours) {
             self.tell_acd(acd::Input::EndAcw { agent });
         }
     }
 
-    fn state_of(&self, agent: &AgentId) -> Option<&AgentState> {
-        self.acd.view().agent(agent).map(|agent| agent.state)
+    /// Whether that is so of one of the calls that the agent takes at once.
+    fn any_state(&self, agent: &AgentId, is: impl Fn(&AgentState) -> bool) -> bool {
+        self.acd.view().appearances(agent).any(is)
     }
 }

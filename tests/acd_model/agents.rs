@@ -80,8 +80,10 @@ impl Model {
                 };
                 self.interrupt(a, next, SegmentEnd::Switch, now);
             }
-            (Input::Restored { state, since_wall_ms, .. }, Offline) if !self.agents[a].retired => {
-                self.restore(a, state, since_wall_ms, now);
+            (Input::Restored { seen, .. }, Offline) if !self.agents[a].retired => {
+                for seen in seen {
+                    self.restore(a, seen.state, seen.since_wall_ms, now);
+                }
             }
             _ => {}
         }

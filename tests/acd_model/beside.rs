@@ -6,7 +6,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trunkline::acd::{
     Acd, Ageing, Failure, Forced, Input, Member, Needs, Output, OverflowStep, Preference, QueueSettings, Relaxation,
-    Settings, Untaken,
+    Seen, Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
 use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Strategy};
@@ -168,6 +168,7 @@ impl Pair {
                     self.effects.push(Effect::Cancel(call, agent, reason));
                 }
                 Output::CallerOut { call, reason } => self.effects.push(Effect::Out(call, reason)),
+                Output::WishesUnheeded { call, .. } => panic!("{call} wishes nothing"),
                 Output::Journal(event) => self.fold(event),
             }
         }
@@ -234,7 +235,8 @@ impl Pair {
         self.answered += u64::from(matches!(state, AgentState::Acw { .. } | AgentState::Talking { .. }));
         self.told.insert(agent(number), state.clone());
         let since_wall_ms = self.now.wall_ms - below(random, 5_000) as i64;
-        self.step(&Input::Restored { agent: agent(number), appearance: 0, state, since_wall_ms });
+        let seen = vec![Seen { appearance: 0, state, since_wall_ms }];
+        self.step(&Input::Restored { agent: agent(number), seen });
     }
 
     /// Mostly what fits the agent's state, sometimes what does not.

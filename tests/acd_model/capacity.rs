@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
-use trunkline::acd::{Acd, AgentSettings, Failure, Forced, Input, Output, Preference, Settings, Untaken};
+use trunkline::acd::{Acd, AgentSettings, Failure, Forced, Input, Output, Preference, Seen, Settings, Untaken};
+use trunkline::id::{AgentId, CallId};
 use trunkline::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, SkillWish, Strategy};
 
 use super::beside::{below, busy_settings};
@@ -27,6 +28,11 @@ fn floor(capacities: &[u8]) -> Floor {
 
 fn states(floor: &Floor, number: usize) -> Vec<AgentState> {
     floor.acd.view().appearances(&agent(number)).cloned().collect()
+}
+
+fn restored(number: usize, states: impl IntoIterator<Item = AgentState>) -> Input {
+    let seen = |(appearance, state)| Seen { appearance, state, since_wall_ms: START.wall_ms };
+    Input::Restored { agent: agent(number), seen: (0..).zip(states).map(seen).collect() }
 }
 
 #[test]
@@ -120,6 +126,48 @@ fn a_call_not_taken_takes_the_agent_out_and_a_busy_phone_is_asked_again_after_th
 }
 
 #[test]
+fn calls_that_rang_out_are_counted_for_the_agent_and_not_for_each_appearance() {
+    let mut settings = settings(&[2]);
+    settings.queues[0].acw_ms = 0;
+    settings.queues[0].untaken = Untaken { no_answer_ms: Some(1_000), most: Some(2), ..Untaken::default() };
+    let mut floor = Floor::of(settings);
+    floor.sign_in(0).enter(1, "support").answer(0, 1).enter(2, "support").ring(0, 2).pass(15_000);
+    let until_ms = Some(floor.now.wall_ms + 1_000);
+    let back = AgentState::NotReady { reason: "no_answer".to_owned(), until_ms };
+    assert_eq!(states(&floor, 0), [AgentState::Talking { call: call(1) }, back]);
+    // The phone is there after the conversation, and is not answered again: now the agent has to say so.
+    assert_eq!(states(floor.end(0, 1), 0)[0], AgentState::Reserved { call: call(2) });
+    assert_eq!(states(floor.ring(0, 2).pass(15_000), 0), vec![not_ready("no_answer"); 2]);
+    assert_eq!(floor.pass(60_000).state(0), not_ready("no_answer"));
+}
+
+#[test]
+fn the_least_occupied_is_who_has_had_more_time_of_the_own_and_not_who_could_take_more_calls() {
+    let mut settings = settings(&[2, 1]);
+    (settings.queues[0].acw_ms, settings.queues[0].strategy) = (0, Strategy::LeastOccupied);
+    let mut floor = Floor::of(settings);
+    floor.sign_in(0).sign_in(1).enter(1, "support").answer(0, 1).enter(2, "support").answer(1, 2);
+    // One is in a conversation for 60 s of 70, the other one for 40 s.
+    floor.pass(40_000).end(1, 2).pass(20_000).end(0, 1).pass(10_000).take();
+    floor.enter(3, "support");
+    assert_eq!(floor.presented(), [(call(3), agent(1))]);
+    // Two conversations at once take no longer than one.
+    let mut settings = settings_by_talk();
+    settings.queues[0].acw_ms = 0;
+    let mut floor = Floor::of(settings);
+    floor.sign_in(0).enter(1, "support").answer(0, 1).enter(2, "support").answer(0, 2);
+    floor.pass(30_000).end(0, 1).end(0, 2).sign_in(1).enter(3, "support").take();
+    floor.answer(1, 3).pass(31_000).end(1, 3).enter(4, "support");
+    assert_eq!(floor.presented(), [(call(4), agent(0))], "30 s of talk against 31");
+}
+
+fn settings_by_talk() -> Settings {
+    let mut settings = settings(&[2, 1]);
+    settings.queues[0].strategy = Strategy::LeastTalkTime;
+    settings
+}
+
+#[test]
 fn ring_all_rings_each_phone_once_and_those_in_calls_last() {
     let mut settings = settings(&[2, 2, 1]);
     settings.queues[0].strategy = Strategy::RingAll;
@@ -166,10 +214,16 @@ fn a_capacity_changes_while_the_agent_works() {
     floor.answer(0, 2).enter(3, "support").answer(0, 3).end(0, 2).take();
     // The third call goes on, and is the last one there.
     floor.reconfigure(settings(&[1]));
-    assert_eq!(states(&floor, 0)[1..], [AgentState::Offline, AgentState::Talking { call: call(3) }]);
+    let works = AgentState::Acw { call: call(2), until_ms: floor.now.wall_ms + 5_000 };
+    assert_eq!(states(&floor, 0)[1..], [works, AgentState::Talking { call: call(3) }]);
     floor.end(0, 1).pass(5_000).enter(4, "support").take();
     assert_eq!(states(&floor, 0)[0], AgentState::Available, "in as many calls as may be");
-    assert_eq!(floor.end(0, 3).presented(), [(call(4), agent(0))]);
+    floor.end(0, 3);
+    let until_ms = floor.now.wall_ms + 5_000;
+    assert_eq!(states(&floor, 0)[2], AgentState::Acw { call: call(3), until_ms }, "with its work, which goes on");
+    floor.reconfigure(settings(&[1]));
+    assert_eq!(floor.pass(4_999).presented(), []);
+    assert_eq!(floor.pass(1).presented(), [(call(4), agent(0))]);
 }
 
 #[test]
@@ -177,9 +231,7 @@ fn what_a_restart_finds_of_an_appearance_is_kept_or_closed() {
     let mut floor = Floor::of(settings(&[2]));
     let until_ms = START.wall_ms + 9_000;
     let acw = |of| AgentState::Acw { call: call(of), until_ms };
-    for (appearance, state) in [(0, AgentState::Available), (1, acw(2)), (2, acw(3))] {
-        floor.tell(Input::Restored { agent: agent(0), appearance, state, since_wall_ms: START.wall_ms });
-    }
+    floor.tell(restored(0, [AgentState::Available, acw(2), acw(3)]));
     assert_eq!(states(&floor, 0), [AgentState::Available, acw(2)]);
     let closed = [
         Output::Journal(Event::AcwEnded { call: call(3), agent: agent(0) }),
@@ -192,27 +244,22 @@ fn what_a_restart_finds_of_an_appearance_is_kept_or_closed() {
 
 #[test]
 fn after_a_restart_all_appearances_are_as_the_first_one_and_nobody_is_owed_anything() {
-    let since_wall_ms = START.wall_ms;
-    let restored = |appearance, state| Input::Restored { agent: agent(0), appearance, state, since_wall_ms };
     // The call of the second was cut, and the agent is at lunch.
     let mut floor = Floor::of(settings(&[2]));
-    floor.tell(restored(0, not_ready("lunch"))).tell(restored(1, AgentState::Talking { call: call(9) }));
+    floor.tell(restored(0, [not_ready("lunch"), AgentState::Talking { call: call(9) }]));
     assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 2]);
-    // The settings have let the agent take more calls since: a sign-in changes nothing about lunch.
+    // The settings let the agent take more calls now: all of them wait for the end of lunch, whoever signs in meanwhile.
     let mut floor = Floor::of(settings(&[3]));
-    floor.tell(restored(0, not_ready("lunch"))).sign_in(0);
+    floor.tell(restored(0, [not_ready("lunch")]));
+    assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 3]);
+    floor.sign_in(0);
     assert_eq!(states(&floor, 0), vec![not_ready("lunch"); 3]);
     floor.enter(1, "support").take();
     floor.tell(Input::SetAvailable { agent: agent(0) });
     assert_eq!(floor.presented(), [(call(1), agent(0))]);
     // Who is no agent any more owes nothing.
     let mut floor = Floor::of(settings(&[1]));
-    floor.tell(Input::Restored {
-        agent: agent(7),
-        appearance: 0,
-        state: AgentState::Talking { call: call(3) },
-        since_wall_ms,
-    });
+    floor.tell(restored(7, [AgentState::Talking { call: call(3) }]));
     let closed = [
         Output::Journal(Event::AcwEnded { call: call(3), agent: agent(7) }),
         Output::Journal(Event::AgentChanged { agent: agent(7), appearance: 0, state: AgentState::Offline }),
@@ -221,7 +268,12 @@ fn after_a_restart_all_appearances_are_as_the_first_one_and_nobody_is_owed_anyth
 }
 
 /// What the journal tells of a floor on which anything happens.
+#[derive(Default)]
 struct Told {
+    /// Who was presented to whom since the last event.
+    presented: Vec<(CallId, AgentId, Decision)>,
+    /// What callers wish for good.
+    wishes: BTreeMap<CallId, Vec<SkillWish>>,
     states: BTreeMap<(String, u8), AgentState>,
     answered: u64,
     finished: u64,
@@ -240,9 +292,40 @@ impl Told {
                     self.answered += u64::from(reason == LeaveReason::Answered);
                 }
                 Output::Journal(Event::AcwEnded { .. }) => self.finished += 1,
+                Output::Present { call, agent, why, .. } => self.presented.push((call, agent, why)),
                 _ => {}
             }
         }
+    }
+
+    /// Who comes gets a member who has what is wished, and nobody in more calls than another such member. True where somebody
+    /// was chosen among those who were in calls.
+    fn check_choice(&mut self, acd: &Acd, settings: &Settings, input: &Input) -> bool {
+        let presented = std::mem::take(&mut self.presented);
+        let level = |agent: &AgentId, skill: &str| {
+            let agent = settings.agents.iter().find(|known| known.id == *agent);
+            agent.and_then(|agent| agent.skills.get(skill)).copied()
+        };
+        let has = |agent: &AgentId, wish: &SkillWish| level(agent, &wish.skill).is_some_and(|has| has >= wish.least);
+        for (call, agent, why) in &presented {
+            let all = self.wishes.get(call).into_iter().flatten().all(|wish| has(agent, wish));
+            assert!(all || matches!(why, Decision::Preferred { .. }), "{agent} has not what {call} wishes for good");
+        }
+        let Input::CallerEntered { call, queue, wishes, .. } = input else { return false };
+        let Some((_, chosen, why)) = presented.into_iter().find(|(of, ..)| of == call) else { return false };
+        let Decision::Strategy { calls, .. } = why else { return false };
+        let fits = |agent: &AgentId| wishes.iter().all(|wish| has(agent, wish));
+        assert!(fits(&chosen), "{chosen} has not what is wished: {input:?}");
+        let queue = settings.queues.iter().find(|known| known.id == *queue).expect("a queue");
+        let talks =
+            |agent: &AgentId| acd.view().appearances(agent).filter(|state| state.conversation().is_some()).count();
+        // Where tiers relax, who comes later may be freer.
+        for member in queue.members.iter().map(|member| &member.agent).filter(|_| queue.relax.is_empty()) {
+            let free = acd.view().agent(member).is_some_and(|agent| agent.takes_call);
+            let freer = free && fits(member) && talks(member) < usize::from(calls);
+            assert!(!freer, "{chosen} is in {calls} calls, and {member} in fewer: {input:?}");
+        }
+        calls > 0
     }
 
     fn compare(&mut self, acd: &Acd) {
@@ -260,7 +343,8 @@ impl Told {
     }
 }
 
-fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> Input {
+/// On a calm floor few callers come, so that agents wait for them.
+fn draw(acd: &Acd, calm: bool, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> Input {
     let agent = agent(below(random, 14) as usize);
     let about: Vec<_> = acd.view().appearances(&agent).filter_map(AgentState::call).collect();
     let call = match about.len() as u64 {
@@ -269,6 +353,7 @@ fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> I
     };
     let reason = "break".to_owned();
     match below(random, 40) {
+        0..=9 if calm && below(random, 4) > 0 => Input::AgentAnswered { agent, call },
         0..=9 => {
             *calls += 1;
             let queue = queue(["sales", "support", "vip", "night"][below(random, 4) as usize]);
@@ -313,7 +398,7 @@ fn draw(acd: &Acd, wall_ms: i64, calls: &mut u64, random: &mut ChaCha12Rng) -> I
 
 #[test]
 fn anything_may_happen_where_agents_take_up_to_three_calls_and_callers_have_wishes() {
-    let mut most = 0;
+    let (mut most, mut chosen_beside) = (0, 0);
     for seed in 0..20 {
         let mut random = ChaCha12Rng::seed_from_u64(seed);
         let drawn = |random: &mut ChaCha12Rng| {
@@ -324,16 +409,26 @@ fn anything_may_happen_where_agents_take_up_to_three_calls_and_callers_have_wish
             });
             settings
         };
-        let mut acd = Acd::new(drawn(&mut random), [seed as u8; 32]).unwrap();
-        let mut told = Told { states: BTreeMap::new(), answered: 0, finished: 0, most: 0 };
+        let mut settings = drawn(&mut random);
+        let mut acd = Acd::new(settings.clone(), [seed as u8; 32]).unwrap();
+        let mut told = Told::default();
         let (mut now, mut calls) = (START, 0);
         for step in 1..=5_000 {
             if seed % 2 == 1 && step % 500 == 0 {
-                acd.reconfigure(drawn(&mut random), now).unwrap();
+                settings = drawn(&mut random);
+                acd.reconfigure(settings.clone(), now).unwrap();
+                told.drain(&mut acd);
             } else {
-                acd.handle(draw(&acd, now.wall_ms, &mut calls, &mut random), now);
+                let input = draw(&acd, seed % 4 > 1, now.wall_ms, &mut calls, &mut random);
+                told.presented.clear();
+                if let Input::CallerEntered { call, wishes, .. } = &input {
+                    let good = wishes.iter().filter(|wish| wish.for_ms.is_none()).cloned().collect();
+                    told.wishes.insert(*call, good);
+                }
+                acd.handle(input.clone(), now);
+                told.drain(&mut acd);
+                chosen_beside += u32::from(told.check_choice(&acd, &settings, &input));
             }
-            told.drain(&mut acd);
             told.compare(&acd);
             let end = now.plus_ms(below(&mut random, 300));
             while let Some(due) = acd.poll_timeout().filter(|due| *due <= end.mono_ns) {
@@ -347,4 +442,5 @@ fn anything_may_happen_where_agents_take_up_to_three_calls_and_callers_have_wish
         most = most.max(told.most);
     }
     assert_eq!(most, 3, "somebody was in three calls at once");
+    assert!(chosen_beside > 20, "{chosen_beside} callers went to somebody who was in a call");
 }

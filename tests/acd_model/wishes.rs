@@ -1,6 +1,6 @@
 //! Callers who ask for skills of their own.
 
-use trunkline::acd::{Input, OverflowStep, Relaxation};
+use trunkline::acd::{Input, Output, OverflowStep, Relaxation};
 use trunkline::journal::{Decision, SkillWish};
 
 use super::{Floor, agent, call, queue, queue_settings};
@@ -72,6 +72,42 @@ fn a_wish_holds_for_its_time_also_where_the_queue_relaxes_and_overflows() {
     enter(&mut floor, 2, "strict", vec![wish(15, Some(5_000)), wish(90, Some(1_000))]);
     assert_eq!(floor.pass(999).presented(), []);
     assert_eq!(floor.pass(1).presented(), [(call(2), agent(1))]);
+}
+
+#[test]
+fn as_many_kinds_of_callers_as_ever_come_wait_on_a_bounded_number_of_ladders() {
+    let mut floor = floor(vec![queue_settings("support", 0..5)]);
+    for number in 0..5 {
+        floor.enter(number, "support").answer(number as usize, number).take();
+    }
+    let kind = |number: u64| vec![wish(1, Some(number + 1_000))];
+    let unheeded = |outputs: Vec<Output>| -> Vec<u64> {
+        let calls = outputs.into_iter().filter_map(|output| match output {
+            Output::WishesUnheeded { call, .. } => Some(call),
+            _ => None,
+        });
+        calls.map(|of| (0..2_000).find(|number| call(*number) == of).unwrap()).collect()
+    };
+    // One after the other: each leaves its room to the next one.
+    for number in 10..500 {
+        enter(&mut floor, number, "support", kind(number));
+        floor.tell(Input::CallerLeft { call: call(number) });
+    }
+    assert_eq!(unheeded(floor.take()), [0; 0]);
+    // Together: the last one is of a kind too many, and is served by what the queue asks.
+    for number in 1_000..1_200 {
+        enter(&mut floor, number, "support", kind(number));
+    }
+    assert_eq!(unheeded(floor.take()), [1_199]);
+    for number in 1_000..1_199 {
+        floor.tell(Input::CallerLeft { call: call(number) });
+    }
+    floor.take();
+    assert_eq!(floor.end(0, 0).pass(5_000).presented(), [(call(1_199), agent(0))], "without the skill");
+    // There is room again.
+    enter(&mut floor, 1_300, "support", kind(7));
+    assert_eq!(unheeded(floor.end(1, 1).take()), [0; 0]);
+    assert_eq!(floor.pass(5_000).presented(), [(call(1_300), agent(1))]);
 }
 
 #[test]

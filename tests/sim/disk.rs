@@ -4,7 +4,7 @@ use rand_chacha::ChaCha12Rng;
 use trunkline::journal::AgentState;
 use trunkline::records::CallRecord;
 use trunkline::store::Folds;
-use trunkline::switch::{Entry, JournalEvent, JournalProgress, Restart};
+use trunkline::switch::{Entry, JournalEvent, JournalProgress, Restart, Seen};
 use trunkline::time::MS;
 
 use crate::dice::Dice;
@@ -98,8 +98,8 @@ impl Disk {
         let mut closing = folds.records.cut_by_restart();
         closing.extend(self.unclosed(&mended));
         closing.extend(mended);
-        let agents: Vec<_> =
-            folds.agents.agents().map(|(agent, at, state, since)| (agent.clone(), at, state.clone(), since)).collect();
+        let seen = |(appearance, state, since_wall_ms)| Seen { appearance, state, since_wall_ms };
+        let agents = folds.agents.agents().map(|(agent, all)| (agent.clone(), all.map(seen).collect())).collect();
         Restart {
             boot: folds.boot() + 1,
             next_seq: folds.seq() + 1,
@@ -152,12 +152,9 @@ impl Disk {
     /// Agents who are not signed out, by the journal.
     pub fn signed_in(&self) -> Vec<String> {
         let (folds, _) = self.fold();
-        let away = |state: &AgentState| matches!(state, AgentState::Offline);
-        folds
-            .agents
-            .agents()
-            .filter(|(.., state, _)| !away(state))
-            .map(|(agent, _, state, _)| format!("{agent}: {state:?}"))
+        let all = folds.agents.agents().flat_map(|(agent, seen)| seen.map(move |(_, state, _)| (agent, state)));
+        all.filter(|(_, state)| *state != AgentState::Offline)
+            .map(|(agent, state)| format!("{agent}: {state:?}"))
             .collect()
     }
 }

@@ -68,7 +68,7 @@ impl LiveFold {
             waiting: waiting.len(),
             presented: waiting.iter().filter(|call| call.is_presented()).count(),
             longest_wait_ms: entered.map_or(0, |entered| now.since(entered)),
-            available: agents.iter().filter(|agent| agent.is_available()).count(),
+            available: agents.iter().filter(|agent| self.agents.takes_call(&agent.agent)).count(),
             signed_in: agents.into_iter().filter(AgentLine::is_signed_in).map(|line| line.agent).collect(),
             members: members.to_vec(),
             served_today: served,

@@ -142,10 +142,6 @@ impl AgentLine {
         Self { agent: agent.clone(), phone, shown, appearances }
     }
 
-    pub(super) fn is_available(&self) -> bool {
-        self.shown.state == "available"
-    }
-
     pub(super) fn is_signed_in(&self) -> bool {
         self.shown.state != "offline"
     }
@@ -162,7 +158,7 @@ pub struct QueueLine {
     pub presented: usize,
     /// How long the longest of them has waited, ms.
     pub longest_wait_ms: u64,
-    /// Members who could take a call now.
+    /// Members who could take a call now, those included who are in one and take several.
     pub available: usize,
     /// Members who are signed in.
     pub signed_in: Vec<AgentId>,

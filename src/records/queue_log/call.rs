@@ -90,9 +90,9 @@ impl QueuedCall {
                 self.ringing.push(Ringing { agent, queue, leg: *leg, since: at });
             }
             Event::AgentAnswered { agent, .. } => self.answer(agent, &mut lines),
-            Event::PeerAnswered { number, .. } => {
+            Event::PeerAnswered { number, consulted, .. } => {
                 let to = number.as_ref().map_or("", |number| number.value.as_str());
-                self.handed_to("BLINDTRANSFER", to, &mut lines);
+                self.handed_to(if *consulted { "ATTENDEDTRANSFER" } else { "BLINDTRANSFER" }, to, &mut lines);
             }
             Event::FlowEntered { flow, .. } => self.handed_to("BLINDTRANSFER", flow, &mut lines),
             Event::SegmentEnded { agent, end, .. } => self.end(agent, *end, &mut lines),

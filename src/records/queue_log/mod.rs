@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Wall;
+use super::{AgentsFold, Wall};
 use crate::id::{AgentId, CallId};
 use crate::journal::{AgentState, Entry, Event};
 use call::QueuedCall;
@@ -25,6 +25,8 @@ use call::QueuedCall;
 pub struct QueueLog {
     calls: BTreeMap<CallId, QueuedCall>,
     agents: BTreeMap<AgentId, SignedIn>,
+    #[serde(default)]
+    states: AgentsFold,
 }
 
 /// An agent who is signed in.
@@ -42,8 +44,12 @@ impl QueueLog {
         match &entry.event {
             Event::Started { .. } => vec![line(at, None, "QUEUESTART", Vec::new())],
             Event::Reloaded { .. } => vec![line(at, None, "CONFIGRELOAD", Vec::new())],
-            // What an agent wishes shows on the first of several appearances.
-            Event::AgentChanged { agent, appearance: 0, state } => self.handle_agent(agent, state, at),
+            Event::AgentChanged { agent, .. } => {
+                self.states.handle_entry(entry);
+                // Of several calls at once, what is going on most.
+                let state = self.states.state(agent).cloned();
+                state.map(|state| self.handle_agent(agent, &state, at)).unwrap_or_default()
+            }
             event => {
                 let Some(call) = event.call() else { return Vec::new() };
                 if let Some(offered) = QueuedCall::offered(event) {

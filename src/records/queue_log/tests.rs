@@ -87,9 +87,18 @@ fn a_conversation_is_entered_connected_and_completed() {
 #[test]
 fn a_transfer_names_where_to() {
     let after = |then: Vec<(i64, Event)>| conversation(SegmentEnd::Transferred, then)[3..].to_vec();
-    let number = Some(Personal::number("13900139000"));
-    let peer = Event::PeerAnswered { call: this(), codec_in: "pcma".into(), codec_out: "pcma".into(), number };
-    assert_eq!(after(vec![(1_042_961, peer)]), ["1042|CALL|support|1001|BLINDTRANSFER|13900139000||12|30|2"]);
+    let number = || Some(Personal::number("13900139000"));
+    let peer = |consulted| Event::PeerAnswered {
+        call: this(),
+        codec_in: "pcma".into(),
+        codec_out: "pcma".into(),
+        number: number(),
+        consulted,
+    };
+    let blind = ["1042|CALL|support|1001|BLINDTRANSFER|13900139000||12|30|2"];
+    assert_eq!(after(vec![(1_042_961, peer(false))]), blind);
+    let attended = ["1042|CALL|support|1001|ATTENDEDTRANSFER|BRIDGE|13900139000|12|30|2"];
+    assert_eq!(after(vec![(1_042_961, peer(true))]), attended);
     let flow = Event::FlowEntered { call: this(), flow: "hotline".into(), language: "en".into() };
     assert_eq!(after(vec![(1_042_961, flow)]), ["1042|CALL|support|1001|BLINDTRANSFER|hotline||12|30|2"]);
     // Spoken with before: nobody's phone rang for this call.
