@@ -102,7 +102,7 @@ impl Switch {
         self.endpoint.tell_state(id, state, now);
     }
 
-    /// The messages that wait for a user. Nobody can leave one yet, so there are none, and that is what the lamp is told.
+    /// The messages that wait for a user: none, as mailboxes are no user's, and that is what the lamp is told.
     fn messages_of(&self, _user: &str) -> Messages {
         Messages::default()
     }
