@@ -12,6 +12,8 @@ mod capacity;
 mod choice;
 #[path = "acd_model/expected.rs"]
 mod expected;
+#[path = "acd_model/fairness.rs"]
+mod fairness;
 #[path = "acd_model/model.rs"]
 mod model;
 #[path = "acd_model/needs.rs"]
@@ -28,10 +30,10 @@ mod wishes;
 use std::collections::BTreeMap;
 
 use trunkline::acd::{
-    Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Seen, Settings, Untaken,
+    Acd, Ageing, AgentSettings, Failure, Input, Output, OverflowStep, QueueSettings, Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
-use trunkline::journal::{AgentState, Event, LeaveReason, SegmentEnd, SkillWish};
+use trunkline::journal::{AgentState, Event, LeaveReason, Seen, SegmentEnd, SkillWish};
 use trunkline::time::Now;
 
 const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
@@ -233,7 +235,10 @@ fn who_does_not_take_a_call_is_back_after_the_time_of_its_rule() {
     let since_wall_ms = again.now.wall_ms - 59_000;
     let AgentState::NotReady { reason, .. } = left else { unreachable!("a busy phone") };
     let state = AgentState::NotReady { reason, until_ms: Some(again.now.wall_ms + 1_000) };
-    again.tell(Input::Restored { agent: agent(0), seen: vec![Seen { appearance: 0, state, since_wall_ms }] });
+    again.tell(Input::Restored {
+        agent: agent(0),
+        seen: vec![Seen { appearance: 0, state, since_wall_ms, wish: None }],
+    });
     assert_eq!(again.pass(1_000).state(0), AgentState::Available);
     // The second one in a row that rings out needs a word of the agent, which counts from the beginning again.
     assert_eq!(floor.pass(1_000).presented(), [(call(1), agent(0))]);
@@ -289,7 +294,8 @@ fn overflow_adds_a_queue_at_exactly_twenty_seconds() {
 fn sign_out_during_a_call_takes_effect_after_it() {
     let mut floor = Floor::new(vec![queue_settings("support", 0..1)], 1);
     floor.sign_in(0).enter(1, "support").answer(0, 1).tell(Input::Hold { agent: agent(0), call: call(1) }).take();
-    assert_eq!(floor.tell(Input::AgentSignedOut { agent: agent(0) }).take(), []);
+    let wished = Event::AgentWished { agent: agent(0), appearance: 0, state: AgentState::Offline };
+    assert_eq!(floor.tell(Input::AgentSignedOut { agent: agent(0) }).take(), [Output::Journal(wished)]);
     floor.tell(Input::Resume { agent: agent(0), call: call(1) }).take();
     floor.end(0, 1);
     let ended = Output::Journal(Event::AcwEnded { call: call(1), agent: agent(0) });
@@ -315,7 +321,7 @@ fn a_restart_keeps_the_deadline_of_acw() {
     let until_ms = floor.now.wall_ms + 3_000;
     let since_wall_ms = floor.now.wall_ms - 2_000;
     let restored = |number, state| {
-        let seen = vec![Seen { appearance: 0, state, since_wall_ms }];
+        let seen = vec![Seen { appearance: 0, state, since_wall_ms, wish: None }];
         Input::Restored { agent: agent(number), seen }
     };
     floor.tell(restored(0, AgentState::Acw { call: call(1), until_ms }));

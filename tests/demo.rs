@@ -140,8 +140,8 @@ fn bots_call_answer_talk_and_leave_nothing_behind() {
     assert_eq!(folds.records.open_calls().count(), 0, "every call has ended");
     assert_eq!(folds.records.dialogs().dialogs().count(), 0, "every dialog is closed");
     assert_eq!(folds.bindings.bindings().count(), 0, "every bot has signed off");
-    let at_work =
-        folds.agents.agents().flat_map(|(_, seen)| seen).filter(|(_, state, _)| *state != AgentState::Offline).count();
+    let seen = folds.agents.agents().flat_map(|(_, seen)| seen);
+    let at_work = seen.filter(|seen| seen.state != AgentState::Offline).count();
     assert_eq!(at_work, 0, "and no agent is left");
     let of = |wanted: Disposition| records.iter().filter(|record| record.disposition == wanted).count();
     assert!(of(Disposition::Answered) >= 2 && of(Disposition::Abandoned) >= 1, "{records:?}");

@@ -123,6 +123,16 @@ pub(super) struct Agent {
     pub(super) retired: bool,
 }
 
+impl From<Option<AgentState>> for Next {
+    fn from(wish: Option<AgentState>) -> Self {
+        match wish {
+            Some(AgentState::Offline) => Self::Offline,
+            Some(AgentState::NotReady { reason, .. }) => Self::NotReady { reason },
+            _ => Self::Available,
+        }
+    }
+}
+
 impl Agent {
     pub(super) fn new(settings: AgentSettings, skills: &mut Skills) -> Self {
         Self { skills: skills.levels(&settings.skills), acw_ms: settings.acw_ms, ..Self::named(settings.id) }
@@ -202,13 +212,13 @@ impl Acd {
         } else if self.agents[n].state == AgentState::Offline {
             self.free(n, now);
         } else if self.agents[n].next == Next::Offline {
-            self.agents[n].next = Next::Available;
+            self.wish(n, Next::Available);
         }
     }
 
     pub(super) fn handle_signed_out(&mut self, n: usize, now: Now) {
         if self.agents[n].conversation().is_some() {
-            self.agents[n].next = Next::Offline;
+            self.wish(n, Next::Offline);
         } else {
             self.take_out(n, Next::Offline, SegmentEnd::Unreachable, now);
         }
@@ -223,7 +233,7 @@ impl Acd {
                 self.handle_acw_over(n, now);
             }
             AgentState::Talking { .. } | AgentState::Hold { .. } | AgentState::Consult { .. } => {
-                self.agents[n].next = Next::Available;
+                self.wish(n, Next::Available);
             }
             AgentState::Offline | AgentState::Available | AgentState::Reserved { .. } | AgentState::Ringing { .. } => {}
         }
@@ -233,11 +243,26 @@ impl Acd {
         if self.agents[n].conversation().is_some() {
             // A sign-out that waits already is the stronger wish.
             if self.agents[n].next != Next::Offline {
-                self.agents[n].next = Next::NotReady { reason };
+                self.wish(n, Next::NotReady { reason });
             }
         } else if self.agents[n].state != AgentState::Offline {
             self.take_out(n, Next::NotReady { reason }, SegmentEnd::Rejected, now);
         }
+    }
+
+    /// Keeps for the end of the call what the agent wants then.
+    fn wish(&mut self, n: usize, next: Next) {
+        if self.agents[n].next == next {
+            return;
+        }
+        let state = match &next {
+            Next::Available => AgentState::Available,
+            Next::NotReady { reason } => AgentState::NotReady { reason: reason.clone(), until_ms: None },
+            Next::Offline => AgentState::Offline,
+        };
+        self.agents[n].next = next;
+        let (agent, appearance) = (self.agents[n].id.clone(), self.agents[n].appearance);
+        self.journal(Event::AgentWished { agent, appearance, state });
     }
 
     pub(super) fn handle_ringing(&mut self, n: usize, call: CallId, now: Now) {
@@ -256,8 +281,9 @@ impl Acd {
                 others.retain(|other| *other != n);
                 self.test_estimate(call, now);
                 self.leave_all(call, queue, LeaveReason::Answered);
-                self.transition_to_talking(n, call, now);
+                // Counted first: what becomes open to calls is listed by it.
                 self.begin_handling(n);
+                self.transition_to_talking(n, call, now);
                 self.withdraw(&others, call, SegmentEnd::Elsewhere, now);
             }
             None if number.is_some_and(|n| self.agents[n].conversation() == Some(call)) => {}

@@ -137,10 +137,26 @@ impl Acd {
             if let AgentState::NotReady { reason, .. } = &self.agents[other].state
                 && self.agents[other].hindrance().is_none()
                 && Failure::is_reason(reason)
+                && !self.is_to_speak(other)
             {
                 self.free(other, now);
             }
         }
+    }
+
+    /// Whether so many calls in a row have rung out that the agent has to say so before there is another one.
+    fn is_to_speak(&self, n: usize) -> bool {
+        let most = self.queues[self.agents[n].serving].settings.untaken.most;
+        let missed = self.agents[self.first_appearance(n)].missed;
+        matches!(self.agents[n].state, AgentState::NotReady { until_ms: None, .. })
+            && most.is_some_and(|most| missed >= most)
+    }
+
+    /// Of several calls that are held the consultation is about the one that was held last.
+    pub(super) fn is_held_last(&self, n: usize) -> bool {
+        let held = |n: &usize| matches!(self.agents[*n].state, AgentState::Hold { .. } | AgentState::Consult { .. });
+        // Who is about to hold does so last.
+        !held(&n) || self.appearances(n).filter(held).max_by_key(|n| (self.agents[*n].since_ms, *n)) == Some(n)
     }
 
     /// Appearances that the settings add to an agent who is signed in, or that signed out in the last run, begin as the first one

@@ -110,8 +110,10 @@ impl Acd {
         }
         let expected_ms = self.queues[home].expected_ms(position);
         self.queues[home].join(place);
+        let entry = self.entry(home, &wishes, entered_ms, now);
+        self.tell_unheeded(call, entry, &wishes);
         let caller = Caller {
-            queues: vec![self.entry(call, home, &wishes, entered_ms, now)],
+            queues: vec![entry],
             priority,
             wishes: wishes.into(),
             place,
@@ -137,21 +139,19 @@ impl Acd {
     }
 
     /// How somebody with these wishes, who has waited since an instant (wall ms), stands in a queue.
-    pub(super) fn entry(
-        &mut self,
-        call: CallId,
-        queue: usize,
-        wishes: &[SkillWish],
-        entered_ms: i64,
-        now: Now,
-    ) -> Entry {
-        let ladder = self.ladder(queue, wishes).unwrap_or_else(|| {
-            self.outputs.push_back(Output::WishesUnheeded { call, queue: self.queues[queue].settings.id.clone() });
-            0
-        });
+    pub(super) fn entry(&mut self, queue: usize, wishes: &[SkillWish], entered_ms: i64, now: Now) -> Entry {
+        let ladder = self.ladder(queue, wishes).unwrap_or(0);
         self.queues[queue].ladders[usize::from(ladder)].callers += 1;
         let entry = Entry { queue, ladder, ring: 0 };
         Entry { ring: self.ladder_of(&entry).ring_after(now.wall_ms.saturating_sub(entered_ms)), ..entry }
+    }
+
+    /// Says so where a queue has no room for what a caller who comes wishes.
+    pub(super) fn tell_unheeded(&mut self, call: CallId, entry: Entry, wishes: &[SkillWish]) {
+        if entry.ladder == 0 && !wishes.is_empty() {
+            let queue = self.queues[entry.queue].settings.id.clone();
+            self.outputs.push_back(Output::WishesUnheeded { call, queue });
+        }
     }
 
     pub(super) fn handle_left(&mut self, call: CallId, reason: LeaveReason, now: Now) {

@@ -1,7 +1,7 @@
 //! What the ACD is told, and what it asks for.
 
 use crate::id::{AgentId, CallId, QueueId};
-use crate::journal::{AgentState, Decision, Event, LeaveReason, SegmentEnd, SkillWish};
+use crate::journal::{Decision, Event, LeaveReason, Seen, SegmentEnd, SkillWish};
 
 /// Something that happened to an agent or a caller. One that no longer fits (a late ring, a second hang-up) changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,17 +63,6 @@ pub enum Input {
     Forced { agent: AgentId, to: Forced },
     /// How the last run left the agent, by the journal: told once after a restart, before any caller enters.
     Restored { agent: AgentId, seen: Vec<Seen> },
-}
-
-/// One of an agent's appearances, as the journal knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Its number, from 0.
-    pub appearance: u8,
-    /// Its last state.
-    pub state: AgentState,
-    /// Since when (wall ms).
-    pub since_wall_ms: i64,
 }
 
 /// An agent whom a caller waits for alone at first, a member of the queue or not. One who signs out is waited for no longer.

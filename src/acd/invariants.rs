@@ -47,6 +47,7 @@ impl Acd {
             }
             let counted = (queue.expectation.signed_in, queue.expectation.ready);
             ensure(counted == (signed_in, ready), || format!("{id} counts {counted:?} of {signed_in} and {ready}"))?;
+            ensure(queue.waiting == queue.waiting().count(), || format!("{id} counts {} waiting", queue.waiting))?;
             ensure(queue.line.len() == queue.by_age.len(), || format!("{id} counts in two ways"))?;
             let known = queue.by_age.iter().all(|(_, call)| self.callers.contains_key(call));
             ensure(known, || format!("{id} holds a caller who is gone"))?;

@@ -126,7 +126,7 @@ impl Acd {
             waited_ms: waited_ms(place, now),
             priority: caller.priority,
             calls,
-            waiting: u32::try_from(self.queues[entry.queue].waiting_len()).unwrap_or(u32::MAX),
+            waiting: u32::try_from(self.queues[entry.queue].waiting).unwrap_or(u32::MAX),
             skills: self.fits(agent, entry),
         };
         let more_ms = self.more_at(entry.queue, now);

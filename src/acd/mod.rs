@@ -33,7 +33,7 @@ mod view;
 mod wait;
 
 use caller::Entering;
-pub use events::{Failure, Forced, Input, Output, Preference, Seen};
+pub use events::{Failure, Forced, Input, Output, Preference};
 pub use phone::{OWN_CALL, follows_phone};
 pub use settings::{
     Ageing, AgentSettings, BadSettings, Member, Needs, OverflowStep, QueueSettings, Relaxation, Settings, Untaken,

@@ -41,6 +41,8 @@ pub(super) struct Queue {
     pub(super) line: Line,
     /// The same by the instant of entering: tells the longest wait.
     pub(super) by_age: BTreeSet<(i64, CallId)>,
+    /// How many any agent may have, on all ladders.
+    pub(super) waiting: usize,
     /// One for each kind of callers, the first for those without wishes.
     pub(super) ladders: Vec<Ladder>,
     /// The place in the list of who was presented a caller last.
@@ -61,6 +63,7 @@ impl Queue {
             draining: false,
             line: Line::default(),
             by_age: BTreeSet::new(),
+            waiting: 0,
             last: None,
             drawn: 0,
             expectation: Expectation::default(),
@@ -115,11 +118,13 @@ impl Queue {
     }
 
     pub(super) fn wait(&mut self, place: Place, entry: &Entry) {
-        self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].insert(place);
+        let is_new = self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].insert(place);
+        self.waiting += usize::from(is_new);
     }
 
     pub(super) fn unwait(&mut self, place: Place, entry: &Entry) {
-        self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].remove(&place);
+        let was_there = self.ladders[usize::from(entry.ladder)].waiting[usize::from(entry.ring)].remove(&place);
+        self.waiting -= usize::from(was_there);
     }
 
     /// Everybody whom an agent may have, by ladder and ring.
@@ -128,10 +133,6 @@ impl Queue {
             let rings = (0..=u8::MAX).zip(&ladder.waiting);
             rings.flat_map(move |(ring, places)| places.iter().map(move |place| ((number, ring), place)))
         })
-    }
-
-    pub(super) fn waiting_len(&self) -> usize {
-        self.ladders.iter().flat_map(|ladder| &ladder.waiting).map(BTreeSet::len).sum()
     }
 
     /// Whom a caller of a ladder and a ring gets, and who would have been next. `tried` is the place in the list of whom the caller

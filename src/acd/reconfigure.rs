@@ -167,7 +167,7 @@ impl Acd {
             caller.place = Place::new(self.ageing, caller.priority, caller.place.entered_ms, call);
             caller.tried = None;
             for entry in &mut caller.queues {
-                *entry = self.entry(call, entry.queue, &caller.wishes, caller.place.entered_ms, now);
+                *entry = self.entry(entry.queue, &caller.wishes, caller.place.entered_ms, now);
                 self.queues[entry.queue].join(caller.place);
             }
             if waits_changed.contains(&caller.queues[0].queue) {

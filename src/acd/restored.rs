@@ -1,21 +1,20 @@
 //! Agents as the last run left them.
 
 use crate::id::AgentId;
-use crate::journal::{AgentState, Event};
+use crate::journal::{AgentState, Event, Seen};
 use crate::time::Now;
 
-use super::events::Seen;
 use super::phone::is_hindered;
 use super::{Acd, Timer, deadline};
 
 impl Acd {
-    /// A call that the restart cut leaves its agent available; ACW runs on to its deadline.
+    /// A call that the restart cut leaves its agent available, or what he or she wanted to be after it; ACW runs on to its deadline.
     pub(super) fn handle_restored(&mut self, agent: &AgentId, seen: Vec<Seen>, now: Now) {
         let first = self.agent_numbers.get(agent).copied();
-        for Seen { appearance, state, since_wall_ms } in seen {
-            match first.filter(|first| appearance < self.agents[*first].appearances) {
-                Some(first) => self.restore(first + usize::from(appearance), state, since_wall_ms, now),
-                None => self.close_lost(agent, appearance, &state),
+        for seen in seen {
+            match first.filter(|first| seen.appearance < self.agents[*first].appearances) {
+                Some(first) => self.restore(first + usize::from(seen.appearance), seen, now),
+                None => self.close_lost(agent, seen.appearance, &seen.state),
             }
         }
         for n in first.map_or(0..0, |first| self.appearances(first)) {
@@ -24,7 +23,8 @@ impl Acd {
         }
     }
 
-    fn restore(&mut self, n: usize, state: AgentState, since_ms: i64, now: Now) {
+    fn restore(&mut self, n: usize, seen: Seen, now: Now) {
+        let Seen { state, since_wall_ms: since_ms, wish, .. } = seen;
         if self.agents[n].state != AgentState::Offline || self.agents[n].retired {
             return;
         }
@@ -46,6 +46,7 @@ impl Acd {
                 self.agents[n].timer = until_ms.map(|at| self.timers.arm(deadline(now, at), Timer::Back { agent: n }));
             }
             AgentState::Acw { until_ms, .. } if until_ms > now.wall_ms => {
+                self.agents[n].next = wish.into();
                 self.set_state(n, state);
                 self.agents[n].timer = Some(self.timers.arm(deadline(now, until_ms), Timer::Acw { agent: n }));
             }
@@ -54,7 +55,9 @@ impl Acd {
             | AgentState::Hold { call }
             | AgentState::Consult { call } => {
                 self.journal(Event::AcwEnded { call, agent: self.agents[n].id.clone() });
-                self.free(n, now);
+                self.agents[n].next = wish.into();
+                self.set_state(n, state);
+                self.settle(n, None, now);
             }
             AgentState::Reserved { .. } | AgentState::Ringing { .. } => self.free(n, now),
         }

@@ -14,7 +14,7 @@ use super::{Acd, Timer, deadline};
 const LOT: f64 = 4_294_967_296.0;
 
 /// What strategies go by, of all the agent's calls.
-struct Seen {
+struct Figures {
     calls: u8,
     tally: Tally,
     idle_since_ms: i64,
@@ -42,7 +42,7 @@ impl Acd {
 
     /// On hold; with a call of the phone's own beside it the agent consults somebody.
     pub(super) fn transition_to_hold(&mut self, n: usize, call: CallId, now: Now) {
-        let consults = self.agents[n].phone.has_own_calls();
+        let consults = self.agents[n].phone.has_own_calls() && self.is_held_last(n);
         let state = if consults { AgentState::Consult { call } } else { AgentState::Hold { call } };
         self.transition(n, state, now);
     }
@@ -104,26 +104,26 @@ impl Acd {
     /// Lists an appearance of an agent who is in so many calls in the queues, as each queue's strategy sees him or her.
     pub(super) fn index(&mut self, n: usize, calls: u8) {
         self.agents[n].open_with = Some(calls);
-        let seen = self.seen(n, calls);
+        let figures = self.figures(n, calls);
         for at in 0..self.agents[n].queues.len() {
             self.touched += 1;
-            self.index_at(n, at, &seen);
+            self.index_at(n, at, &figures);
         }
     }
 
     /// The same for the callers of one ladder of a queue.
     pub(super) fn index_in(&mut self, n: usize, (queue, ladder): (usize, u8), calls: u8) {
         let at = self.agents[n].queues.binary_search_by_key(&(queue, ladder), Membership::key);
-        let seen = self.seen(n, calls);
-        at.into_iter().for_each(|at| self.index_at(n, at, &seen));
+        let figures = self.figures(n, calls);
+        at.into_iter().for_each(|at| self.index_at(n, at, &figures));
     }
 
-    fn seen(&self, n: usize, calls: u8) -> Seen {
+    fn figures(&self, n: usize, calls: u8) -> Figures {
         let tally = self.agents[self.first_appearance(n)].tally;
-        Seen { calls, tally, idle_since_ms: self.idle_since_ms(n) }
+        Figures { calls, tally, idle_since_ms: self.idle_since_ms(n) }
     }
 
-    fn index_at(&mut self, n: usize, at: usize, &Seen { calls, tally, idle_since_ms }: &Seen) {
+    fn index_at(&mut self, n: usize, at: usize, &Figures { calls, tally, idle_since_ms }: &Figures) {
         let member = &self.agents[n].queues[at];
         let queue = &self.queues[member.queue];
         let figure = match queue.settings.strategy {

@@ -116,7 +116,7 @@ fn of_queue(queue: &Queue) -> QueueView<'_> {
     QueueView {
         id: &queue.settings.id,
         waiting: count(queue.by_age.len()),
-        presented: count(queue.by_age.len().saturating_sub(queue.waiting_len())),
+        presented: count(queue.by_age.len().saturating_sub(queue.waiting)),
         available: count(queue.plain().available.len()),
         signed_in: queue.expectation.signed_in,
         ready: queue.expectation.ready,

@@ -109,7 +109,8 @@ impl Acd {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let (place, priority, joined_ms) = (caller.place, caller.priority, caller.joined_ms);
         let wishes = caller.wishes.clone();
-        let entry = self.entry(call, to, &wishes, place.entered_ms, now);
+        let entry = self.entry(to, &wishes, place.entered_ms, now);
+        self.tell_unheeded(call, entry, &wishes);
         self.callers.entry(call).and_modify(|caller| caller.queues.push(entry));
         self.touched += 1;
         let queue = self.queues[to].settings.id.clone();

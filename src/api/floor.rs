@@ -63,9 +63,7 @@ pub(super) async fn reasons(State(shared): State<Arc<Shared>>) -> Json<Value> {
 pub(super) async fn queues(State(shared): State<Arc<Shared>>) -> Result<Json<Value>, Problem> {
     let names = shared.named.get();
     let (now, day) = today(&shared);
-    let lines = move |live: &LiveFold| -> Vec<_> {
-        names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect()
-    };
+    let lines = move |live: &LiveFold| -> Vec<_> { live.queues(&names.queues, now, day) };
     let items = shared.live.ask(lines).await?;
     Ok(Json(json!({ "items": items, "next": null })))
 }

@@ -45,8 +45,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Respons
     let (calls, lines, agents) = shared
         .live
         .ask(move |live| {
-            let lines: Vec<_> =
-                names.queues.iter().map(|(queue, members)| live.queue(queue, members, now, day)).collect();
+            let lines: Vec<_> = live.queues(&names.queues, now, day);
             (live.calls_in_progress(), lines, states(&live.agents(&names.agents)))
         })
         .await?;

@@ -37,6 +37,8 @@ struct Following {
     retry_s: Option<u64>,
     most: Option<u32>,
     priority: Option<i32>,
+    #[serde(default)]
+    record: bool,
 }
 
 /// `POST /api/v1/calls`
@@ -83,6 +85,7 @@ pub(super) async fn follow_up(
         due_ms: at.map(Timestamp::as_millisecond),
         retry_ms: retry_s * 1_000,
         most,
+        record: asked.record,
         priority,
     };
     shared.commands.send(Command::FollowUp { call, wish }).await?;

@@ -40,6 +40,9 @@ enum Act {
         /// Not before this instant: 2026-11-27T10:00:00+08:00
         #[arg(long)]
         at: Option<jiff::Timestamp>,
+        /// Record the conversation; the agent has to tell the customer so
+        #[arg(long)]
+        record: bool,
         #[command(flatten)]
         floor: Asked,
     },
@@ -74,10 +77,10 @@ impl Callback {
     pub(super) fn run(&self) -> Exit {
         match &self.act {
             Act::List(Listed { floor, json }) => list(&floor.config, *json),
-            Act::Add { number, queue, trunk, shown, at, floor } => {
+            Act::Add { number, queue, trunk, shown, at, record, floor } => {
                 let at = at.map(|at| at.to_string());
                 let wish = serde_json::json!({
-                    "number": number, "queue": queue, "trunk": trunk, "shown": shown, "at": at,
+                    "number": number, "queue": queue, "trunk": trunk, "shown": shown, "at": at, "record": record,
                 });
                 add(&floor.config, &wish)
             }

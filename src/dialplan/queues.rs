@@ -56,7 +56,10 @@ pub(super) fn read_queues(
         let known = Known { hours: &program.hours, queues: &program.queues, variables: &program.variables };
         let Some(queue) = program.queues.get(&name) else { continue };
         let overflow = queue.overflow.iter().filter_map(|step| program.queues.get(step.to.as_str()));
-        let serve = std::iter::once(queue).chain(overflow).flat_map(|queue| &queue.members).cloned().collect();
+        // In the end it may ask for less.
+        let asks = |queue: &'_ Queue| queue.relax.last().map_or(&queue.skills, |step| &step.skills).clone();
+        let serve: Vec<_> = std::iter::once(queue).chain(overflow).map(|queue| (&queue.members, asks(queue))).collect();
+        let serve = serve.iter().map(|(members, also)| (members.as_slice(), also)).collect();
         let staff = Staff { agents: surroundings.agents, serve };
         let rules = tables.into_iter().map(|table| read_rule(table, known, &staff, report)).collect();
         program.queues.entry(name).and_modify(|queue| queue.rules = rules);
@@ -86,7 +89,8 @@ fn read_queue(
     report: &mut Report,
 ) -> Queue {
     let members = read_members(name, &mut table, surroundings, report);
-    let staff = Staff { agents: surroundings.agents, serve: members.iter().cloned().collect() };
+    let nothing = BTreeMap::new();
+    let staff = Staff { agents: surroundings.agents, serve: vec![(&members, &nothing)] };
     let skills = read_skills(&mut table, &staff, report);
     let tier = table.integer("tier", 0..i64::from(HIGHEST_TIER) + 1, i64::from(HIGHEST_TIER), report) as u8;
     let music = read_music(&mut table, surroundings.prompts, report);
@@ -190,7 +194,7 @@ fn read_strategy(table: &mut Table<'_>, report: &mut Report) -> Strategy {
 /// Skills that an agent must have at all, or to a degree: `skills = ["billing"]`, `skills = { billing = 60 }`.
 fn read_skills(table: &mut Table<'_>, staff: &Staff<'_>, report: &mut Report) -> BTreeMap<String, u8> {
     let levels = table.levels("skills", 1, report);
-    levels.iter().for_each(|(skill, level)| staff.warn_of_nobody(skill, level, report));
+    staff.warn_of_nobody(&levels, report);
     levels.into_iter().map(|(skill, level)| (skill, level.value)).collect()
 }
 
@@ -198,31 +202,41 @@ fn read_skills(table: &mut Table<'_>, staff: &Staff<'_>, report: &mut Report) ->
 struct Staff<'a> {
     /// What the settings say of all agents, where they are known.
     agents: Option<&'a Agents>,
-    /// Those who serve the queue, or one that it overflows to.
-    serve: BTreeSet<String>,
+    /// Those who serve the queue, or one that it overflows to, with what is asked of them there in any case.
+    serve: Vec<(&'a [String], &'a BTreeMap<String, u8>)>,
 }
 
 impl Staff<'_> {
     /// Callers would wait in vain for somebody who is as good as nobody is.
-    fn warn_of_nobody(&self, skill: &str, least: &At<u8>, report: &mut Report) {
+    fn warn_of_nobody(&self, levels: &BTreeMap<String, At<u8>>, report: &mut Report) {
         let Some(agents) = self.agents else { return };
-        let levels = self.serve.iter().filter_map(|agent| agents.get(agent)?.get(skill));
-        let message = match levels.max() {
-            Some(best) if *best >= least.value => return,
-            Some(best) => {
-                format!("nobody who serves here has the skill \"{skill}\" to {}: the best has {best}", least.value)
-            }
-            None => format!("nobody who serves here has the skill \"{skill}\""),
+        let serve = || self.serve.iter().flat_map(|(members, also)| members.iter().map(move |member| (member, also)));
+        let known = || agents.values().flat_map(BTreeMap::keys).map(String::as_str);
+        let mut each = true;
+        for (skill, least) in levels {
+            let best = serve().filter_map(|(member, _)| agents.get(member)?.get(skill)).max();
+            let lacks = match best {
+                Some(best) if *best >= least.value => continue,
+                Some(best) => format!(" to {}: the best has {best}", least.value),
+                None => String::new(),
+            };
+            each = false;
+            let meant = || suggest(skill, known().filter(|name| name != skill));
+            let hint = if best.is_none() { meant() } else { None };
+            let hint = hint.or_else(|| Some("give it to an agent in the settings: skills = { … }".to_owned()));
+            report.warning(least.place, format!("nobody who serves here has the skill \"{skill}\"{lacks}"), hint);
+        }
+        let has = |member: &String, skill: &str, least: u8| {
+            agents.get(member).and_then(|skills| skills.get(skill)).is_some_and(|has| *has >= least)
         };
-        let hint = suggest(
-            skill,
-            agents.values().flat_map(BTreeMap::keys).map(String::as_str).filter(|known| *known != skill),
-        );
-        report.warning(
-            least.place,
-            message,
-            hint.or_else(|| Some("give it to an agent in the settings: skills = { … }".to_owned())),
-        );
+        let all = |(member, also): (&String, &&BTreeMap<String, u8>)| {
+            let asked = levels.iter().all(|(skill, least)| has(member, skill, least.value));
+            asked && also.iter().all(|(skill, least)| has(member, skill, *least))
+        };
+        if let Some((_, first)) = levels.first_key_value().filter(|_| each && !serve().any(all)) {
+            let hint = "ask for less, or give all of it to one agent in the settings".to_owned();
+            report.warning(first.place, "nobody who serves here has all that is asked for together", Some(hint));
+        }
     }
 }
 
@@ -377,7 +391,11 @@ mod tests {
         let head = "version = 1\nnumber.1.flow = \"f\"\nflow.f.start = \"go\"\nflow.f.language = \"en\"\n[flow.f.step.go]\n\
                     do = \"answer\"\nnext = \"line\"\n[flow.f.step.line]\ndo = \"queue\"\nqueue = \"q\"\n";
         let text = format!("{head}[queue.q]\nmembers = \"1001-1004\"\n{lines}\n");
-        let skills = |agent: i32| BTreeMap::from([("billing".to_owned(), u8::try_from(agent - 940).unwrap_or(0))]);
+        let skills = |agent: i32| {
+            let english = (agent < 1_003).then(|| ("english".to_owned(), 100));
+            let billing = ("billing".to_owned(), u8::try_from(agent - 940).unwrap_or(0));
+            english.into_iter().chain([billing]).collect()
+        };
         let agents = (1001..1005).map(|agent| (agent.to_string(), skills(agent))).collect();
         let prompts = BTreeSet::new();
         let surroundings = Surroundings {
@@ -428,6 +446,18 @@ mod tests {
         assert_eq!(rule, [(13, 39, nobody.clone(), meant.clone())]);
         let relax = told("relax = [{ after = \"10s\", skills = [\"biling\"] }]");
         assert_eq!(relax, [(13, 37, nobody, meant)]);
+        // One has each of them, and nobody both.
+        let together = |lines: &str| {
+            let (_, warnings) = read_warned(lines).unwrap();
+            let told = warnings.into_iter().filter(|warning| warning.message.contains("together"));
+            told.map(|warning| (warning.line, warning.column)).collect::<Vec<_>>()
+        };
+        assert_eq!(together("skills = { billing = 64, english = 1 }"), [(13, 22)]);
+        assert_eq!(together("skills = { billing = 61, english = 1 }"), []);
+        let rule = "rules = [{ language = \"en\", skills = { english = 1 } }]";
+        assert_eq!(together(&format!("skills = {{ billing = 64 }}\n{rule}")), [(14, 50)]);
+        let relaxed = "skills = { billing = 64 }\nrelax = [{ after = \"9s\", skills = { billing = 50 } }]";
+        assert_eq!(together(&format!("{relaxed}\n{rule}")), []);
     }
 
     #[test]

@@ -54,6 +54,19 @@ pub enum AgentState {
     },
 }
 
+/// How one of the calls that an agent can take at once was seen last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number, from 0.
+    pub appearance: u8,
+    /// Its last state.
+    pub state: AgentState,
+    /// Since when (wall ms).
+    pub since_wall_ms: i64,
+    /// What the agent wants to do once that call is over, where it is anything but being available.
+    pub wish: Option<AgentState>,
+}
+
 impl AgentState {
     /// The smaller, the more goes on: which of several calls at once an agent is shown in.
     pub fn rank(&self) -> u8 {

@@ -192,6 +192,14 @@ pub enum Event {
         #[serde(flatten)]
         state: AgentState,
     },
+    /// What an agent wants to do once the call of an appearance is over: "not ready" or sign out; "available" takes that back.
+    AgentWished {
+        agent: AgentId,
+        #[serde(default, skip_serializing_if = "is_default")]
+        appearance: u8,
+        #[serde(flatten)]
+        state: AgentState,
+    },
     /// After-call work for a call ended; its record is final.
     AcwEnded { call: CallId, agent: AgentId },
     /// The caller was asked for consent to a recording, and said so.
@@ -311,7 +319,8 @@ impl Event {
             | Self::Reloaded { .. }
             | Self::BindingChanged { .. }
             | Self::DeskTaken { .. }
-            | Self::AgentChanged { .. } => None,
+            | Self::AgentChanged { .. }
+            | Self::AgentWished { .. } => None,
             Self::CallOffered { call, .. }
             | Self::CallLinked { call, .. }
             | Self::FlowEntered { call, .. }

@@ -17,7 +17,7 @@ mod recent;
 mod strategy;
 mod tape;
 
-pub use agent_state::AgentState;
+pub use agent_state::{AgentState, Seen};
 pub use callbacks::{Callback, CallbackRequest, Callbacks};
 pub use cause::{Cause, HangupBy};
 pub use decision::{Decision, NextBest, SkillFit, SkillWish};

@@ -18,7 +18,7 @@ use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, Musi
 use crate::hooks::{Asker, Hook, Key, Poster};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
-use crate::switch::{Binding, Restart, Seen, Switch};
+use crate::switch::{Binding, Restart, Switch};
 
 /// Events of the network that may wait for the loop; more are dropped and counted by the net.
 const NET_BACKLOG: usize = 16_384;
@@ -258,8 +258,6 @@ fn restart(state: &State) -> Restart {
         path: binding.path.clone(),
         instance: binding.instance.clone(),
     };
-    let seen = |(appearance, state, since_wall_ms)| Seen { appearance, state, since_wall_ms };
-    let agents = folds.agents.agents().map(|(agent, all)| (agent.clone(), all.map(seen).collect()));
     Restart {
         boot: folds.boot() + 1,
         next_seq: state.journal.next_seq(),
@@ -271,7 +269,7 @@ fn restart(state: &State) -> Restart {
         last_agents: folds.last_agents.clone(),
         lost_places: folds.lost_places.clone(),
         desks: folds.live.desks().clone(),
-        agents: agents.collect(),
+        agents: folds.agents.agents().collect(),
     }
 }
 

@@ -274,6 +274,8 @@ pub struct FollowUp {
     pub retry_ms: u64,
     /// How often at most.
     pub most: u32,
+    /// Whether the conversation is recorded; that it is, the agent says.
+    pub record: bool,
     /// Greater goes first.
     pub priority: i32,
 }

@@ -36,7 +36,7 @@ mod transfer;
 mod users;
 mod watch;
 
-pub use crate::acd::{Forced, Seen, follows_phone};
+pub use crate::acd::{Forced, follows_phone};
 pub use crate::journal::{AgentState, Entry, Event as JournalEvent};
 pub use crate::media::{LegCommand, MediaReport, PortLease, Storage, StorageFigures};
 pub use crate::sdp::{AudioCodec, Srtp};

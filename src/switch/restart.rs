@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Restart, Switch};
 use crate::acd;
-use crate::id::{CallId, LegId};
+use crate::id::{AgentId, CallId, LegId};
 use crate::journal::{AgentState, DialogState, Event};
 use crate::sip::dialog::DialogId;
 use crate::sip::endpoint::{DialogFacts, Why};
@@ -27,21 +27,24 @@ impl Switch {
         self.resume_callbacks(now);
         self.endpoint.restore_bindings(restart.bindings, now);
         self.endpoint.open_trunks(now);
-        let mut signed_in = BTreeSet::new();
+        let (mut signed_in, mut known) = (BTreeSet::new(), BTreeSet::new());
         for (agent, seen) in restart.agents {
+            known.insert(agent.clone());
             if seen.iter().any(|seen| seen.state != AgentState::Offline) {
                 signed_in.insert(agent.clone());
             }
             self.acd.handle(acd::Input::Restored { agent, seen }, now);
         }
-        // Whoever was signed in by a phone that is bound no longer is signed out; static phones are always there.
+        // Whoever was signed in by a phone that is bound no longer is signed out.
         for agent in signed_in {
             if !self.has_phone(&agent) {
                 self.acd.handle(acd::Input::AgentSignedOut { agent }, now);
             }
         }
-        let phones: Vec<_> = self.settings.static_contacts.keys().cloned().collect();
-        for agent in phones {
+        // Whose phone is always there begins signed in, and stays signed out once having said so.
+        let is_new = |agent: &&AgentId| !known.contains(*agent) && self.desks.guest_of(agent).is_none();
+        let begin: Vec<_> = self.settings.static_contacts.keys().filter(is_new).cloned().collect();
+        for agent in begin {
             self.acd.handle(acd::Input::AgentSignedIn { agent }, now);
         }
     }

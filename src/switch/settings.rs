@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::acd;
 use crate::dialplan::{Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::journal::{Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders};
+use crate::journal::{Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders, Seen};
 use crate::media::{MusicId, PromptId};
 use crate::sdp::{AudioCodec, Srtp};
 use crate::sip::digest::Secret;
@@ -158,5 +158,5 @@ pub struct Restart {
     /// Who sits at whose phone.
     pub desks: Desks,
     /// What each agent was doing.
-    pub agents: Vec<(AgentId, Vec<acd::Seen>)>,
+    pub agents: Vec<(AgentId, Vec<Seen>)>,
 }

@@ -99,7 +99,7 @@ impl Switch {
 
     /// Notes that a customer is to be called by an agent of a queue, who is reserved first.
     pub(super) fn follow_up(&mut self, id: CallId, wish: FollowUp, now: Now) -> Result<(), CommandError> {
-        let FollowUp { number, queue, trunk, shown, due_ms, retry_ms, most, priority } = wish;
+        let FollowUp { number, queue, trunk, shown, due_ms, retry_ms, most, record, priority } = wish;
         let caller_id = self.known_queue(queue.clone())?;
         if !self.settings.sip.trunks.contains_key(&trunk) {
             return Err(CommandError::Unwritten { kind: "trunk", name: trunk.to_string() });
@@ -123,8 +123,7 @@ impl Switch {
             due_ms,
             retry_ms,
             most,
-            // Nobody has told the customer so.
-            record: false,
+            record,
         };
         self.journal(Event::CallbackRequested { call: id, request }, now);
         self.resume_callbacks(now);

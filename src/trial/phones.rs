@@ -6,7 +6,7 @@ use crate::acd::{self, Failure};
 use crate::call::{CallState, Input};
 use crate::dialplan::CursorInput;
 use crate::id::{AgentId, CallId, LegId};
-use crate::journal::{AgentState, Cause, SegmentEnd};
+use crate::journal::{AgentState, Cause, Seen, SegmentEnd};
 
 impl Stage<'_> {
     pub(super) fn sign_in(&mut self, agent: AgentId) {
@@ -16,7 +16,7 @@ impl Stage<'_> {
         }
         // Before anybody can be presented in between.
         let state = AgentState::NotReady { reason: "not_ready".to_owned(), until_ms: None };
-        let seen = vec![acd::Seen { appearance: 0, state, since_wall_ms: self.now.wall_ms }];
+        let seen = vec![Seen { appearance: 0, state, since_wall_ms: self.now.wall_ms, wish: None }];
         self.tell_acd(acd::Input::Restored { agent, seen });
     }
 

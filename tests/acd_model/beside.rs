@@ -6,10 +6,10 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use trunkline::acd::{
     Acd, Ageing, Failure, Forced, Input, Member, Needs, Output, OverflowStep, Preference, QueueSettings, Relaxation,
-    Seen, Settings, Untaken,
+    Settings, Untaken,
 };
 use trunkline::id::{AgentId, CallId, QueueId};
-use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Strategy};
+use trunkline::journal::{AgentState, Decision, Event, LeaveReason, Seen, Strategy};
 use trunkline::time::Now;
 
 use super::model::{Effect, Model};
@@ -217,6 +217,8 @@ impl Pair {
                 self.answered += u64::from(reason == LeaveReason::Answered);
             }
             Event::AcwEnded { .. } => self.finished += 1,
+            // What it leads to is compared.
+            Event::AgentWished { .. } => {}
             other => panic!("the ACD does not journal {other:?}"),
         }
     }
@@ -235,7 +237,7 @@ impl Pair {
         self.answered += u64::from(matches!(state, AgentState::Acw { .. } | AgentState::Talking { .. }));
         self.told.insert(agent(number), state.clone());
         let since_wall_ms = self.now.wall_ms - below(random, 5_000) as i64;
-        let seen = vec![Seen { appearance: 0, state, since_wall_ms }];
+        let seen = vec![Seen { appearance: 0, state, since_wall_ms, wish: None }];
         self.step(&Input::Restored { agent: agent(number), seen });
     }
 

@@ -1,10 +1,11 @@
 //! The virtual journal: entries are written a little later and synced later still; a crash takes what was not.
 
 use rand_chacha::ChaCha12Rng;
-use trunkline::journal::AgentState;
+use trunkline::id::AgentId;
+use trunkline::journal::{AgentState, Seen};
 use trunkline::records::CallRecord;
 use trunkline::store::Folds;
-use trunkline::switch::{Entry, JournalEvent, JournalProgress, Restart, Seen};
+use trunkline::switch::{Entry, JournalEvent, JournalProgress, Restart};
 use trunkline::time::MS;
 
 use crate::dice::Dice;
@@ -98,8 +99,7 @@ impl Disk {
         let mut closing = folds.records.cut_by_restart();
         closing.extend(self.unclosed(&mended));
         closing.extend(mended);
-        let seen = |(appearance, state, since_wall_ms)| Seen { appearance, state, since_wall_ms };
-        let agents = folds.agents.agents().map(|(agent, all)| (agent.clone(), all.map(seen).collect())).collect();
+        let agents = folds.agents.agents().collect();
         Restart {
             boot: folds.boot() + 1,
             next_seq: folds.seq() + 1,
@@ -152,9 +152,10 @@ impl Disk {
     /// Agents who are not signed out, by the journal.
     pub fn signed_in(&self) -> Vec<String> {
         let (folds, _) = self.fold();
-        let all = folds.agents.agents().flat_map(|(agent, seen)| seen.map(move |(_, state, _)| (agent, state)));
-        all.filter(|(_, state)| *state != AgentState::Offline)
-            .map(|(agent, state)| format!("{agent}: {state:?}"))
-            .collect()
+        let there = |(agent, seen): (AgentId, Vec<Seen>)| {
+            let there = seen.into_iter().filter(|seen| seen.state != AgentState::Offline);
+            there.map(|seen| format!("{agent}: {:?}", seen.state)).collect::<Vec<_>>()
+        };
+        folds.agents.agents().flat_map(there).collect()
     }
 }

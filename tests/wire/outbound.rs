@@ -205,7 +205,7 @@ fn a_follow_up_reserves_an_agent_and_then_calls_the_customer() {
         daemon.json("/api/v1/callbacks")["items"].as_array().is_some_and(Vec::is_empty)
     };
     wait(cancelled, || "it is not cancelled".to_owned());
-    add("support", &[]);
+    add("support", &["--record"]);
     let invite = phone.expect_invite();
     phone.answer(&invite);
     let invite = outside.expect_invite();
@@ -219,6 +219,8 @@ fn a_follow_up_reserves_an_agent_and_then_calls_the_customer() {
     let [record] = records.as_slice() else { panic!("{records:#?}") };
     assert_eq!((record.direction, record.disposition), (Direction::Outbound, Disposition::Answered));
     assert_eq!(record.segments.first().map(|segment| segment.agent.as_str()), Some("1001"));
+    let (_, right) = tone::channels(&daemon.recording(record));
+    assert!(tone::share(&right[right.len() / 2..right.len() - 800], AGENT_HZ) > 0.9, "the agent is in the recording");
 }
 
 #[test]

@@ -99,8 +99,9 @@ impl LiveCall {
         })
     }
 
-    pub(super) fn waits_in(&self, queue: &QueueId) -> bool {
-        self.queues.contains(queue)
+    /// The queues in which it waits.
+    pub(super) fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.queues.iter()
     }
 
     pub(super) fn is_presented(&self) -> bool {

@@ -57,10 +57,27 @@ impl LiveFold {
         AgentLine::of(agent, phone, &self.agents)
     }
 
-    /// A queue at `now` with these `members`; served and abandoned are counted from `day` on, to a quarter of an hour.
-    pub fn queue(&self, queue: &QueueId, members: &[AgentId], now: Wall, day: Wall) -> QueueLine {
+    /// Queues at `now`, each with its members; served and abandoned are counted from `day` on, to a quarter of an hour. Calls are
+    /// looked at once, however many queues there are.
+    pub fn queues(&self, queues: &[(QueueId, Vec<AgentId>)], now: Wall, day: Wall) -> Vec<QueueLine> {
+        let mut waiting: BTreeMap<&QueueId, Vec<&LiveCall>> = BTreeMap::new();
+        for call in self.calls.values() {
+            call.queues().for_each(|queue| waiting.entry(queue).or_default().push(call));
+        }
+        let line = |(queue, members): &(QueueId, Vec<AgentId>)| {
+            self.queue(queue, members, waiting.get(queue).map_or(&[][..], Vec::as_slice), (now, day))
+        };
+        queues.iter().map(line).collect()
+    }
+
+    fn queue(
+        &self,
+        queue: &QueueId,
+        members: &[AgentId],
+        waiting: &[&LiveCall],
+        (now, day): (Wall, Wall),
+    ) -> QueueLine {
         let agents = self.agents(members);
-        let waiting: Vec<_> = self.calls.values().filter(|call| call.waits_in(queue)).collect();
         let entered = waiting.iter().filter_map(|call| call.queue_entered()).min();
         let (served, abandoned) = self.counts.get(queue).map_or((0, 0), |counts| counts.since(day));
         QueueLine {

@@ -71,7 +71,7 @@ fn a_caller_waits_in_two_queues_and_is_served_once() {
     let live = fold(events.clone());
     let members = [agent(), "1002".into()];
     for name in ["sales", "support"] {
-        let line = live.queue(&queue(name), &members, Wall(6_000), Wall(0));
+        let line = live.queues(&[(queue(name), members.to_vec())], Wall(6_000), Wall(0)).remove(0);
         assert_eq!((line.waiting, line.presented, line.longest_wait_ms), (1, 1, 4_000), "{name}");
         assert_eq!((line.available, line.signed_in), (0, vec![agent()]));
     }
@@ -86,7 +86,7 @@ fn a_caller_waits_in_two_queues_and_is_served_once() {
     let line = &live.calls(Wall(20_000))[0];
     assert_eq!((line.state, line.since, line.wait_ms), (LiveState::Hold, Wall(9_000), 5_000));
     let served = |live: &LiveFold, name| {
-        let line = live.queue(&queue(name), &[], Wall(20_000), Wall(0));
+        let line = live.queues(&[(queue(name), Vec::new())], Wall(20_000), Wall(0)).remove(0);
         (line.waiting, line.served_today, line.abandoned_today)
     };
     assert_eq!([served(&live, "sales"), served(&live, "support")], [(0, 0, 0), (0, 1, 0)]);
@@ -106,7 +106,7 @@ fn who_leaves_is_counted_in_the_queue_of_the_record_and_only_today() {
         events.push((6_000, Event::QueueLeft { call, queue: queue(name), reason, position: 1 }));
     }
     let live = fold(events);
-    let lost = |name, day| live.queue(&queue(name), &[], Wall(6_000), Wall(day)).abandoned_today;
+    let lost = |name, day| live.queues(&[(queue(name), Vec::new())], Wall(6_000), Wall(day)).remove(0).abandoned_today;
     assert_eq!([lost("sales", 0), lost("support", 0), lost("support", 900_000)], [0, 1, 0]);
     assert_eq!(live.agent(&agent()).shown.call, Some(call));
     let unseen = live.agent(&"7".into()).shown;
