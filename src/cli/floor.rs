@@ -203,7 +203,7 @@ fn missing(path: &Path, text: &str, name: &str, error: &FloorError) -> Problem {
 
 /// Opens the files that the floor opens when it starts: prompts, music, and those of `[tls]`.
 pub(super) fn check_files(settings: &Settings, program: &Program) -> Result<(), FloorError> {
-    let unplayable = node::unplayable(Path::new(&settings.prompts), &program.music()).into_iter();
+    let unplayable = node::unplayable(Path::new(&settings.prompts), &program.music_files()).into_iter();
     let problems: Vec<Problem> = unplayable.map(unplayable_file).chain(tls_problems(settings)).collect();
     if problems.is_empty() { Ok(()) } else { Err(FloorError::Wrong(problems)) }
 }

@@ -20,7 +20,7 @@ pub(super) struct Trials {
 pub(super) fn stage(floor: &Floor) -> Result<trial::Floor, FloorError> {
     let lengths = node::prompt_lengths(Path::new(&floor.settings.prompts));
     let lengths = lengths.map_err(|error| FloorError::Wrong(vec![floor::unplayable_file(error)]))?.into_iter();
-    let prompts = lengths.map(|((language, name), ms)| (Prompt { language, name }, ms)).collect();
+    let prompts = lengths.map(|((language, name), ms)| (Prompt::new(&language, &name), ms)).collect();
     let acd = floor.settings.acd(&floor.program);
     let (program, catalogue) = (Arc::new(floor.program.clone()), floor.catalogue.clone());
     Ok(trial::Floor { program, acd, prompts, catalogue })

@@ -10,6 +10,7 @@ pub mod plc;
 pub mod progress;
 pub mod resample;
 pub mod tone;
+pub mod volume;
 pub mod wav;
 
 /// How sound is coded on a leg.

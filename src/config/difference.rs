@@ -20,6 +20,9 @@ pub fn differences(old: &Settings, new: &Settings) -> Vec<String> {
     if old.tones != new.tones {
         lines.push("tones changed".to_owned());
     }
+    if old.volume != new.volume {
+        lines.push("volume changed".to_owned());
+    }
     if old.routes != new.routes {
         lines.push("routes changed".to_owned());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::queues::acd_queues;
 use super::{RouteTo, Secret, Settings, Trunk, TrunkSettings};
 use crate::acd;
-use crate::dialplan::{Program, Prompt};
+use crate::dialplan::{Music, Program, Prompt};
 use crate::id::{AgentId, TrunkId};
 use crate::media::{MusicId, PromptId};
 use crate::sip::digest::{self, Account};
@@ -39,7 +39,7 @@ pub struct Opening {
     /// Prompts that were loaded.
     pub prompts: BTreeMap<Prompt, PromptId>,
     /// Music that was loaded.
-    pub music: BTreeMap<String, MusicId>,
+    pub music: BTreeMap<Music, MusicId>,
     /// Music where a queue names none.
     pub default_music: MusicId,
 }

@@ -7,7 +7,7 @@ mod queues;
 mod read;
 mod settings;
 
-pub use crate::dialplan::{Program, Prompt, differences as plan_differences, said};
+pub use crate::dialplan::{Music, Program, Prompt, differences as plan_differences, said};
 pub use crate::sip::digest::Secret;
 pub use crate::sip::trunk::{Net, Trunk};
 pub use difference::{differences, waiting};
@@ -17,5 +17,5 @@ pub use read::agents::is_pin;
 pub use read::{load, load_partly};
 pub use settings::{
     AccountSettings, AgentSettings, DnsSettings, RecordingSettings, RouteSettings, RouteTo, RtpSettings, SecretSource,
-    Settings, SipSettings, SpeechSettings, TlsSettings, TraceSettings, TrunkSettings, WebhookSettings,
+    Settings, SipSettings, SpeechSettings, TlsSettings, TraceSettings, TrunkSettings, VolumeSettings, WebhookSettings,
 };

@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use super::Secret;
 use super::environment::overlay;
-use super::settings::{RtpSettings, SecretSource, Settings, SipSettings, TraceSettings};
+use super::settings::{RtpSettings, SecretSource, Settings, SipSettings, TraceSettings, VolumeSettings};
 use crate::dialplan::table::{At, Table, parse};
-use crate::dialplan::{Problem, Report, Source};
+use crate::dialplan::{Problem, Report, Source, read_volume};
 use crate::media::progress;
 use crate::sip::guard;
 use crate::switch::Srtp;
@@ -110,6 +110,7 @@ impl Reader<'_> {
             reasons: self.reasons(root),
             ageing: self.ageing(root),
             tones: self.tones(root),
+            volume: self.volume(root),
             routes: self.routes(root, &sip.udp, &trunks),
             trunks,
             sip,
@@ -349,6 +350,15 @@ impl Reader<'_> {
             self.report.problem(country.place, message, Some(format!("known here: {}", known.join(", "))));
         }
         country.value
+    }
+
+    /// `[volume] prompts = 3`, `music = -6`
+    fn volume(&mut self, root: &mut Table<'_>) -> VolumeSettings {
+        let Some(mut table) = root.table("volume", &mut self.report) else { return VolumeSettings::default() };
+        let mut read = |key| read_volume(&mut table, key, &mut self.report).unwrap_or(0);
+        let volume = VolumeSettings { prompts_db: read("prompts"), music_db: read("music") };
+        table.finish(&mut self.report);
+        volume
     }
 
     /// A secret that stands in a file, or in a variable of the environment, which is read at once.

@@ -338,6 +338,17 @@ pub struct Settings {
     pub ageing: crate::acd::Ageing,
     /// Whose call progress tones are played, by its ISO 3166 code.
     pub tones: String,
+    /// How loud prompts and music are played.
+    pub volume: VolumeSettings,
     /// Numbers that go straight on, the longest prefix first.
     pub routes: Vec<RouteSettings>,
+}
+
+/// How loud prompts and music are played where a dialplan does not say so, dB beside their files' own level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VolumeSettings {
+    /// Prompts, and the texts that a machine speaks.
+    pub prompts_db: i8,
+    /// Music; call progress tones have the level of their own.
+    pub music_db: i8,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::action::{AgentChange, RecordChange};
 use super::decision::{Decision, Unseated};
-use super::program::Prompt;
+use super::program::{Music, Prompt};
 use crate::id::{AgentId, QueueId, TrunkId};
 use crate::journal::{Cause, LeaveReason, SkillWish};
 
@@ -225,8 +225,8 @@ pub enum Act {
     Park {
         /// The slot.
         slot: String,
-        /// What is heard meanwhile; the usual music where absent.
-        music: Option<String>,
+        /// What is heard meanwhile.
+        music: Music,
     },
     /// The caller leaves the slot, and nobody has come.
     Unpark,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::condition::Condition;
 use super::inquiry::Inquiry;
 use super::pattern::Pattern;
-use super::program::StepRef;
+use super::program::{Music, StepRef};
 use super::talk::{Ask, Entry, Item, Outside, Prefer, Waiting};
 use super::values::Template;
 use crate::id::{QueueId, TrunkId};
@@ -276,8 +276,8 @@ pub enum Action {
     Park {
         /// The slot.
         slot: Template,
-        /// What is heard meanwhile; the usual music where absent.
-        music: Option<String>,
+        /// What is heard meanwhile.
+        music: Music,
         /// The longest wait, milliseconds.
         for_ms: u64,
         /// Where it leads when nobody has come by then.

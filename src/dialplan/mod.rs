@@ -26,6 +26,7 @@ pub mod table;
 mod talk;
 mod told;
 mod values;
+mod volume;
 
 #[cfg(test)]
 mod schema_tests;
@@ -43,11 +44,12 @@ pub use inquiry::Inquiry;
 pub use load::{Agents, Surroundings, includes, is_beside, load};
 pub use numbers::{Destination, Numbers};
 pub use pattern::Pattern;
-pub use program::{CallerRule, Customer, Flow, Needs, Overflow, Program, Prompt, Queue, Step, StepRef, Untaken};
+pub use program::{CallerRule, Customer, Flow, Music, Needs, Overflow, Program, Prompt, Queue, Step, StepRef, Untaken};
 pub(crate) use queues::expand_range;
 pub(crate) use report::suggest;
 pub use report::{Place, Problem, Report, Severity, Source};
 pub use speech::said;
-pub use talk::{Ask, Entry, Item, Message, Outside, Prefer, Waiting};
+pub use talk::{Ask, Entry, Item, Message, Outside, Prefer, Said, Waiting};
 pub(crate) use values::FACTS;
 pub use values::{Kind, Variable};
+pub(crate) use volume::read_volume;

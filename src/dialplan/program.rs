@@ -6,7 +6,8 @@ use super::action::Action;
 use super::condition::Condition;
 use super::hours::Hours;
 use super::numbers::Numbers;
-use super::talk::Item;
+use super::speech;
+use super::talk::Said;
 use super::values::Variable;
 use crate::id::QueueId;
 use crate::journal::{SkillWish, Strategy};
@@ -22,13 +23,34 @@ pub struct Prompt {
     pub language: String,
     /// Name in the catalogue.
     pub name: String,
+    /// How much louder than its file it is played, dB; as the settings say where absent.
+    pub volume_db: Option<i8>,
 }
 
 impl Prompt {
+    /// A prompt as loud as the settings say.
+    pub fn new(language: &str, name: &str) -> Self {
+        Self { language: language.to_owned(), name: name.to_owned(), volume_db: None }
+    }
+
+    /// The same at another volume, dB.
+    pub fn at(self, volume_db: Option<i8>) -> Self {
+        Self { volume_db, ..self }
+    }
+
     /// The file under the folder of prompts.
     pub fn path(&self) -> String {
         format!("{}/{}.wav", self.language, self.name)
     }
+}
+
+/// A piece of music, as a plan names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Music {
+    /// Its file in the folder of prompts, without .wav; music of our own where absent.
+    pub name: Option<String>,
+    /// How much louder than its file it is played, dB; as the settings say where absent.
+    pub volume_db: Option<i8>,
 }
 
 /// One customer of the directory.
@@ -152,8 +174,8 @@ pub struct Queue {
     pub tier: u8,
     /// What is asked of agents later, by growing wait.
     pub relax: Vec<Relaxation>,
-    /// Name of the music, a file in the folder of prompts.
-    pub music: Option<String>,
+    /// What its callers hear while they wait.
+    pub music: Music,
     /// The number that is shown where its agents call out.
     pub caller_id: Option<String>,
     /// Whether nobody is put through who cannot be recorded.
@@ -254,20 +276,42 @@ impl Program {
         &self.variables
     }
 
-    /// The pieces of music that queues and steps name.
-    pub fn music(&self) -> BTreeSet<&str> {
+    /// What queues and steps play to who waits.
+    pub fn music(&self) -> BTreeSet<&Music> {
         let of_steps = self.steps.iter().filter_map(|step| match &step.action {
-            Action::Park { music, .. } => music.as_deref(),
+            Action::Park { music, .. } => Some(music),
             _ => None,
         });
-        self.queues.values().filter_map(|queue| queue.music.as_deref()).chain(of_steps).collect()
+        self.queues.values().map(|queue| &queue.music).chain(of_steps).collect()
+    }
+
+    /// The files of music that queues and steps name.
+    pub fn music_files(&self) -> BTreeSet<&str> {
+        self.music().into_iter().filter_map(|music| music.name.as_deref()).collect()
+    }
+
+    /// Volumes of prompts that steps ask for, dB, by the prompt's name.
+    pub fn volumes(&self) -> BTreeMap<String, BTreeSet<i8>> {
+        let mut volumes: BTreeMap<String, BTreeSet<i8>> = BTreeMap::new();
+        for item in self.steps.iter().flat_map(|step| step.action.items()) {
+            let Some(volume_db) = item.volume_db else { continue };
+            let names: Vec<String> = match &item.what {
+                Said::Prompt(name) => vec![name.clone()],
+                Said::Text(texts) => texts.values().map(|text| speech::said(text)).collect(),
+                _ => speech::LANGUAGES.into_iter().flat_map(speech::vocabulary).collect(),
+            };
+            for name in names {
+                volumes.entry(name).or_default().insert(volume_db);
+            }
+        }
+        volumes
     }
 
     /// The texts that a machine has to speak, as (language, text).
     pub fn texts(&self) -> BTreeSet<(&str, &str)> {
         let items = self.steps.iter().flat_map(|step| step.action.items());
-        let texts = items.filter_map(|item| match item {
-            Item::Text(texts) => Some(texts),
+        let texts = items.filter_map(|item| match &item.what {
+            Said::Text(texts) => Some(texts),
             _ => None,
         });
         texts.flatten().map(|(language, text)| (language.as_str(), text.as_str())).collect()

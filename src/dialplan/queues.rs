@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Condition, Known};
 use super::load::{Agents, Surroundings};
-use super::program::{CallerRule, Needs, Overflow, Program, Queue, Relaxation, Untaken};
+use super::program::{CallerRule, Music, Needs, Overflow, Program, Queue, Relaxation, Untaken};
 use super::report::{Place, Report, suggest};
 use super::table::{At, Table, duration_ms};
+use super::volume::read_volume;
 use crate::id::QueueId;
 use crate::journal::{SkillWish, Strategy, UnknownStrategy};
 
@@ -72,13 +73,13 @@ pub(super) fn read_queues(
     }
 }
 
-/// The name of a piece of music, reported where there is no file of it among these.
-pub(super) fn read_music(table: &mut Table<'_>, files: &BTreeSet<String>, report: &mut Report) -> Option<String> {
-    let music = table.string("music", report)?;
-    if !files.contains(&format!("{}.wav", music.value)) {
-        report.problem(music.place, format!("the music file \"{}.wav\" is missing", music.value), None);
+/// What is played to who waits, reported where there is no file of it among these.
+pub(super) fn read_music(table: &mut Table<'_>, files: &BTreeSet<String>, report: &mut Report) -> Music {
+    let name = table.string("music", report);
+    if let Some(name) = name.as_ref().filter(|name| !files.contains(&format!("{}.wav", name.value))) {
+        report.problem(name.place, format!("the music file \"{}.wav\" is missing", name.value), None);
     }
-    Some(music.value)
+    Music { name: name.map(|name| name.value), volume_db: read_volume(table, "music_volume", report) }
 }
 
 fn read_queue(

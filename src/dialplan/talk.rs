@@ -10,7 +10,23 @@ use crate::id::TrunkId;
 
 /// Something that is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
+pub struct Item {
+    /// What.
+    pub what: Said,
+    /// How much louder than its prompts are, dB; as the settings say where absent.
+    pub volume_db: Option<i8>,
+}
+
+impl Item {
+    /// A prompt of the catalogue, as loud as the settings say.
+    pub fn prompt(name: &str) -> Self {
+        Self { what: Said::Prompt(name.to_owned()), volume_db: None }
+    }
+}
+
+/// What an [`Item`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
     /// A prompt of the catalogue.
     Prompt(String),
     /// A text that a machine speaks, in each of these languages.

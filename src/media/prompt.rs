@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::command::{MusicId, PromptId};
 use super::voice::Voice;
 use crate::codec::g711::Law;
-use crate::codec::{Codec, music, wav};
+use crate::codec::{Codec, music, progress, volume, wav};
 
 /// Milliseconds in a frame.
 pub const FRAME_MS: u64 = 20;
@@ -21,13 +21,20 @@ pub const CHUNK_BYTES: usize = 500 * FRAME_BYTES;
 /// The tune that is played where no other is named.
 const MUSIC_SEED: u64 = 1;
 
-/// The A-law of a WAV file of any length, in pieces of whole frames, which `take` is given in order; gives octets of the whole.
+/// The A-law of a WAV file of any length, louder than it by `volume_db`, in pieces of whole frames, which `take` is given in order;
+/// gives octets of the whole.
 ///
 /// # Errors
 /// Where the file is something else, or `take` fails.
-pub fn alaw_of(file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<usize, wav::WavError> {
+pub fn alaw_of(
+    file: impl Read,
+    volume_db: i8,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<usize, wav::WavError> {
     let mut octets = 0;
     wav::parse_long(file, |piece| {
+        let mut piece = piece.to_vec();
+        volume::scale(&mut piece, volume_db);
         let mut alaw: Vec<u8> = piece.iter().map(|sample| Law::Alaw.encode(*sample)).collect();
         // Only the last one has to be filled up.
         alaw.resize(alaw.len().next_multiple_of(FRAME_BYTES), Law::Alaw.silence());
@@ -35,6 +42,11 @@ pub fn alaw_of(file: impl Read, mut take: impl FnMut(&[u8]) -> io::Result<()>) -
         take(&alaw)
     })?;
     Ok(octets)
+}
+
+fn scaled(mut samples: Vec<i16>, volume_db: i8) -> Vec<i16> {
+    volume::scale(&mut samples, volume_db);
+    samples
 }
 
 /// How long so much A-law takes, milliseconds.
@@ -147,12 +159,12 @@ impl PromptStore {
         self.music.insert(id, Piece::from_pcm(samples));
     }
 
-    /// Adds a prompt from the bytes of a WAV file: one channel, 16 bit, 8 or 16 kHz.
+    /// Adds a prompt from the bytes of a WAV file (one channel, 16 bit, 8 to 48 kHz), louder than it by `volume_db`.
     ///
     /// # Errors
     /// Where the file is something else.
-    pub fn add_prompt_file(&mut self, id: PromptId, file: &[u8]) -> Result<(), wav::WavError> {
-        self.add_prompt(id, &wav::parse(file)?);
+    pub fn add_prompt_file(&mut self, id: PromptId, file: &[u8], volume_db: i8) -> Result<(), wav::WavError> {
+        self.add_prompt(id, &scaled(wav::parse(file)?, volume_db));
         Ok(())
     }
 
@@ -160,14 +172,21 @@ impl PromptStore {
     ///
     /// # Errors
     /// Where the file is something else.
-    pub fn add_music_file(&mut self, id: MusicId, file: &[u8]) -> Result<(), wav::WavError> {
-        self.add_music(id, &wav::parse(file)?);
+    pub fn add_music_file(&mut self, id: MusicId, file: &[u8], volume_db: i8) -> Result<(), wav::WavError> {
+        self.add_music(id, &scaled(wav::parse(file)?, volume_db));
         Ok(())
     }
 
-    /// Adds the piece that the project composes itself, so that nobody's rights are touched.
-    pub fn add_own_music(&mut self, id: MusicId) {
-        self.add_music(id, &music::piece(MUSIC_SEED));
+    /// Adds the piece that the project composes itself, so that nobody's rights are touched, louder by `volume_db`.
+    pub fn add_own_music(&mut self, id: MusicId, volume_db: i8) {
+        self.add_music(id, &scaled(music::piece(MUSIC_SEED), volume_db));
+    }
+
+    /// Adds a tone of call progress by its name, as a country has it, louder by `volume_db`. Nothing where there is no such tone.
+    pub fn add_progress_tone(&mut self, id: MusicId, (country, name): (&str, &str), volume_db: i8) {
+        if let Some(samples) = progress::tone(country, name) {
+            self.add_music(id, &scaled(samples, volume_db));
+        }
     }
 
     /// Encodes everything for the codecs that take longer: seconds of work for minutes of sound, so it is for a thread of its own.

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
-use super::prompts::{self, Library, PromptError};
+use super::prompts::{Library, PromptError};
 use super::reload::Reloader;
 use super::tracer::Tracer;
 use crate::config::{
-    AccountSettings, Opening, Program, Prompt, Secret, SecretSource, Settings, TrunkSettings, WebhookSettings,
+    AccountSettings, Opening, Program, Secret, SecretSource, Settings, TrunkSettings, WebhookSettings,
 };
-use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, MusicId, PortRange, PromptId};
+use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, PortRange};
 use crate::hooks::{Asker, Hook, Key, Poster};
 use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
@@ -105,7 +105,7 @@ pub fn open(
     if keys.is_some() {
         super::files::forbid_dumps();
     }
-    let library = Library::new().of(settings, &program)?;
+    let library = Library::default().of(settings, &program)?;
     let ports = PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() };
     let bell = Arc::clone(&commands.bell);
     let engine_settings = EngineSettings {
@@ -146,7 +146,6 @@ pub fn open(
     let (journal, progress) = state.journal.start(Default::default(), bell.waker())?;
     let mut feed = Feed::new(data_dir, journal.progress().clone());
     follow(&mut feed);
-    let (prompts, music) = listed(&library);
     let trunks = |account: fn(&TrunkSettings) -> Option<&AccountSettings>| {
         settings.trunks.iter().map(move |(name, trunk)| (name, account(trunk).map(|account| &account.password)))
     };
@@ -159,9 +158,9 @@ pub fn open(
         listen: addresses.listen.clone(),
         fingerprint: engine.fingerprint(),
         media_threads: engine.threads(),
-        prompts,
-        music,
-        default_music: prompts::OWN_MUSIC,
+        prompts: library.prompts.clone(),
+        music: library.music.clone(),
+        default_music: library.default_music(),
     };
     let switch_settings = settings.switch(Arc::clone(&program), opening.clone());
     let switch = Switch::new(switch_settings, restart, random()?, engine::now());
@@ -284,14 +283,6 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, TlsError> {
     };
     let (client_ca, trust) = (tls.client_ca.as_ref().map(PathBuf::from), tls.trust.as_ref().map(PathBuf::from));
     Tls::open(TlsFiles { certificate, key, client_ca, trust }).map(Some)
-}
-
-/// What can be played, as the switch wants it.
-pub(super) fn listed(library: &Library) -> (BTreeMap<Prompt, PromptId>, BTreeMap<String, MusicId>) {
-    let prompt = |((language, name), id): (&(String, String), &PromptId)| {
-        (Prompt { language: language.clone(), name: name.clone() }, *id)
-    };
-    (library.prompts.iter().map(prompt).collect(), library.music.clone())
 }
 
 pub(super) fn agent_passwords(settings: &Settings) -> Result<BTreeMap<String, Secret>, StartError> {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{Program, Settings, said};
+use crate::config::{Music, Program, Prompt, Settings, said};
 use crate::engine::{CHUNK_BYTES, MusicId, PromptId, PromptStore, alaw_ms, alaw_of, progress};
 
-/// The piece that is played where no other is named.
-pub(super) const OWN_MUSIC: MusicId = MusicId(0);
+/// What stands for the hash of a file where there is none: the piece of our own.
+const OWN_MUSIC: [u8; 32] = [0; 32];
 
 /// A file that is there and cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -26,130 +26,126 @@ pub struct PromptError {
     pub what: String,
 }
 
-/// What is loaded, and under which numbers. A file that changes gets another number: what calls in progress play stays what it was.
-#[derive(Clone)]
+/// What is loaded, and under which numbers. What changes, be it a file or its volume, gets another number: what calls in progress play
+/// stays what it was.
+#[derive(Clone, Default)]
 pub(super) struct Library {
     pub(super) store: PromptStore,
-    /// By (language, name).
-    pub(super) prompts: BTreeMap<(String, String), PromptId>,
-    pub(super) music: BTreeMap<String, MusicId>,
-    known_prompts: BTreeMap<[u8; 32], PromptId>,
-    known_music: BTreeMap<[u8; 32], MusicId>,
+    /// In every volume in which the plan plays it.
+    pub(super) prompts: BTreeMap<Prompt, PromptId>,
+    pub(super) music: BTreeMap<Music, MusicId>,
+    /// By the hash of the file, and decibels.
+    known_prompts: BTreeMap<([u8; 32], i8), PromptId>,
+    known_music: BTreeMap<([u8; 32], i8), MusicId>,
 }
 
 impl Library {
-    /// With the music of our own only.
-    pub(super) fn new() -> Self {
-        let mut store = PromptStore::default();
-        store.add_own_music(OWN_MUSIC);
-        let (prompts, music) = (BTreeMap::new(), BTreeMap::new());
-        Self { store, prompts, music, known_prompts: BTreeMap::new(), known_music: BTreeMap::new() }
-    }
-
     /// The same with everything that these settings and this plan need, as it is now: the prompts, what queues and steps play, and the texts that
     /// a machine speaks.
     ///
     /// # Errors
     /// Where a file cannot be read or played, or a text cannot be spoken.
     pub(super) fn of(&self, settings: &Settings, program: &Program) -> Result<Self, PromptError> {
-        let music = program.music();
         let texts = program.texts();
         let spoken = Path::new(&settings.data_dir).join("spoken");
         super::speech::speak(&spoken, &settings.speech, &texts)?;
-        let named = |(language, text): &(&str, &str)| {
+        let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
+        let folder = Path::new(&settings.prompts);
+        library.add_all_music(folder, settings, program)?;
+        let text = |(language, text): &(&str, &str)| {
             let name = said(text);
             let path = spoken.join(language).join(format!("{name}.wav"));
             ((*language).to_owned(), name, path)
         };
-        let long = Path::new(&settings.data_dir).join("prompts");
-        let mut library =
-            self.loaded(Path::new(&settings.prompts), &music, texts.iter().map(named).collect(), &long)?;
-        library.add_tones(&settings.tones);
+        let (volumes, long) = (program.volumes(), Path::new(&settings.data_dir).join("prompts"));
+        for (language, name, path) in prompt_files(folder)?.into_iter().chain(texts.iter().map(text)) {
+            let asked = volumes.get(&name).into_iter().flatten().map(|db| Some(*db));
+            for volume_db in asked.chain([None]) {
+                let id = library.prompt(&path, &long, volume_db.unwrap_or(settings.volume.prompts_db))?;
+                library.prompts.insert(Prompt::new(&language, &name).at(volume_db), id);
+            }
+        }
         Ok(library)
     }
 
-    /// Call progress tones are music like any other, where no file of that name is played.
-    fn add_tones(&mut self, country: &str) {
-        for name in progress::NAMES {
-            let Some(samples) = progress::tone(country, name).filter(|_| !self.music.contains_key(name)) else {
-                continue;
-            };
-            let mut hasher = Sha256::new();
-            samples.iter().for_each(|sample| hasher.update(sample.to_le_bytes()));
-            let hash = hasher.finalize().into();
-            let Ok(()) = self.add_music(name, hash, |store, id| {
-                store.add_music(id, &samples);
-                Ok::<_, Infallible>(())
-            });
+    /// What is played where no music is named.
+    pub(super) fn default_music(&self) -> MusicId {
+        self.music.get(&Music::default()).copied().unwrap_or(MusicId(0))
+    }
+
+    /// What queues and steps play from the folder of prompts, the music of our own, and call progress tones, which are music like any
+    /// other where no file of that name is played.
+    fn add_all_music(&mut self, folder: &Path, settings: &Settings, program: &Program) -> Result<(), PromptError> {
+        let usual = progress::NAMES.map(|name| Music { name: Some(name.to_owned()), volume_db: None });
+        let all = program.music().into_iter().cloned().chain([Music::default()]).chain(usual);
+        for music in all.collect::<BTreeSet<Music>>() {
+            let db = music.volume_db.unwrap_or(settings.volume.music_db);
+            let path = music.name.as_ref().map(|name| folder.join(format!("{name}.wav")));
+            match (&music.name, path) {
+                (Some(name), Some(path)) if is_tone(name, &path) => {
+                    let (tone, db) = ((settings.tones.as_str(), name.as_str()), music.volume_db.unwrap_or(0));
+                    let hash = Sha256::digest(format!("{} {}", tone.0, tone.1)).into();
+                    let Ok(()) = self.add_music(&music, (hash, db), |store, id| {
+                        store.add_progress_tone(id, tone, db);
+                        Ok::<_, Infallible>(())
+                    });
+                }
+                (Some(_), Some(path)) => {
+                    let (bytes, hash) = read(&path)?;
+                    self.add_music(&music, (hash, db), |store, id| {
+                        store.add_music_file(id, &bytes, db).map_err(|error| wrong(&path, &error))
+                    })?;
+                }
+                _ => {
+                    let Ok(()) = self.add_music(&music, (OWN_MUSIC, db), |store, id| {
+                        store.add_own_music(id, db);
+                        Ok::<_, Infallible>(())
+                    });
+                }
+            }
         }
+        Ok(())
     }
 
     /// Names a piece of music, which `add` puts into the store where it is a new one.
     fn add_music<E>(
         &mut self,
-        name: &str,
-        hash: [u8; 32],
+        music: &Music,
+        key: ([u8; 32], i8),
         add: impl FnOnce(&mut PromptStore, MusicId) -> Result<(), E>,
     ) -> Result<(), E> {
-        // OWN_MUSIC is 0, and nothing is ever taken away.
-        let next = MusicId(self.known_music.len() as u32 + 1);
-        let known = self.known_music.get(&hash).copied();
+        // Nothing is ever taken away.
+        let next = MusicId(self.known_music.len() as u32);
+        let known = self.known_music.get(&key).copied();
         if known.is_none() {
             add(&mut self.store, next)?;
-            self.known_music.insert(hash, next);
+            self.known_music.insert(key, next);
         }
-        self.music.insert(name.to_owned(), known.unwrap_or(next));
+        self.music.insert(music.clone(), known.unwrap_or(next));
         Ok(())
     }
 
-    /// The same with `<language>/<name>.wav` of every language folder as they are now, and more besides, and the music that queues
-    /// name. Long prompts are kept in `long` as they are sent.
-    fn loaded(
-        &self,
-        folder: &Path,
-        music: &BTreeSet<&str>,
-        more: Vec<(String, String, PathBuf)>,
-        long: &Path,
-    ) -> Result<Self, PromptError> {
-        let mut library = Self { prompts: BTreeMap::new(), music: BTreeMap::new(), ..self.clone() };
-        for name in music {
-            let path = folder.join(format!("{name}.wav"));
-            if is_tone(name, &path) {
-                continue;
-            }
-            let (bytes, hash) = read(&path)?;
-            library.add_music(name, hash, |store, id| {
-                store.add_music_file(id, &bytes).map_err(|error| wrong(&path, &error))
-            })?;
-        }
-        for (language, name, path) in prompt_files(folder)?.into_iter().chain(more) {
-            let id = library.prompt(&path, long)?;
-            library.prompts.insert((language, name), id);
-        }
-        Ok(library)
-    }
-
-    /// The number of a prompt's file, which is loaded where it is a new one.
-    fn prompt(&mut self, path: &Path, long: &Path) -> Result<PromptId, PromptError> {
+    /// The number of a prompt's file at a volume, which is loaded where it is a new one. Long ones are kept in `long` as they are sent.
+    fn prompt(&mut self, path: &Path, long: &Path, volume_db: i8) -> Result<PromptId, PromptError> {
         // Nothing is ever taken away.
         let next = PromptId(self.known_prompts.len() as u32);
-        let hash = if is_long(path)? {
-            let hash = hash_of(path)?;
-            if let Some(id) = self.known_prompts.get(&hash) {
+        let key = if is_long(path)? {
+            let key = (hash_of(path)?, volume_db);
+            if let Some(id) = self.known_prompts.get(&key) {
                 return Ok(*id);
             }
-            let (head, octets, file) = long_prompt(path, &hash, long)?;
+            let (head, octets, file) = long_prompt(path, &key, long)?;
             self.store.add_long_prompt(next, &head, octets, file);
-            hash
+            key
         } else {
             let (bytes, hash) = read(path)?;
-            if let Some(id) = self.known_prompts.get(&hash) {
+            if let Some(id) = self.known_prompts.get(&(hash, volume_db)) {
                 return Ok(*id);
             }
-            self.store.add_prompt_file(next, &bytes).map_err(|error| wrong(path, &error))?;
-            hash
+            self.store.add_prompt_file(next, &bytes, volume_db).map_err(|error| wrong(path, &error))?;
+            (hash, volume_db)
         };
-        self.known_prompts.insert(hash, next);
+        self.known_prompts.insert(key, next);
         Ok(next)
     }
 }
@@ -178,16 +174,23 @@ fn hash_of(path: &Path) -> Result<[u8; 32], PromptError> {
     }
 }
 
-/// Makes sure that a long prompt is there as A-law, under its hash; gives its first chunk, its length in octets and its file.
-fn long_prompt(path: &Path, hash: &[u8; 32], folder: &Path) -> Result<(Vec<u8>, usize, Arc<Path>), PromptError> {
-    let name: String = hash.iter().map(|octet| format!("{octet:02x}")).collect();
+/// Makes sure that a long prompt is there as A-law, under its hash and volume; gives its first chunk, its length in octets and its file.
+fn long_prompt(
+    path: &Path,
+    (hash, volume_db): &([u8; 32], i8),
+    folder: &Path,
+) -> Result<(Vec<u8>, usize, Arc<Path>), PromptError> {
+    let mut name: String = hash.iter().map(|octet| format!("{octet:02x}")).collect();
+    if *volume_db != 0 {
+        name += &format!("_{volume_db}dB");
+    }
     let file = folder.join(format!("{name}.alaw"));
     let failed = |error: std::io::Error| wrong(&file, &error);
     if !file.is_file() {
         fs::create_dir_all(folder).map_err(failed)?;
         let new = file.with_extension("new");
         let mut out = BufWriter::new(fs::File::create(&new).map_err(failed)?);
-        each_piece(path, |alaw| out.write_all(alaw))?;
+        each_piece(path, *volume_db, |alaw| out.write_all(alaw))?;
         let out = out.into_inner().map_err(|error| failed(error.into_error()))?;
         out.sync_all().map_err(failed)?;
         fs::rename(&new, &file).map_err(failed)?;
@@ -200,9 +203,13 @@ fn long_prompt(path: &Path, hash: &[u8; 32], folder: &Path) -> Result<(Vec<u8>, 
 }
 
 /// Every piece of a long prompt, in A-law; gives octets of the whole.
-fn each_piece(path: &Path, take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<usize, PromptError> {
+fn each_piece(
+    path: &Path,
+    volume_db: i8,
+    take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> Result<usize, PromptError> {
     let file = fs::File::open(path).map_err(|error| wrong(path, &error))?;
-    alaw_of(BufReader::new(file), take).map_err(|error| wrong(path, &error))
+    alaw_of(BufReader::new(file), volume_db, take).map_err(|error| wrong(path, &error))
 }
 
 /// Every prompt of the folder, and every piece of music that queues name, that cannot be read or played.
@@ -216,10 +223,10 @@ pub fn unplayable(folder: &Path, music: &BTreeSet<&str>) -> Vec<PromptError> {
     let files = prompts.into_iter().map(|(_, _, path)| path).chain(music);
     let tried = files.map(|path| {
         if is_long(&path)? && path.parent() != Some(folder) {
-            return each_piece(&path, |_| Ok(())).map(drop);
+            return each_piece(&path, 0, |_| Ok(())).map(drop);
         }
         let (bytes, _) = read(&path)?;
-        PromptStore::default().add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))
+        PromptStore::default().add_prompt_file(PromptId(0), &bytes, 0).map_err(|error| wrong(&path, &error))
     });
     tried.filter_map(Result::err).collect()
 }
@@ -233,11 +240,11 @@ pub fn prompt_lengths(folder: &Path) -> Result<BTreeMap<(String, String), u64>, 
     let mut lengths = BTreeMap::new();
     for (language, name, path) in prompt_files(folder)? {
         if is_long(&path)? {
-            lengths.insert((language, name), alaw_ms(each_piece(&path, |_| Ok(()))?));
+            lengths.insert((language, name), alaw_ms(each_piece(&path, 0, |_| Ok(()))?));
             continue;
         }
         let (bytes, _) = read(&path)?;
-        store.add_prompt_file(PromptId(0), &bytes).map_err(|error| wrong(&path, &error))?;
+        store.add_prompt_file(PromptId(0), &bytes, 0).map_err(|error| wrong(&path, &error))?;
         lengths.extend(store.prompt_ms(PromptId(0)).map(|ms| ((language, name), ms)));
     }
     Ok(lengths)

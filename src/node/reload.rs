@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::event_loop::{Control, Swap};
-use super::opening::{agent_passwords, agent_pins, listed};
+use super::opening::{agent_passwords, agent_pins};
 use super::prompts::Library;
 use super::{PromptError, StartError};
 use crate::config::{self, Opening, Program, Settings};
@@ -72,9 +72,9 @@ impl Reloader {
         if library.prompts != self.library.prompts || library.music != self.library.music {
             told.changes.push("prompts or music changed".to_owned());
         }
-        let (prompts, music) = listed(&library);
+        let (prompts, music, default_music) = (library.prompts.clone(), library.music.clone(), library.default_music());
         let (passwords, pins) = (agent_passwords(&settings)?, agent_pins(&settings)?);
-        let opening = Opening { passwords, pins, prompts, music, ..self.opening.clone() };
+        let opening = Opening { passwords, pins, prompts, music, default_music, ..self.opening.clone() };
         let switch = settings.switch(Arc::clone(&program), opening.clone());
         Switch::check_reload(&switch).map_err(|fault| ReloadError::Contradiction(fault.to_string()))?;
         let (done, answer) = bounded(1);

@@ -32,7 +32,7 @@ pub(super) fn speak(
         let new = path.with_extension("new.wav");
         run(settings, language, text, &new).map_err(|why| wrong(format!("\"{text}\" cannot be spoken: {why}")))?;
         let bytes = fs::read(&new).map_err(|error| wrong(format!("the speech command wrote nothing: {error}")))?;
-        let played = PromptStore::default().add_prompt_file(PromptId(0), &bytes);
+        let played = PromptStore::default().add_prompt_file(PromptId(0), &bytes, 0);
         played.map_err(|error| wrong(error.to_string()))?;
         fs::rename(&new, &path).map_err(|error| wrong(error.to_string()))?;
         tracing::info!(language, text, "a text of the dialplan is spoken");

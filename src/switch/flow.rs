@@ -5,7 +5,7 @@ use super::party::Recording;
 use super::{Consultation, Output, Switch, Timer};
 use crate::acd::{self, Acd};
 use crate::call::{CallState, Input};
-use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Prompt, Question, Unseated};
+use crate::dialplan::{Act, AgentChange, CallFacts, Cursor, CursorInput, FloorView, Music, Prompt, Question, Unseated};
 use crate::id::{CallId, QueueId};
 use crate::journal::{Event, Orders, Personal, SkillWish};
 use crate::media::{MusicId, Playlist, PromptId, Source};
@@ -232,7 +232,7 @@ impl Switch {
             Act::EnterFlow { flow, language } => drop(self.journal(Event::FlowEntered { call, flow, language }, now)),
             Act::Confer { room, most } => self.confer(call, room, most, now),
             Act::LeaveRoom => self.leave_room(call, now),
-            Act::Park { slot, music } => self.park(call, slot, music.as_deref(), now),
+            Act::Park { slot, music } => self.park(call, slot, &music, now),
             Act::Unpark => {
                 self.unpark(call, None, now);
                 self.play(caller, Source::Silence, now);
@@ -302,7 +302,7 @@ impl Switch {
         now: Now,
     ) {
         let rules = self.settings.program.queues().get(queue.as_str());
-        let music = self.music_named(rules.and_then(|rules| rules.music.as_deref()));
+        let music = rules.map_or(self.settings.default_music, |rules| self.music_of(&rules.music));
         let resume_ms = rules.map_or(0, |rules| rules.resume_ms);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         cell.music = music;
@@ -318,14 +318,13 @@ impl Switch {
     }
 
     /// A piece of music of the plan; the usual one where it names none.
-    pub(super) fn music_named(&self, name: Option<&str>) -> MusicId {
-        let settings = &self.settings;
-        name.and_then(|name| settings.music.get(name)).copied().unwrap_or(settings.default_music)
+    pub(super) fn music_of(&self, music: &Music) -> MusicId {
+        self.settings.music.get(music).copied().unwrap_or(self.settings.default_music)
     }
 
     /// What is heard while a phone rings.
     pub(super) fn ringback(&self) -> MusicId {
-        self.music_named(Some("ringback"))
+        self.music_of(&Music { name: Some("ringback".to_owned()), volume_db: None })
     }
 
     fn change_agent(&mut self, call: CallId, change: AgentChange, now: Now) {

@@ -58,7 +58,7 @@ impl Switch {
         let Some(language) = self.settings.program.flows().get(&flow).map(|flow| flow.language.clone()) else {
             return Err(CommandError::Unwritten { kind: "flow", name: flow });
         };
-        let wanted = Prompt { language: language.clone(), name: prompt.clone() };
+        let wanted = Prompt::new(&language, &prompt);
         if !self.settings.prompts.contains_key(&wanted) {
             return Err(CommandError::Unspoken { prompt, language, flow });
         }

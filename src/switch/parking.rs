@@ -4,7 +4,7 @@ use super::Switch;
 use super::legs::name_of;
 use super::party::Role;
 use crate::call::Input;
-use crate::dialplan::{Cursor, CursorInput};
+use crate::dialplan::{Cursor, CursorInput, Music};
 use crate::id::{AgentId, CallId};
 use crate::journal::{Event, Personal};
 use crate::media::Source;
@@ -15,7 +15,7 @@ const MOST: usize = 1_000;
 
 impl Switch {
     /// Lets a call's caller wait in a slot; one of our users who has dialled it is joined with who waits there.
-    pub(super) fn park(&mut self, call: CallId, slot: String, music: Option<&str>, now: Now) {
+    pub(super) fn park(&mut self, call: CallId, slot: String, music: &Music, now: Now) {
         let Some(cell) = self.calls.get(&call) else { return };
         // Whom somebody has handed on is parked, user or not; strangers get nobody else's call.
         if cell.from_agent.is_some() && cell.given_to.is_none() {
@@ -35,7 +35,7 @@ impl Switch {
             tracing::info!(%call, slot, why, "a caller is not parked");
             return self.advance(call, CursorInput::NotAdmitted { why: why.to_owned() }, now);
         }
-        let music = self.music_named(music);
+        let music = self.music_of(music);
         let Some(cell) = self.calls.get_mut(&call) else { return };
         let giver = cell.cursor.as_ref().map_or("", |cursor| cursor.facts().transferred_by.as_str());
         let by = (!giver.is_empty()).then(|| AgentId::from(giver));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::acd;
-use crate::dialplan::{Program, Prompt};
+use crate::dialplan::{Music, Program, Prompt};
 use crate::id::{AgentId, CallId, LegId, TrunkId};
 use crate::journal::{Callbacks, Desks, DialogState, Event, LastAgents, LostPlaces, Orders, Seen};
 use crate::media::{MusicId, PromptId};
@@ -38,8 +38,8 @@ pub struct Settings {
     pub media_threads: u16,
     /// Prompts that can be played.
     pub prompts: BTreeMap<Prompt, PromptId>,
-    /// Music by its name in the dialplan.
-    pub music: BTreeMap<String, MusicId>,
+    /// Music as the dialplan names it.
+    pub music: BTreeMap<Music, MusicId>,
     /// Music where the dialplan names none, and on hold.
     pub default_music: MusicId,
     /// Numbers that go straight on, the longest prefix first.

@@ -106,7 +106,7 @@ impl Stage<'_> {
         let mut at_ms = self.at_ms();
         let begun_ms = at_ms;
         for prompt in prompts {
-            let Some(length_ms) = self.floor.prompts.get(&prompt) else {
+            let Some(length_ms) = self.floor.prompts.get(&prompt.clone().at(None)) else {
                 self.note(format!("{} cannot be played", prompt.path()));
                 return self.tell(CursorInput::PlayFinished { id, completed: false });
             };

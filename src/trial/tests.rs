@@ -88,7 +88,7 @@ fn floor() -> Floor {
     let agent = |id: &String| AgentSettings::named(id.as_str().into());
     let agents = agents.keys().map(agent).collect();
     let acd = acd::Settings { agents, queues: acd_queues(&program), ageing: acd::Ageing::default() };
-    let length = |name: &str| (Prompt { language: "zh".into(), name: name.to_owned() }, name.len() as u64 * 1_000);
+    let length = |name: &str| (Prompt::new("zh", name), name.len() as u64 * 1_000);
     let texts = "[prompt.notice]\nzh = \"本次通话将被录音\"";
     let catalogue = Catalogue::read(&Source { file: "c".into(), text: texts.into() }).expect("a catalogue");
     Floor { program: Arc::new(program), acd, prompts: names.into_iter().map(length).collect(), catalogue }

@@ -129,7 +129,7 @@ fn prompts() -> BTreeMap<Prompt, PromptId> {
 }
 
 fn prompt(language: &str, name: &str) -> Prompt {
-    Prompt { language: language.to_owned(), name: name.to_owned() }
+    Prompt::new(language, name)
 }
 
 pub fn program() -> Arc<Program> {

@@ -77,6 +77,7 @@ mod trace;
 mod transfer;
 mod tried;
 mod trunks;
+mod volume;
 mod way;
 mod webhooks;
 mod webrtc;

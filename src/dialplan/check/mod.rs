@@ -12,7 +12,7 @@ use super::load::{Agents, Places, Surroundings};
 use super::program::{Program, Prompt, StepRef};
 use super::report::{Place, Report, suggest};
 use super::speech;
-use super::talk::Item;
+use super::talk::Said;
 use super::values::Template;
 use paths::{Facts, Paths};
 
@@ -175,18 +175,18 @@ fn prompts_of(action: &Action, known: &Facts, place: Place, report: &mut Report)
     };
     let mut prompts = BTreeSet::new();
     for language in languages {
-        let prompt = |name: String| Prompt { language: language.clone(), name };
-        let named = items.iter().filter_map(|item| match item {
-            Item::Prompt(name) => Some(prompt(name.clone())),
+        let prompt = |name: String| Prompt::new(language, &name);
+        let named = items.iter().filter_map(|item| match &item.what {
+            Said::Prompt(name) => Some(prompt(name.clone())),
             _ => None,
         });
         prompts.extend(named);
-        let silent = items.iter().any(|item| matches!(item, Item::Text(texts) if !texts.contains_key(language)));
+        let silent = items.iter().any(|item| matches!(&item.what, Said::Text(texts) if !texts.contains_key(language)));
         if silent {
             let hint = Some(format!("add {language} = \"…\" to each say"));
             report.problem(place, format!("a text is not there in \"{language}\", which a call may speak here"), hint);
         }
-        if items.iter().all(|item| matches!(item, Item::Prompt(_) | Item::Text(_))) {
+        if items.iter().all(|item| matches!(item.what, Said::Prompt(_) | Said::Text(_))) {
             continue;
         }
         if !speech::LANGUAGES.contains(&language.as_str()) {

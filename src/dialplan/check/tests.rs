@@ -154,6 +154,20 @@ fn prompts_are_needed_in_every_language_that_gets_there() {
 }
 
 #[test]
+fn a_volume_has_bounds_and_is_of_something_that_is_said() {
+    let steps = |item: &str| {
+        format!(
+            "go = {{ do = \"answer\", next = \"p\" }}\np = {{ do = \"play\", prompts = [{item}], next = \"h\" }}\nh = {{ do = \"hangup\" }}"
+        )
+    };
+    assert_eq!(problems(&steps("{ prompt = \"a\", volume = -30 }")), Vec::<String>::new());
+    let told = problems(&steps("{ prompt = \"a\", volume = 13 }"));
+    assert_eq!(told, ["7: \"volume\" must be a whole number from -30 to 12"]);
+    let told = problems(&steps("{ volume = 3 }"));
+    assert!(told[1].contains("stands for one thing that is said"), "{told:?}");
+}
+
+#[test]
 fn a_large_plan_is_checked_at_once() {
     let mut steps = "go = { do = \"answer\", next = \"s0\" }\n".to_owned();
     for index in 0..10_000 {

@@ -8,7 +8,7 @@ use super::super::inquiry::Inquiry;
 use super::super::load::Places;
 use super::super::program::Program;
 use super::super::report::Report;
-use super::super::talk::Item;
+use super::super::talk::{Item, Said};
 use super::super::values::Template;
 use super::paths::Paths;
 
@@ -104,15 +104,15 @@ impl Used {
 
     fn items(&mut self, items: Vec<&Item>) {
         for item in items {
-            match item {
-                Item::Number(text)
-                | Item::Digits(text)
-                | Item::Money(text, _)
-                | Item::Date(text)
-                | Item::Time(text) => {
+            match &item.what {
+                Said::Number(text)
+                | Said::Digits(text)
+                | Said::Money(text, _)
+                | Said::Date(text)
+                | Said::Time(text) => {
                     self.template(text);
                 }
-                Item::Prompt(_) | Item::Text(_) | Item::Position | Item::ExpectedWait => {}
+                Said::Prompt(_) | Said::Text(_) | Said::Position | Said::ExpectedWait => {}
             }
         }
     }

@@ -23,7 +23,7 @@ impl Cursor {
     pub(super) fn begin_talk(&mut self, next: StepRef, now: Now, floor: &dyn FloorView) {
         match floor.announcement(&self.flow) {
             Some(name) => {
-                let prompt = Prompt { language: self.language.clone(), name };
+                let prompt = Prompt::new(&self.language, &name);
                 let id = self.play(vec![prompt], false);
                 self.state = State::Playing { id, notice: false, interruptible: false, next };
             }

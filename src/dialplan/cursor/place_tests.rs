@@ -110,7 +110,10 @@ fn a_parked_caller_is_fetched_or_forgotten_and_who_comes_in_vain_goes_elsewhere(
                 none = { do = \"hangup\", cause = \"none\" }\nsorry = { do = \"hangup\", cause = \"sorry\" }\n";
     let parked = || {
         let mut cursor = answered(text);
-        assert_eq!(acts(&mut cursor), ["slot", "Park { slot: \"at 1\", music: None }"]);
+        assert_eq!(
+            acts(&mut cursor),
+            ["slot", "Park { slot: \"at 1\", music: Music { name: None, volume_db: None } }"]
+        );
         cursor
     };
     let mut cursor = parked();

@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use super::super::act::FloorView;
 use super::super::program::Prompt;
 use super::super::speech::{self, Spoken};
-use super::super::talk::Item;
+use super::super::talk::{Item, Said};
 use super::super::values::{LONGEST, Template};
 use super::Cursor;
 use crate::time::Now;
@@ -49,22 +49,22 @@ impl Cursor {
     /// The prompts that say an item; none where there is nothing to say, such as a number that is none.
     pub(super) fn say(&self, item: &Item, language: &str, now: Now, floor: &dyn FloorView, prompts: &mut Vec<Prompt>) {
         let spoken = |what: Option<Spoken>| what.map_or(Vec::new(), |what| speech::prompts(what, language));
-        let names = match item {
-            Item::Prompt(name) => vec![name.clone()],
+        let names = match &item.what {
+            Said::Prompt(name) => vec![name.clone()],
             // The checker knows that it is there in every language in which a call may come here.
-            Item::Text(texts) => texts.get(language).map(|text| vec![speech::said(text)]).unwrap_or_default(),
-            Item::Number(text) => spoken(self.fill(text).trim().parse().ok().map(Spoken::Number)),
-            Item::Digits(text) => speech::digits(&self.fill(text)),
-            Item::Money(text, currency) => {
+            Said::Text(texts) => texts.get(language).map(|text| vec![speech::said(text)]).unwrap_or_default(),
+            Said::Number(text) => spoken(self.fill(text).trim().parse().ok().map(Spoken::Number)),
+            Said::Digits(text) => speech::digits(&self.fill(text)),
+            Said::Money(text, currency) => {
                 let hundredths = hundredths(self.fill(text).trim());
                 spoken(hundredths.map(|hundredths| Spoken::Money { hundredths, currency: *currency }))
             }
-            Item::Date(text) => spoken(self.instant(text, now).map(Spoken::Date)),
-            Item::Time(text) => spoken(self.instant(text, now).map(Spoken::Time)),
-            Item::Position => spoken(floor.position().map(|position| Spoken::Number(i64::from(position)))),
-            Item::ExpectedWait => spoken(floor.own_expected_wait_ms().map(|ms| Spoken::Minutes(ms.div_ceil(1_000)))),
+            Said::Date(text) => spoken(self.instant(text, now).map(Spoken::Date)),
+            Said::Time(text) => spoken(self.instant(text, now).map(Spoken::Time)),
+            Said::Position => spoken(floor.position().map(|position| Spoken::Number(i64::from(position)))),
+            Said::ExpectedWait => spoken(floor.own_expected_wait_ms().map(|ms| Spoken::Minutes(ms.div_ceil(1_000)))),
         };
-        prompts.extend(names.into_iter().map(|name| Prompt { language: language.to_owned(), name }));
+        prompts.extend(names.iter().map(|name| Prompt::new(language, name).at(item.volume_db)));
     }
 
     /// "2026-11-27", "14:05" or both; the present on the clock of this machine's hours where it is empty.

@@ -32,7 +32,7 @@ pub(super) fn read_voicemail(table: &mut Table<'_>, names: &Names<'_>, report: &
         let hint = Some("callers have to hear that they are recorded: prompts = [\"leave_message\"]".to_owned());
         report.problem(table.place_of("prompts"), "a voicemail step needs \"prompts\"", hint);
     }
-    greeting.push(Item::Prompt(TONE.to_owned()));
+    greeting.push(Item::prompt(TONE));
     let mailbox = table.required("mailbox", report);
     let longest_ms = table.duration("longest", report).unwrap_or(MESSAGE_MS);
     if !(5_000..=LONGEST_MS).contains(&longest_ms) {

@@ -4,12 +4,13 @@ use super::super::action::Action;
 use super::super::report::{Report, suggest};
 use super::super::speech::CURRENCIES;
 use super::super::table::{At, Mixed, Table};
-use super::super::talk::Item;
+use super::super::talk::{Item, Said};
 use super::super::values::Template;
+use super::super::volume::read_volume;
 use super::{Names, step};
 
 /// The keys of a table that stands for something said.
-const SAID: [&str; 8] = ["say", "number", "digits", "money", "date", "time", "position", "expected_wait"];
+const SAID: [&str; 9] = ["prompt", "say", "number", "digits", "money", "date", "time", "position", "expected_wait"];
 
 pub(super) fn read_play(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {
     let prompts = read_items(table, "prompts", names, report);
@@ -73,7 +74,7 @@ fn read_item(mixed: Mixed<'_>, names: &Names<'_>, report: &mut Report) -> Option
 fn read_name(At { value, place }: At<String>, report: &mut Report) -> Option<Item> {
     let plain = !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if plain {
-        return Some(Item::Prompt(value));
+        return Some(Item::prompt(&value));
     }
     let hint = Some("letters, digits, _ and -, without folder and ending".to_owned());
     report.problem(place, format!("\"{value}\" is no name of a prompt"), hint);
@@ -87,17 +88,19 @@ fn read_said(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> O
     };
     // Asked in any case, so that a second one in the same table is an unknown key.
     let stands: Vec<&str> = SAID.into_iter().filter(|key| table.has(key)).collect();
+    let volume_db = read_volume(table, "volume", report);
     let [one] = stands[..] else {
         let hint = Some(format!("write one of {}", SAID.join(", ")));
         report.problem(table.place, "a table in a list of prompts stands for one thing that is said", hint);
         return None;
     };
-    match one {
+    let what = match one {
+        "prompt" => table.string("prompt", report).and_then(|name| read_name(name, report)).map(|item| item.what),
         "say" => read_text(table, report),
-        "number" => template(table, "number", report).map(Item::Number),
-        "digits" => template(table, "digits", report).map(Item::Digits),
-        "date" => template(table, "date", report).map(Item::Date),
-        "time" => template(table, "time", report).map(Item::Time),
+        "number" => template(table, "number", report).map(Said::Number),
+        "digits" => template(table, "digits", report).map(Said::Digits),
+        "date" => template(table, "date", report).map(Said::Date),
+        "time" => template(table, "time", report).map(Said::Time),
         "money" => {
             let amount = template(table, "money", report);
             let currency = table.required("currency", report)?;
@@ -106,15 +109,16 @@ fn read_said(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> O
                 report.problem(currency.place, format!("\"{}\" cannot be said", currency.value), hint);
                 return None;
             };
-            amount.map(|amount| Item::Money(amount, *known))
+            amount.map(|amount| Said::Money(amount, *known))
         }
-        "position" => table.boolean("position", true, report).then_some(Item::Position),
-        _ => table.boolean("expected_wait", true, report).then_some(Item::ExpectedWait),
-    }
+        "position" => table.boolean("position", true, report).then_some(Said::Position),
+        _ => table.boolean("expected_wait", true, report).then_some(Said::ExpectedWait),
+    };
+    what.map(|what| Item { what, volume_db })
 }
 
 /// `{ say = { en = "…", zh = "…" } }`
-fn read_text(table: &mut Table<'_>, report: &mut Report) -> Option<Item> {
+fn read_text(table: &mut Table<'_>, report: &mut Report) -> Option<Said> {
     let texts = table.string_map("say", report);
     for text in texts.values() {
         if text.value.trim().is_empty() {
@@ -124,5 +128,5 @@ fn read_text(table: &mut Table<'_>, report: &mut Report) -> Option<Item> {
             report.problem(text.place, "a text that is spoken is spoken beforehand and holds no variables", hint);
         }
     }
-    (!texts.is_empty()).then(|| Item::Text(texts.into_iter().map(|(language, text)| (language, text.value)).collect()))
+    (!texts.is_empty()).then(|| Said::Text(texts.into_iter().map(|(language, text)| (language, text.value)).collect()))
 }
