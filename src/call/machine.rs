@@ -83,7 +83,7 @@ pub struct Call {
     pub(super) ended_by_switch: bool,
     /// Whether the flow has given the caller what it is for.
     pub(super) served: bool,
-    /// What the caller has left: `voicemail`, `callback`.
+    /// What it has come to, whoever ends it: `voicemail`, `callback`, `failed`.
     pub(super) left: Option<&'static str>,
     /// Whether we call the caller: first of all, or once an agent has answered.
     pub(super) calls_back: bool,

@@ -33,9 +33,9 @@ pub enum Input {
         /// Whether the plan goes on with the caller once the agent has hung up.
         after: bool,
     },
-    /// The caller has left what the flow is for: the call has this disposition unless a person speaks.
+    /// What the call has come to, whoever ends it, unless a person speaks: the caller has left what the flow is for, or is turned away.
     Left {
-        /// `voicemail` or `callback`.
+        /// `voicemail`, `callback` or `failed`.
         disposition: &'static str,
     },
     /// The caller left the queue without an agent and the dialplan goes on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{AgentChange, RecordChange};
+use super::action::{AgentChange, RecordChange, Tone};
 use super::decision::{Decision, Unseated};
 use super::program::{Music, Prompt};
 use crate::id::{AgentId, QueueId, TrunkId};
@@ -232,6 +232,13 @@ pub enum Act {
     Unpark,
     /// Send the caller's audio back.
     Echo,
+    /// Let the caller hear a tone: the plan is about to end the call.
+    PlayTone {
+        /// Which.
+        tone: Tone,
+        /// Why it ends, also where the caller is the first to hang up.
+        cause: Cause,
+    },
     /// End the call.
     Hangup {
         /// Why.

@@ -29,6 +29,28 @@ pub enum AgentChange {
     SignOut,
 }
 
+/// A tone of call progress that tells a caller why the call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Who was called is in a call.
+    Busy,
+    /// The call cannot be served.
+    Congestion,
+}
+
+impl Tone {
+    /// Every one, by its name in plans, which is also that of its music.
+    pub(super) const ALL: [(&str, Self); 2] = [("busy", Self::Busy), ("congestion", Self::Congestion)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Congestion => "congestion",
+        }
+    }
+}
+
 /// What a step says about the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordChange {
@@ -176,6 +198,8 @@ pub enum Action {
         after: Option<StepRef>,
         /// Whom the caller is to have.
         prefer: Prefer,
+        /// What the agent hears before the caller.
+        announce: Vec<Item>,
     },
     /// Asks whether the call may be recorded. Silence is no.
     Consent {
@@ -293,6 +317,8 @@ pub enum Action {
     Hangup {
         /// Why.
         cause: Cause,
+        /// What a caller who has been answered hears before, and for how long, milliseconds.
+        tone: Option<(Tone, u64)>,
     },
     /// Branches by the time of day.
     Hours {
@@ -395,7 +421,9 @@ impl Action {
         match self {
             Self::Play { prompts, .. } | Self::Ring { prompts, .. } => prompts.iter().collect(),
             Self::Voicemail { greeting, .. } => greeting.iter().collect(),
-            Self::Queue { waiting, .. } => waiting.messages.iter().flat_map(|message| &message.items).collect(),
+            Self::Queue { waiting, announce, .. } => {
+                waiting.messages.iter().flat_map(|message| &message.items).chain(announce).collect()
+            }
             _ => Vec::new(),
         }
     }

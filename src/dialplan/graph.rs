@@ -250,7 +250,7 @@ fn told(action: &Action) -> String {
         Action::Call { .. } => "call".to_owned(),
         Action::Return => "return".to_owned(),
         Action::Echo => "echo".to_owned(),
-        Action::Hangup { cause } => format!("hang up, {}", cause.text),
+        Action::Hangup { cause, .. } => format!("hang up, {}", cause.text),
         Action::Hours { hours, .. } => format!("hours {hours}"),
         Action::Agent { .. } => "agent".to_owned(),
         Action::Record { .. } => "record".to_owned(),

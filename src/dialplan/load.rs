@@ -202,7 +202,7 @@ fn read_flows(
             // What could not be read is reported; the stand-in only keeps the count of the steps.
             let action = action.unwrap_or_else(|| {
                 places.broken.insert(draft.name.clone());
-                Action::Hangup { cause: Cause::normal() }
+                Action::Hangup { cause: Cause::normal(), tone: None }
             });
             program.steps.push(Step { flow: draft.name.clone(), name, action });
         }

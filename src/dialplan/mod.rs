@@ -32,7 +32,7 @@ mod volume;
 mod schema_tests;
 
 pub use act::{Act, CallFacts, CallbackWish, CursorInput, DialPlace, FloorView, Question};
-pub use action::{Action, AgentChange, RecordChange};
+pub use action::{Action, AgentChange, RecordChange, Tone};
 pub use catalogue::Catalogue;
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;

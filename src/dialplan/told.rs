@@ -71,6 +71,7 @@ impl Act {
             Self::Park { slot, .. } => format!("park in {slot}"),
             Self::Unpark => "leave the slot".to_owned(),
             Self::Echo => "echo".to_owned(),
+            Self::PlayTone { tone, .. } => format!("{} tone", tone.name()),
             Self::Hangup { cause } => format!("hang up: {} {}", cause.code, cause.text),
         };
         vec![line]

@@ -331,18 +331,27 @@ impl Switch {
     }
 
     fn bridge(&mut self, call: CallId, caller: LegId, other: LegId, record: bool, now: Now) {
+        let announcement = self.announcement(call, other, now);
         if let Some(Role::Agent(agent)) = self.legs.get(&other).map(|party| party.role.clone()) {
             self.acd.handle(acd::Input::AgentAnswered { agent, call }, now);
             self.advance(call, CursorInput::Connected, now);
         }
         self.called_back(call, caller, now);
         self.counts.calls_bridged += 1;
+        if !announcement.is_empty() {
+            return self.announce_caller(call, other, &announcement, record, now);
+        }
+        // One before whose end the call was handed on says nothing about this conversation.
+        if let Some(cell) = self.calls.get_mut(&call) {
+            cell.announcing = None;
+        }
         self.record(call, caller, other, record, now);
         self.join(call, caller, other, now);
     }
 
     /// Lets both parties hear each other, or music where the other one holds.
     pub(super) fn join(&mut self, call: CallId, caller: LegId, other: LegId, now: Now) {
+        self.end_announcing(call, caller, other, now);
         let music = self.calls.get(&call).map_or(self.settings.default_music, |cell| cell.music);
         let third = self.third_voice(call);
         for (leg, peer) in [(caller, other), (other, caller)] {

@@ -241,6 +241,13 @@ impl Switch {
                 self.tell(call, Input::Served);
                 self.play(caller, Source::Echo, now);
             }
+            Act::PlayTone { tone, cause } => {
+                let designed = cause.code == 16;
+                self.tell(call, if designed { Input::Served } else { Input::Left { disposition: "failed" } });
+                let tone = Music { name: Some(tone.name().to_owned()), volume_db: None };
+                let tone = self.music_of(&tone);
+                self.play(caller, Source::Music(tone), now);
+            }
             Act::Hangup { cause } => {
                 let as_designed = cause.code == 16;
                 self.tell(call, Input::Hangup { cause, as_designed });
@@ -268,7 +275,7 @@ impl Switch {
         self.outbox.push(Output::Ask(ask), now);
     }
 
-    fn playlist(&self, prompts: &[Prompt], id: u32) -> Playlist {
+    pub(super) fn playlist(&self, prompts: &[Prompt], id: u32) -> Playlist {
         let prompt = |prompt: &Prompt| self.settings.prompts.get(prompt).copied().unwrap_or(NO_PROMPT);
         Playlist { prompts: prompts.iter().map(prompt).collect(), id }
     }

@@ -219,7 +219,10 @@ impl Switch {
             let input = if on { acd::Input::Hold { agent, call } } else { acd::Input::Resume { agent, call } };
             self.acd.handle(input, now);
         }
-        self.join(call, caller, leg, now);
+        // A phone that only settles its session goes on hearing who comes.
+        if on || !self.calls.get(&call).is_some_and(|cell| cell.is_announcing_on(leg)) {
+            self.join(call, caller, leg, now);
+        }
     }
 
     pub(super) fn cancel_presentation(&mut self, call: CallId, agent: &AgentId, reason: SegmentEnd) {

@@ -208,6 +208,7 @@ impl Switch {
     pub(super) fn handle_media(&mut self, report: MediaReport, now: Now) {
         match report {
             MediaReport::Digit { leg, digit, at } => self.handle_digit(leg, digit, at, now),
+            MediaReport::PlayFinished { leg, .. } if self.handle_announced(leg, now) => {}
             MediaReport::PlayFinished { leg, id, completed } => {
                 if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
                     self.advance(call, CursorInput::PlayFinished { id, completed }, now);

@@ -3,6 +3,7 @@
 //! [`Switch::handle`] takes one input, [`Switch::poll_output`] gives what to do about it, [`Switch::poll_timeout`] says when to call
 //! [`Switch::handle_timeout`]. One thread owns it: no locks, no reordering.
 
+mod announcement;
 mod callback;
 mod commands;
 mod conference;

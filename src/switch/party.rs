@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::announcement::Announcing;
 use super::recording::{Tape, Typed};
 use super::supervise::Supervisor;
 use crate::call::{Call, CallState};
@@ -50,6 +51,8 @@ pub(super) struct PartyCall {
     pub(super) onward: Option<Onward>,
     pub(super) recording: Recording,
     pub(super) tape: Tape,
+    /// Its agent hears what comes before the caller.
+    pub(super) announcing: Option<Announcing>,
     /// Who listens to its conversation.
     pub(super) supervisors: Vec<Supervisor>,
     /// Somebody has been heard or has listened since what everybody hears was set last.
@@ -88,6 +91,7 @@ impl PartyCall {
             onward: None,
             recording: Recording::None,
             tape: Tape::default(),
+            announcing: None,
             supervisors: Vec::new(),
             was_supervised: false,
             leaving: 0,

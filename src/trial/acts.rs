@@ -72,6 +72,10 @@ impl Stage<'_> {
             Act::Echo | Act::Confer { .. } => self.call.handle(Input::Served),
             Act::Park { slot, .. } => self.park(&slot),
             Act::EnterFlow { flow, language } => self.journal(Event::FlowEntered { call: self.id, flow, language }),
+            Act::PlayTone { cause, .. } => {
+                let designed = cause.code == 16;
+                self.call.handle(if designed { Input::Served } else { Input::Left { disposition: "failed" } });
+            }
             Act::Hangup { cause } => {
                 let as_designed = cause.code == 16;
                 self.call.handle(Input::Hangup { cause, as_designed });

@@ -2,6 +2,7 @@
 
 mod abandon;
 mod after_call;
+mod announce;
 mod api;
 mod baresip;
 mod capacity;
@@ -26,6 +27,7 @@ mod internal;
 mod ivr;
 mod kamailio;
 mod kills;
+mod last_tone;
 mod line;
 mod linphone;
 mod locate;

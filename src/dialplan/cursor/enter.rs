@@ -309,7 +309,12 @@ impl Cursor {
                 self.acts.push_back(Act::Echo);
                 self.state = State::Echoing;
             }
-            Action::Hangup { cause } => self.hang_up(cause.clone()),
+            Action::Hangup { cause, tone: Some((tone, for_ms)) } if self.answered => {
+                self.acts.push_back(Act::PlayTone { tone: *tone, cause: cause.clone() });
+                self.state = State::Parting { deadline_ns: now.in_ms(*for_ms), cause: cause.clone() };
+            }
+            // Before the answer the code says it, and the caller's own network has the tone.
+            Action::Hangup { cause, .. } => self.hang_up(cause.clone()),
             // `enter` goes through these itself.
             Action::Hours { .. }
             | Action::Agent { .. }

@@ -103,6 +103,11 @@ enum State {
         step: StepRef,
     },
     Echoing,
+    /// A last tone is heard.
+    Parting {
+        deadline_ns: u64,
+        cause: Cause,
+    },
     Ended,
 }
 
@@ -255,6 +260,7 @@ impl Cursor {
                 let (question, attempt) = (*question, *attempt);
                 self.finish_entry(question, attempt, now, floor);
             }
+            State::Parting { cause, .. } => self.hang_up(cause.clone()),
             State::Queued(_) => self.handle_queue_timeout(now, floor),
             State::Speaking(_) => self.handle_message_timeout(now),
             State::Parked { step, .. } => {
@@ -281,6 +287,7 @@ impl Cursor {
             | State::Ringing { deadline_ns, .. }
             | State::Storing { deadline_ns, .. }
             | State::Parked { deadline_ns, .. }
+            | State::Parting { deadline_ns, .. }
             | State::Consulting { deadline_ns, .. } => Some(*deadline_ns),
             State::Queued(queued) => queued.deadline_ns(),
             State::Speaking(message) => Some(message.deadline_ns),
@@ -374,6 +381,7 @@ impl Cursor {
             | State::Storing { .. }
             | State::Parked { .. }
             | State::Echoing
+            | State::Parting { .. }
             | State::Ended => {}
         }
     }

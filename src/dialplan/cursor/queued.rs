@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::act::{Act, FloorView};
 use super::super::action::Action;
 use super::super::decision::Decision;
-use super::super::program::{Program, StepRef};
+use super::super::program::{Program, Prompt, StepRef};
 use super::super::talk::Waiting;
 use super::enter::{closes_in_ms, open_by};
 use super::{Cursor, State};
@@ -77,6 +77,15 @@ impl Cursor {
         self.acts.push_back(Act::PlayToWaiting { prompts, id });
         if let State::Queued(queued) = &mut self.state {
             queued.playing = Some(id);
+        }
+    }
+
+    /// What an agent who answers hears before the caller who waits; nothing where the plan has nothing to say.
+    pub fn announcement(&self, now: Now, floor: &dyn FloorView) -> Vec<Prompt> {
+        let State::Queued(queued) = &self.state else { return Vec::new() };
+        match &self.program.step(queued.at).action {
+            Action::Queue { announce, .. } => self.said(announce, now, floor),
+            _ => Vec::new(),
         }
     }
 

@@ -1,17 +1,21 @@
-//! Steps by which callers leave something: an answer about the service, a message.
+//! Steps by which callers leave: something, as an answer about the service or a message, or for good.
 
-use super::super::action::Action;
-use super::super::report::Report;
+use super::super::action::{Action, Tone};
+use super::super::report::{Report, suggest};
 use super::super::table::Table;
 use super::super::talk::Item;
 use super::ask::read_ask;
 use super::say::read_items;
 use super::{Names, optional, step};
+use crate::journal::Cause;
 
 /// The longest message unless the step says otherwise, ms.
 const MESSAGE_MS: u64 = 180_000;
 /// The longest that may be asked for: an hour, ms.
 const LONGEST_MS: u64 = 3_600_000;
+/// How long a tone is heard before a call ends, unless the step says otherwise, and what it may say, ms.
+const LAST_TONE_MS: u64 = 10_000;
+const LAST_TONES_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
 /// The prompt that is the tone before a message.
 const TONE: &str = "beep";
 
@@ -24,6 +28,35 @@ pub(super) fn read_survey(table: &mut Table<'_>, names: &Names<'_>, report: &mut
     let no_input = optional(table, "no_input", names, report);
     let next = next?;
     Some(Action::Survey { ask, question, scale, next, no_input: no_input.unwrap_or(next) })
+}
+
+pub(super) fn read_hangup(table: &mut Table<'_>, report: &mut Report) -> Action {
+    let code = table.integer("code", 1..700, 16, report);
+    let text = table.string("cause", report).map_or("normal_clearing".to_owned(), |cause| cause.value);
+    let place = table.place_of("for");
+    let for_ms = table.duration("for", report);
+    let name = table.string("tone", report);
+    if for_ms.is_some_and(|ms| !LAST_TONES_MS.contains(&ms)) {
+        report.problem(place, "a tone may last 1s to 60s", None);
+    }
+    if for_ms.is_some() && name.is_none() {
+        let hint = Some("write tone = \"busy\", or leave it out".to_owned());
+        report.problem(place, "\"for\" says how long a tone lasts, and there is none", hint);
+    }
+    let tone = name.and_then(|name| {
+        let known = Tone::ALL.iter().find(|(known, _)| *known == name.value);
+        if known.is_none() {
+            let names = Tone::ALL.map(|(known, _)| known);
+            let hint = suggest(&name.value, names).or(Some(names.join(" or ")));
+            report.problem(name.place, format!("no call ends with the tone \"{}\"", name.value), hint);
+        }
+        known.map(|(_, tone)| *tone)
+    });
+    // The range above fits sixteen bits.
+    Action::Hangup {
+        cause: Cause::new(code as u16, &text),
+        tone: tone.map(|tone| (tone, for_ms.unwrap_or(LAST_TONE_MS))),
+    }
 }
 
 pub(super) fn read_voicemail(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Option<Action> {

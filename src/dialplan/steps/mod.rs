@@ -17,7 +17,6 @@ use super::program::{Customer, Queue, StepRef};
 use super::report::{Report, suggest};
 use super::table::Table;
 use super::values::{Template, Variable};
-use crate::journal::Cause;
 
 pub(super) use ask::read_keys;
 
@@ -116,12 +115,7 @@ pub(super) fn read_step(mut table: Table<'_>, names: &Names<'_>, report: &mut Re
         "call" => branch::read_call(&mut table, names, report),
         "return" => Some(Action::Return),
         "echo" => Some(Action::Echo),
-        "hangup" => {
-            let code = table.integer("code", 1..700, 16, report);
-            let text = table.string("cause", report).map_or("normal_clearing".to_owned(), |cause| cause.value);
-            // The range above fits sixteen bits.
-            Some(Action::Hangup { cause: Cause::new(code as u16, &text) })
-        }
+        "hangup" => Some(leave::read_hangup(&mut table, report)),
         "hours" => branch::read_hours(&mut table, names, report),
         "agent" => read_agent(&mut table, names, report),
         "sit" => read_sit(&mut table, names, report),

@@ -26,13 +26,14 @@ pub(super) fn read_queue(table: &mut Table<'_>, names: &Names<'_>, report: &mut 
     let waiting = read_waiting(table, names, report);
     let after = optional(table, "after", names, report);
     let prefer = read_prefer(table, names, report);
+    let announce = read_items(table, "announce", names, report);
     let must_record =
         queue.as_ref().and_then(|queue| names.queues.get(&queue.value)).is_some_and(|queue| queue.must_record);
     if must_record && !record {
         let hint = Some("write record = true, or take recording = \"required\" from the queue".to_owned());
         report.problem(table.place_of("queue"), "this queue takes nobody who is not recorded", hint);
     }
-    Some(Action::Queue { queue: id?, priority, record, next, unstaffed, unrecorded, waiting, after, prefer })
+    Some(Action::Queue { queue: id?, priority, record, next, unstaffed, unrecorded, waiting, after, prefer, announce })
 }
 
 fn read_prefer(table: &mut Table<'_>, names: &Names<'_>, report: &mut Report) -> Prefer {
