@@ -7,13 +7,13 @@ const SHORTEST: usize = 40;
 /// What is compared, 20 ms.
 const WINDOW: usize = 160;
 /// What is remembered.
-const HISTORY: usize = LONGEST + WINDOW;
+pub const HISTORY: usize = LONGEST + WINDOW;
 /// After this much of repeating it grows fainter, 10 ms.
 const FULL: usize = 80;
 /// And after this much it is silent, 60 ms.
-const GONE: usize = 480;
+pub const GONE: usize = 480;
 /// Over this much real sound takes over from the repeated, 4 ms.
-const SEAM: usize = 32;
+pub const SEAM: usize = 32;
 
 /// Conceals losses of one stream at 8 kHz.
 #[derive(Clone, Debug)]

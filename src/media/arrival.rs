@@ -14,6 +14,8 @@ pub struct Arrival<'a> {
     pub(super) header: Header,
     pub(super) kind: Kind,
     pub(super) payload: &'a [u8],
+    /// How many packets are missing right before it.
+    pub(super) lost: u16,
     /// The sound in it as G.711, where it was asked for.
     pub(super) narrow: Option<(Law, &'a [u8])>,
 }
@@ -32,7 +34,7 @@ impl<'a> Arrival<'a> {
     /// The sound in it, as it is recorded.
     pub fn frame(&self) -> Option<Frame<'a>> {
         let (law, payload) = self.narrow?;
-        Some(Frame { ssrc: self.header.ssrc, timestamp: self.header.timestamp, law, payload })
+        Some(Frame { ssrc: self.header.ssrc, timestamp: self.header.timestamp, lost: self.lost, law, payload })
     }
 
     /// The codec of the sound in it.

@@ -224,14 +224,14 @@ impl Leg {
         if let Some(report) = self.silence.handle_sound(now) {
             self.reports.push_back(report);
         }
-        self.stats.handle_packet(&header, now);
+        let lost = self.stats.handle_packet(&header, now);
         if matches!(kind, Kind::Digit(_))
             && let Some(Key::Down { digit }) = self.digits.handle_packet(&header, payload)
             && self.media.deliver_digits
         {
             self.reports.push_back(MediaReport::Digit { leg: self.id, digit, at: now });
         }
-        let arrival = Arrival { header, kind, payload, narrow: self.narrow(kind, &header, payload, narrow) };
+        let arrival = Arrival { header, kind, payload, lost, narrow: self.narrow(kind, &header, payload, narrow) };
         if let Some(keys) = &mut self.keys
             && let Some((law, octets)) = arrival.narrow
         {

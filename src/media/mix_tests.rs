@@ -108,6 +108,7 @@ fn run(phones: &mut [Phone], ms: u64, mut speak: impl FnMut(&mut Phone, u64) -> 
                 let (id, forward) = (phones[index].id(), forwarded(fate));
                 if let Some((to, header, payload)) = forward {
                     let arrival = Arrival {
+                        lost: 0,
                         header,
                         kind: super::arrival::Kind::Digit(phones[index].factor()),
                         payload: &payload,

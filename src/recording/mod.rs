@@ -5,6 +5,7 @@
 
 mod cue;
 mod keys;
+mod loss;
 mod manifest;
 mod ogg;
 mod placement;

@@ -1,9 +1,11 @@
 //! The tap on one bridge.
 
 use super::cue::{CueMark, Mark};
+use super::loss::Losses;
 use super::manifest::Pause;
 use super::placement::Placement;
 use crate::codec::g711::Law;
+use crate::codec::plc::{Concealer, GONE, HISTORY, SEAM};
 use crate::journal::{Consent, Cue};
 use crate::time::{MS, Now};
 
@@ -54,6 +56,8 @@ pub struct Frame<'a> {
     pub ssrc: u32,
     /// Its RTP timestamp (8 kHz).
     pub timestamp: u32,
+    /// How many packets of the stream are missing right before it.
+    pub lost: u16,
     /// Its law.
     pub law: Law,
     /// Its octets, one a sample.
@@ -127,6 +131,7 @@ pub struct Tap {
     start: Now,
     ring: Box<[[u8; 2]]>,
     sides: [Placement; 2],
+    losses: [Losses; 2],
     /// Pairs given out.
     emitted: u64,
     /// Pairs that may be given out.
@@ -150,6 +155,7 @@ impl Tap {
             start,
             ring: vec![[silence; 2]; RING as usize].into_boxed_slice(),
             sides: Default::default(),
+            losses: Default::default(),
             emitted: 0,
             ready: 0,
             masks: Vec::new(),
@@ -187,20 +193,53 @@ impl Tap {
         let channel = side as usize;
         let Some(placement) = self.sides.get_mut(channel) else { return };
         let place = placement.place(frame.ssrc, frame.timestamp, arrival);
+        let gap = self.losses.get_mut(channel).map_or(0, |losses| losses.handle_frame(&frame));
         let mut placed = false;
         for (at, octet) in (place..).zip(frame.payload) {
-            let Some(at) = u64::try_from(at).ok().filter(|at| (self.emitted..self.emitted + RING).contains(at)) else {
-                continue;
-            };
             let mut octet = [*octet];
             frame.law.transcode(self.settings.law, &mut octet);
-            let pair = self.ring.get_mut((at % RING) as usize);
-            if let Some(sample) = pair.and_then(|pair| pair.get_mut(channel)) {
-                *sample = octet[0];
-                placed = true;
-            }
+            placed |= self.put(channel, at, octet[0]);
         }
         self.misplaced += u64::from(!placed);
+        if gap > 0 && placed {
+            self.stand_in(channel, place - gap, place);
+        }
+    }
+
+    /// Puts a sample into a channel at its place; `false` where that is given out already, or too far ahead.
+    fn put(&mut self, channel: usize, at: i64, octet: u8) -> bool {
+        let at = u64::try_from(at).ok().filter(|at| (self.emitted..self.emitted + RING).contains(at));
+        let pair = at.and_then(|at| self.ring.get_mut((at % RING) as usize));
+        let Some(sample) = pair.and_then(|pair| pair.get_mut(channel)) else { return false };
+        *sample = octet;
+        true
+    }
+
+    /// Lets something stand for what was lost of a channel from one place to another, and blends what follows with it. A packet that
+    /// comes yet takes its place back. What is kept out for good reason is never repeated.
+    fn stand_in(&mut self, channel: usize, from: i64, to: i64) {
+        let begin = from - HISTORY as i64;
+        let since = |mask: &&Mask| mask.to.is_none_or(|end| end as i64 > begin);
+        let kept_out = self.masks.iter().rev().take_while(since).any(|mask| (mask.from as i64) < to);
+        if begin < self.emitted as i64 || kept_out {
+            return;
+        }
+        let law = self.settings.law;
+        let at = |tap: &Self, place: i64| {
+            let pair = tap.ring.get((place as u64 % RING) as usize);
+            law.decode(pair.and_then(|pair| pair.get(channel)).copied().unwrap_or(law.silence()))
+        };
+        let (mut history, mut lost, mut next) = ([0; HISTORY], [0; GONE], [0; SEAM]);
+        history.iter_mut().zip(begin..).for_each(|(sample, place)| *sample = at(self, place));
+        next.iter_mut().zip(to..).for_each(|(sample, place)| *sample = at(self, place));
+        let lost = lost.get_mut(..GONE.min((to - from) as usize)).unwrap_or_default();
+        let mut concealer = Concealer::default();
+        concealer.handle_heard(&mut history);
+        concealer.conceal(lost);
+        concealer.handle_heard(&mut next);
+        for (place, sample) in (from..to).zip(lost.iter().copied()).chain((to..).zip(next)) {
+            self.put(channel, place, law.encode(sample));
+        }
     }
 
     /// Takes in what happened in the call: pauses and their ends take effect, everything is kept as a place in the file.

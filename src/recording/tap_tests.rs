@@ -36,10 +36,15 @@ impl Room {
 
     /// Frame `number` of a side's tone arrives `delay` ms after its time.
     fn hear(&mut self, side: Side, hz: f64, number: u64, delay: u64) {
+        self.hear_after(0, side, hz, number, delay);
+    }
+
+    /// The same, where so many packets before it are missing.
+    fn hear_after(&mut self, lost: u16, side: Side, hz: f64, number: u64, delay: u64) {
         let law = if side == Side::Caller { Law::Ulaw } else { Law::Alaw };
         let payload = tone(hz, law, number);
         let timestamp = 4_000_000_000u32.wrapping_add((number * 160) as u32);
-        let frame = Frame { ssrc: side as u32, timestamp, law, payload: &payload };
+        let frame = Frame { ssrc: side as u32, timestamp, lost, law, payload: &payload };
         self.tap.handle_frame(side, frame, self.at(number * 20 + delay));
         self.drain();
     }
@@ -150,7 +155,7 @@ fn an_hour_does_not_drift() {
         for side in [Side::Caller, Side::Agent] {
             // The caller's clock is 200 ppm slow: after an hour its timestamps alone would be 720 ms off.
             let samples = if side == Side::Caller { number * 160 * 9_998 / 10_000 } else { number * 160 };
-            let frame = Frame { ssrc: 1, timestamp: samples as u32, law: LAW, payload: &payload };
+            let frame = Frame { ssrc: 1, timestamp: samples as u32, lost: 0, law: LAW, payload: &payload };
             room.tap.handle_frame(side, frame, room.at(number * 20 + number % 7 * 3));
         }
         room.drain();
@@ -218,4 +223,53 @@ fn pauses_that_overlap_out_of_order_leave_no_gap() {
     room.close(2_000);
     assert!(room.channel(Side::Agent)[6_400..9_600].iter().all(|sample| sample.abs() <= 8));
     assert!(energy_at(&room.channel(Side::Agent)[9_600..], 1_000.0, 8_000) > 1e7);
+}
+
+/// A channel's samples of these frames.
+fn frames(octets: &[u8], side: Side, frames: std::ops::Range<usize>) -> Vec<i16> {
+    octets[frames.start * 320..frames.end * 320].chunks(2).map(|pair| LAW.decode(pair[side as usize])).collect()
+}
+
+#[test]
+fn what_is_lost_is_stood_in_for_and_what_comes_late_takes_its_place_back() {
+    let mut room = Room::armed();
+    room.both(0..50);
+    // Two packets of the caller are lost, and one comes late.
+    (50..52).for_each(|number| room.hear(Side::Agent, 1_000.0, number, 0));
+    room.hear_after(2, Side::Caller, 400.0, 52, 0);
+    room.hear(Side::Agent, 1_000.0, 52, 0);
+    room.both(53..70);
+    room.hear_after(1, Side::Caller, 400.0, 71, 0);
+    room.hear(Side::Caller, 400.0, 70, 30);
+    room.both(72..100);
+    room.tap.close(room.at(2_000));
+    room.drain();
+    let heard = |range| frames(&room.octets, Side::Caller, range);
+    let full = energy_at(&heard(40..48), 400.0, 8_000);
+    assert!(energy_at(&heard(50..51), 400.0, 8_000) > 0.7 * full, "the first of them is hardly fainter");
+    assert!(energy_at(&heard(51..52), 400.0, 8_000) > 0.2 * full, "the second one fades");
+    let late = energy_at(&heard(70..71), 400.0, 8_000) / full;
+    assert!((0.95..1.05).contains(&late), "the late one is as it was sent: {late}");
+    let jump = |range| heard(range).windows(2).map(|pair| pair[0].abs_diff(pair[1])).max().unwrap_or(0);
+    assert!(jump(49..54) <= 2 * jump(30..40), "no click: {} beside {}", jump(49..54), jump(30..40));
+}
+
+#[test]
+fn neither_a_pause_of_the_partys_nor_one_of_the_recordings_is_filled() {
+    let mut room = Room::armed();
+    room.both(0..50);
+    // The party says nothing for a while, by its own choice: no packet is missing.
+    room.hear(Side::Caller, 400.0, 60, 0);
+    (61..80).for_each(|number| room.hear(Side::Caller, 400.0, number, 0));
+    // What was said while the recording was paused stands in for nothing after it.
+    room.tap.handle_pause(room.at(1_600));
+    (80..90).for_each(|number| room.hear(Side::Caller, 400.0, number, 0));
+    room.tap.handle_resume(room.at(1_800));
+    room.hear_after(2, Side::Caller, 400.0, 92, 0);
+    room.tap.close(room.at(1_900));
+    room.drain();
+    for quiet in [50..60, 80..92] {
+        let heard = frames(&room.octets, Side::Caller, quiet.clone());
+        assert!(heard.iter().all(|sample| sample.abs() < 100), "{quiet:?}");
+    }
 }

@@ -74,18 +74,19 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Counts one packet that arrived at `now`.
-    pub fn handle_packet(&mut self, header: &Header, now: Now) {
+    /// Counts one packet that arrived at `now`; gives how many are missing between it and the newest before it.
+    pub fn handle_packet(&mut self, header: &Header, now: Now) -> u16 {
         let arrival = (now.mono_ns / UNIT_NS) as u32;
         let Some(stream) = self.stream.as_mut().filter(|stream| stream.ssrc == header.ssrc) else {
             self.restart(header, arrival);
-            return;
+            return 0;
         };
         let ahead = header.sequence.wrapping_sub(stream.highest as u16);
         if ahead == 0 {
             stream.duplicates += 1;
         } else if ahead < MAX_DROPOUT {
             stream.forward(u32::from(ahead), header, arrival);
+            return ahead - 1;
         } else if ahead > u16::MAX - 100 {
             self.reordered += u64::from(stream.fill(u32::from(ahead.wrapping_neg())));
         } else if stream.suspect == Some(header.sequence) {
@@ -93,6 +94,7 @@ impl Receiver {
         } else {
             stream.suspect = Some(header.sequence.wrapping_add(1));
         }
+        0
     }
 
     /// Remembers a sender report, so that the peer can compute the round trip: the middle 32 bits of its NTP time.
