@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use rooms::id::LegId;
 use rooms::media::{
-    AudioFormat, LONGEST_PACKET, Learn, Leg, LegMedia, PacketFate, PortLease, Protection, Source, StreamStart,
+    AudioFormat, LONGEST_MIX, Learn, Leg, LegMedia, PacketFate, PortLease, Protection, Source, StreamStart,
 };
 use rooms::rtp::packet;
 use rooms::time::Now;
@@ -17,7 +17,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let [first, second, rest @ ..] = data else { return };
     let mut now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
     let (mut speaker, mut listener) = (leg(1, 2, *first, now), leg(2, 1, *second, now));
-    let (mut narrow, mut out, mut mix) = ([0; 2_048], [0; 2_048], [0; LONGEST_PACKET]);
+    let (mut narrow, mut out, mut mix) = ([0; 2_048], [0; 2_048], [0; LONGEST_MIX]);
     let (mut rest, mut last) = (rest, None);
     // Each datagram after its length and how long it was waited for.
     while let [length, wait, tail @ ..] = rest {
@@ -31,10 +31,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             let sent = listener.send_bridged(LegId(1), &arrival, &mut out, now);
             sent.iter().for_each(|(_, len)| assert!(packet::parse(&out[..*len]).is_some()));
         }
-        while let Some((end, samples)) = listener.mix_due(now) {
+        while let Some((end, samples, band)) = listener.mix_due(now) {
             let mix = &mut mix[..samples];
             mix.fill(0);
-            let heard = speaker.hear(end, mix);
+            let heard = speaker.hear(end, band, mix);
             let Some((_, len)) = listener.send_mix(mix, heard, &mut out, now) else { continue };
             let sequence = packet::parse(&out[..len]).expect("a packet of ours can be read").header.sequence;
             assert!(last.replace(sequence).is_none_or(|last: u16| last.wrapping_add(1) == sequence));

@@ -5,64 +5,68 @@ use audio_codec::g722::{G722Decoder, G722Encoder};
 use audio_codec::{Decoder, Encoder};
 
 use super::g711::Law;
-use super::halfband::{Doubler, Halver};
+use super::halfband::Halver;
 
-/// From G.722 to G.711. Keeps its state from packet to packet: one for each stream.
-pub struct Narrower {
+/// Decodes one stream. Keeps its state from packet to packet.
+pub struct Listener {
     decoder: G722Decoder,
-    halver: Halver,
 }
 
-impl Default for Narrower {
+impl Default for Listener {
     fn default() -> Self {
-        Self { decoder: G722Decoder::new(), halver: Halver::default() }
+        Self { decoder: G722Decoder::new() }
     }
+}
+
+impl Listener {
+    /// Makes two samples at 16 kHz of each octet, as many as both have room for. Gives how many samples.
+    pub fn decode(&mut self, octets: &[u8], out: &mut [i16]) -> usize {
+        let octets = octets.get(..octets.len().min(out.len() / 2)).unwrap_or_default();
+        self.decoder.decode_into(octets, out).unwrap_or(0)
+    }
+}
+
+/// From G.722 to G.711. Keeps its state from packet to packet: one for each stream.
+#[derive(Default)]
+pub struct Narrower {
+    listener: Listener,
+    halver: Halver,
 }
 
 impl Narrower {
     /// Makes one octet of `law` of each octet; as many as both have room for. Gives how many.
     pub fn narrow(&mut self, octets: &[u8], law: Law, out: &mut [u8]) -> usize {
-        out.iter_mut().zip(octets).map(|(out, octet)| *out = law.encode(self.decode_octet(*octet))).count()
-    }
-
-    /// Makes a sample at 8 kHz of each octet; as many as both have room for. Gives how many.
-    pub fn decode(&mut self, octets: &[u8], out: &mut [i16]) -> usize {
-        out.iter_mut().zip(octets).map(|(out, octet)| *out = self.decode_octet(*octet)).count()
-    }
-
-    fn decode_octet(&mut self, octet: u8) -> i16 {
-        let mut pair = [0; 2];
-        // Two samples of an octet have room in two.
-        let _ = self.decoder.decode_into(&[octet], &mut pair);
-        self.halver.halve(pair)
+        let mut narrow = |octet: u8| {
+            let mut pair = [0; 2];
+            self.listener.decode(&[octet], &mut pair);
+            law.encode(self.halver.halve(pair))
+        };
+        out.iter_mut().zip(octets).map(|(out, octet)| *out = narrow(*octet)).count()
     }
 }
 
-/// From 8 kHz to G.722. Keeps its state from packet to packet: one for each stream.
-pub struct Widener {
+/// Encodes one stream. Keeps its state from packet to packet.
+pub struct Speaker {
     encoder: G722Encoder,
-    doubler: Doubler,
 }
 
-impl Default for Widener {
+impl Default for Speaker {
     fn default() -> Self {
-        Self { encoder: G722Encoder::new(), doubler: Doubler::default() }
+        Self { encoder: G722Encoder::new() }
     }
 }
 
-impl Widener {
-    /// The octet that the next sample makes.
-    pub fn widen(&mut self, sample: i16) -> u8 {
-        let mut octet = [0];
-        // An octet of two samples has room in one.
-        let _ = self.encoder.encode_into(&self.doubler.double(sample), &mut octet);
-        octet[0]
+impl Speaker {
+    /// Makes an octet of each two samples at 16 kHz. Gives how many octets; `None` where `out` is too short.
+    pub fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> Option<usize> {
+        self.encoder.encode_into(samples, out).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::halfband::Doubler;
     use crate::codec::tone::Sine;
 
     /// Signal to noise in dB of `heard` against `said`, at the delay that suits best.
@@ -85,8 +89,8 @@ mod tests {
     fn wide_sound_survives_the_codec() {
         let said = voices(16_000, &[(440.0, 6_000), (2_500.0, 3_000), (5_200.0, 1_500)]);
         let (mut octets, mut heard) = ([0; 8_000], [0; 16_000]);
-        assert_eq!(G722Encoder::new().encode_into(&said, &mut octets).ok(), Some(8_000));
-        assert_eq!(G722Decoder::new().decode_into(&octets, &mut heard).ok(), Some(16_000));
+        assert_eq!(Speaker::default().encode(&said, &mut octets), Some(8_000));
+        assert_eq!(Listener::default().decode(&octets, &mut heard), 16_000);
         let ratio = snr(&said, &heard);
         assert!(ratio > 30.0, "{ratio} dB");
     }
@@ -95,8 +99,11 @@ mod tests {
     fn to_and_from_g711_speech_keeps_its_shape() {
         let said = voices(8_000, &[(440.0, 6_000), (1_300.0, 3_000), (2_900.0, 1_500)]);
         for law in [Law::Alaw, Law::Ulaw] {
-            let mut widener = Widener::default();
-            let octets: Vec<u8> = said.iter().map(|sample| widener.widen(law.decode(law.encode(*sample)))).collect();
+            let mut doubler = Doubler::default();
+            let wide: Vec<i16> =
+                said.iter().flat_map(|sample| doubler.double(law.decode(law.encode(*sample)))).collect();
+            let mut octets = [0; 8_000];
+            assert_eq!(Speaker::default().encode(&wide, &mut octets), Some(8_000));
             let (mut narrower, mut heard) = (Narrower::default(), Vec::new());
             // In packets: the state lives on from one to the next.
             for packet in octets.chunks(160) {

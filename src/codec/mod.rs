@@ -24,7 +24,39 @@ pub enum Codec {
     Opus,
 }
 
+/// How much of a sound's spectrum is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// A telephone's: 8,000 samples a second.
+    Narrow,
+    /// 16,000 samples a second, heard up to 7 kHz and more.
+    Wide,
+}
+
+impl Band {
+    /// Samples in an 8,000th of a second.
+    pub fn factor(self) -> usize {
+        match self {
+            Self::Narrow => 1,
+            Self::Wide => 2,
+        }
+    }
+
+    /// Samples in a second.
+    pub fn rate(self) -> u32 {
+        self.factor() as u32 * 8_000
+    }
+}
+
 impl Codec {
+    /// How much of a sound it carries.
+    pub fn band(self) -> Band {
+        match self {
+            Self::G711(_) => Band::Narrow,
+            Self::G722 | Self::Opus => Band::Wide,
+        }
+    }
+
     /// The law that its sound has once it is G.711: for recordings.
     pub fn law(self) -> g711::Law {
         match self {

@@ -26,8 +26,8 @@ use super::slot::{Border, Slot, Way};
 use super::tap::drain;
 use crate::id::LegId;
 use crate::media::{
-    AudioFormat, LONGEST_PACKET, Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore,
-    Protection, Recorder, RecordingWork, Side, StreamStart,
+    AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, Protection,
+    Recorder, RecordingWork, Side, StreamStart,
 };
 use crate::time::Now;
 
@@ -49,7 +49,7 @@ pub(super) struct Buffers {
     outgoing: [u8; DATAGRAM],
     /// G.711 of other sound.
     narrow: [u8; DATAGRAM],
-    mix: [i32; LONGEST_PACKET],
+    mix: [i32; LONGEST_MIX],
 }
 
 /// What reaches the thread and what it reaches.
@@ -125,12 +125,8 @@ impl MediaThread {
     /// Carries packets until the handle is dropped.
     pub fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS);
-        let mut buf = Buffers {
-            incoming: [0; DATAGRAM],
-            outgoing: [0; DATAGRAM],
-            narrow: [0; DATAGRAM],
-            mix: [0; LONGEST_PACKET],
-        };
+        let mut buf =
+            Buffers { incoming: [0; DATAGRAM], outgoing: [0; DATAGRAM], narrow: [0; DATAGRAM], mix: [0; LONGEST_MIX] };
         while !self.links.shared.stopping.load(Ordering::Acquire) {
             let timeout =
                 self.due.peek().map(|Reverse((at, _))| clock::timespec(at.saturating_sub(clock::now().mono_ns)));

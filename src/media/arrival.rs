@@ -1,9 +1,9 @@
 //! What comes from a party, on its way to a recording and to those who listen.
 
-use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::codec::g722::Narrower;
 use crate::codec::opus::{self, LONGEST};
+use crate::codec::{Band, Codec};
 use crate::recording::Frame;
 use crate::rtp::packet::Header;
 
@@ -84,7 +84,7 @@ pub(super) struct Narrow {
 impl Narrow {
     /// What a leg of `codec` needs for it; nothing where that is G.711.
     pub(super) fn of(codec: Codec) -> Option<Box<Self>> {
-        let opus = || opus::Listener::new().map(|listener| (Box::new(listener), Box::new([0; LONGEST])));
+        let opus = || opus::Listener::new(Band::Narrow).map(|listener| (Box::new(listener), Box::new([0; LONGEST])));
         match codec {
             Codec::G711(_) => None,
             Codec::G722 => Some(Box::default()),

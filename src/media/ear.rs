@@ -1,28 +1,27 @@
 //! A party as others hear it where its packets cannot just be passed on: decoded, in order, even, and never silent for a lost packet.
 
-use crate::codec::Codec;
+use super::bands::Bands;
 use crate::codec::g711::Law;
-use crate::codec::g722::Narrower;
+use crate::codec::halfband::Doubler;
 use crate::codec::opus::{self, LONGEST};
 use crate::codec::plc::Concealer;
+use crate::codec::{Band, Codec, g722};
 use crate::rtp::jitter::{Due, JitterBuffer};
 use crate::rtp::packet::Header;
 use crate::time::{MS, Now};
 
-/// Samples of a step, 10 ms.
-const STEP: usize = 80;
-/// Sound that has been made and may be heard, samples: 512 ms.
-const RING: usize = 4_096;
-/// Decoded sound that waits for its step: a packet of the longest kind and what was left.
-const DECODED: usize = LONGEST + 2 * STEP;
+/// Time of a step, in 8,000ths of a second as all times here: 10 ms.
+pub(super) const STEP: usize = 80;
+/// Decoded sound that waits for its step, samples: a packet of the longest kind and what was left.
+const DECODED: usize = LONGEST + 4 * STEP;
 /// More than the wanted delay by this much, for a second: a step is left out (30 ms).
 const EXCESS: u32 = 240;
 /// Steps over which the least depth is looked at, 1 s.
 const REVIEW: u32 = 100;
-/// A gap of timestamps that is filled up rather than waited out, samples (60 ms).
+/// A gap of timestamps that is filled up rather than waited out (60 ms).
 const FILLED: u32 = 480;
 
-/// The instant `ns` (monotonic) in samples at 8 kHz.
+/// The instant `ns` (monotonic) in 8,000ths of a second.
 pub(super) fn sample_at(ns: u64) -> u64 {
     ns / (MS / 8)
 }
@@ -33,37 +32,58 @@ pub struct Ear {
     buffer: JitterBuffer<Option<Codec>>,
     decoder: Decoder,
     decoded: Decoded,
-    /// What was made, by the sample's instant.
-    ring: Box<[i16; RING]>,
-    /// The instant up to which it was made.
-    made: u64,
+    /// What was made.
+    bands: Bands,
     /// Sound is given out; else it is gathered first.
     playing: bool,
     /// The timestamp that should come next.
     expected: u32,
-    /// What the last packet was, and how long.
+    /// What the last packet was, and how long it lasts.
     last: (Codec, usize),
+    /// Samples in an 8,000th of a second.
+    factor: usize,
     least_depth: u32,
     reviewed: u32,
 }
 
 /// Makes sound of packets, and of their absence.
 struct Decoder {
-    narrower: Narrower,
+    band: Band,
+    g722: g722::Listener,
+    /// None where the party has no wide codec.
     opus: Option<Box<opus::Listener>>,
+    doubler: Doubler,
     concealer: Concealer,
     scratch: Box<[i16; LONGEST]>,
 }
 
 impl Decoder {
+    fn new(band: Band) -> Self {
+        let wide = band == Band::Wide;
+        Self {
+            band,
+            g722: g722::Listener::default(),
+            opus: wide.then(|| opus::Listener::new(band)).flatten().map(Box::new),
+            doubler: Doubler::default(),
+            concealer: Concealer::new(band),
+            scratch: Box::new([0; LONGEST]),
+        }
+    }
+
+    /// The sound of a packet, in the band of the party. A party without a wide codec sends none.
     fn decode(&mut self, codec: Codec, payload: &[u8]) -> &[i16] {
-        let done = match codec {
-            Codec::G711(law) => {
+        let done = match (codec, self.band) {
+            (Codec::G711(law), Band::Narrow) => {
                 let pairs = self.scratch.iter_mut().zip(payload);
                 pairs.map(|(sample, octet)| *sample = law.decode(*octet)).count()
             }
-            Codec::G722 => self.narrower.decode(payload, &mut self.scratch[..]),
-            Codec::Opus => self.opus.as_mut().map_or(0, |opus| opus.decode(payload, &mut self.scratch)),
+            (Codec::G711(law), Band::Wide) => {
+                let pairs = self.scratch.as_chunks_mut::<2>().0.iter_mut().zip(payload);
+                2 * pairs.map(|(pair, octet)| *pair = self.doubler.double(law.decode(*octet))).count()
+            }
+            (Codec::G722, Band::Wide) => self.g722.decode(payload, &mut self.scratch[..]),
+            (Codec::Opus, _) => self.opus.as_mut().map_or(0, |opus| opus.decode(payload, &mut self.scratch)),
+            (Codec::G722, Band::Narrow) => 0,
         };
         let heard = self.scratch.get_mut(..done).unwrap_or_default();
         if done > 0 {
@@ -72,8 +92,9 @@ impl Decoder {
         heard
     }
 
-    /// Sound in the place of `len` samples of a lost packet of `codec`; `next` is the packet after it.
+    /// Sound in the place of a lost packet of `codec` that lasted `len`; `next` is the packet after it.
     fn stand_in(&mut self, codec: Codec, len: usize, next: Option<&[u8]>) -> &[i16] {
+        let len = len * self.band.factor();
         let known = match (codec, self.opus.as_mut()) {
             (Codec::Opus, Some(opus)) => opus.conceal(len, next, &mut self.scratch),
             _ => 0,
@@ -111,22 +132,17 @@ impl Decoded {
 }
 
 impl Ear {
-    /// An ear for a party that is to be heard from `now` on.
-    pub fn new(now: Now) -> Self {
+    /// An ear for a party whose codec has this band, and that is to be heard from `now` on.
+    pub fn new(band: Band, now: Now) -> Self {
         Self {
             buffer: JitterBuffer::default(),
-            decoder: Decoder {
-                narrower: Narrower::default(),
-                opus: opus::Listener::new().map(Box::new),
-                concealer: Concealer::default(),
-                scratch: Box::new([0; LONGEST]),
-            },
+            decoder: Decoder::new(band),
             decoded: Decoded { samples: [0; DECODED], len: 0 },
-            ring: Box::new([0; RING]),
-            made: sample_at(now.mono_ns),
+            bands: Bands::new(band, sample_at(now.mono_ns)),
             playing: false,
             expected: 0,
             last: (Codec::G711(Law::Alaw), 160),
+            factor: band.factor(),
             least_depth: u32::MAX,
             reviewed: 0,
         }
@@ -136,56 +152,48 @@ impl Ear {
     pub fn handle_packet(&mut self, header: &Header, sound: Option<Codec>, payload: &[u8], now: Now) {
         if self.buffer.put(header, sound, payload, sample_at(now.mono_ns) as u32) {
             self.playing = false;
-            self.decoder.narrower = Narrower::default();
+            self.decoder.g722 = g722::Listener::default();
         }
     }
 
-    /// Adds what is heard of the party in the `mix.len()` samples before the instant `end` (8 kHz since the clock's zero). Gives
-    /// whether anything is: a party that sends nothing is not.
-    pub fn hear(&mut self, end: u64, mix: &mut [i32]) -> bool {
-        let behind = end.saturating_sub(self.made);
-        if behind > (RING - STEP) as u64 {
+    /// Adds what is heard of the party in the `mix.len()` samples of a band before the instant `end` (8,000ths of a second since the
+    /// clock's zero). Gives whether anything is: a party that sends nothing is not.
+    pub fn hear(&mut self, end: u64, band: Band, mix: &mut [i32]) -> bool {
+        if self.bands.is_far_behind(end) {
             // Nobody has listened for a while; what has waited since is old.
-            self.made = end - (mix.len() as u64).min(end);
+            self.bands.skip_to(end.saturating_sub((mix.len() / band.factor()) as u64));
             while self.buffer.depth() > self.buffer.delay() {
                 self.buffer.skip();
             }
         }
-        while self.made < end {
+        while self.bands.made() < end {
             self.step();
         }
-        let begin = end.saturating_sub(mix.len() as u64);
-        for (at, place) in (begin..end).zip(mix) {
-            *place += i32::from(self.ring.get(at as usize % RING).copied().unwrap_or(0));
-        }
+        self.bands.add(end, band, mix);
         self.playing
     }
 
     /// Makes the next 10 ms.
     fn step(&mut self) {
-        let mut made = [0; STEP];
+        let step = STEP * self.factor;
+        let mut made = [0; 2 * STEP];
         self.playing = self.playing || self.is_filled();
         if self.playing {
-            let gained = self.decode(STEP);
-            let ready = self.decoded.len.min(STEP);
-            made.copy_from_slice(self.decoded.samples.first_chunk::<STEP>().unwrap_or(&[0; STEP]));
-            if ready < STEP {
-                self.decoder.concealer.conceal(made.get_mut(ready..).unwrap_or_default());
+            let gained = self.decode(step);
+            let ready = self.decoded.len.min(step);
+            made.copy_from_slice(self.decoded.samples.first_chunk::<{ 2 * STEP }>().unwrap_or(&[0; 2 * STEP]));
+            if ready < step {
+                self.decoder.concealer.conceal(made.get_mut(ready..step).unwrap_or_default());
                 if !gained {
-                    self.expected = self.expected.wrapping_add((STEP - ready) as u32);
+                    self.expected = self.expected.wrapping_add(((step - ready) / self.factor) as u32);
                 }
                 // After 60 ms of nothing the next word is gathered anew.
                 self.playing = !self.decoder.concealer.is_spent();
             }
-            self.decoded.take(STEP);
+            self.decoded.take(step);
             self.catch_up();
         }
-        for (at, sample) in (self.made..).zip(made) {
-            if let Some(place) = self.ring.get_mut(at as usize % RING) {
-                *place = sample;
-            }
-        }
-        self.made += STEP as u64;
+        self.bands.push(made.get(..step).unwrap_or_default());
     }
 
     /// Whether enough waits to begin with.
@@ -211,8 +219,9 @@ impl Ear {
                     self.expected = timestamp;
                     if let Some(codec) = sound {
                         let heard = self.decoder.decode(codec, payload);
-                        self.expected = timestamp.wrapping_add(heard.len() as u32);
-                        self.last = (codec, heard.len());
+                        let len = heard.len() / self.factor;
+                        self.expected = timestamp.wrapping_add(len as u32);
+                        self.last = (codec, len);
                         self.decoded.push(heard);
                     }
                 }
@@ -241,13 +250,13 @@ impl Ear {
 
     /// Leaves out a step where more has waited for a second than has to: the party's clock runs fast, or the network has calmed down.
     fn catch_up(&mut self) {
-        self.least_depth = self.least_depth.min(self.buffer.depth() + self.decoded.len as u32);
+        self.least_depth = self.least_depth.min(self.buffer.depth() + (self.decoded.len / self.factor) as u32);
         self.reviewed += 1;
         if self.reviewed < REVIEW {
             return;
         }
         if self.least_depth > self.buffer.delay() + EXCESS {
-            self.decode(2 * STEP);
+            self.decode(2 * STEP * self.factor);
             self.fold();
         }
         (self.reviewed, self.least_depth) = (0, u32::MAX);
@@ -255,12 +264,13 @@ impl Ear {
 
     /// Makes one step of the next two, the first fading into the second.
     fn fold(&mut self) {
-        let (first, second) = self.decoded.samples.split_at_mut(STEP);
+        let step = STEP * self.factor;
+        let (first, second) = self.decoded.samples.split_at_mut(step);
         for (index, (old, new)) in first.iter().zip(second.iter_mut()).enumerate() {
-            let part = index as f32 / STEP as f32;
+            let part = index as f32 / step as f32;
             *new = (f32::from(*old) * (1.0 - part) + f32::from(*new) * part) as i16;
         }
-        self.decoded.take(STEP);
+        self.decoded.take(step);
     }
 }
 

@@ -16,10 +16,16 @@ struct Sent {
 
 /// Packets of a tone, 20 ms each by a clock that runs `pace` times as fast, late by what `late_ms` says; none lose what it says.
 fn tone(codec: Codec, frames: u64, pace: f64, late_ms: impl Fn(u64) -> Option<u64>) -> Vec<Sent> {
-    let (mut voice, mut sine, mut out) = (Voice::of(codec).unwrap(), Sine::new(HZ, 8_000, PEAK), [0; 512]);
+    tone_of(HZ, codec, frames, pace, late_ms)
+}
+
+/// The same of another frequency.
+fn tone_of(hz: f64, codec: Codec, frames: u64, pace: f64, late_ms: impl Fn(u64) -> Option<u64>) -> Vec<Sent> {
+    let band = codec.band();
+    let (mut voice, mut sine, mut out) = (Voice::of(codec).unwrap(), Sine::new(hz, band.rate(), PEAK), [0; 512]);
     let mut sent: Vec<Sent> = (0..frames)
         .filter_map(|n| {
-            let samples: Vec<i16> = sine.by_ref().take(160).collect();
+            let samples: Vec<i16> = sine.by_ref().take(160 * band.factor()).collect();
             let len = voice.encode(&samples, &mut out)?;
             let at_ns = START.mono_ns + (n as f64 * 20e6 / pace) as u64 + late_ms(n)? * MS;
             let timestamp = (n as u32 * 160).wrapping_sub(8_000);
@@ -58,7 +64,7 @@ impl Heard {
 }
 
 fn listen(codec: Codec, packets: &[Sent], seconds: u64) -> (Heard, Ear) {
-    let mut ear = Ear::new(START);
+    let mut ear = Ear::new(codec.band(), START);
     let mut heard = Heard { samples: Vec::new(), alive: Vec::new() };
     let mut packets = packets.iter().peekable();
     for tick in 1..=seconds * 50 {
@@ -68,7 +74,7 @@ fn listen(codec: Codec, packets: &[Sent], seconds: u64) -> (Heard, Ear) {
             ear.handle_packet(&packet.header, Some(codec), &packet.payload, at);
         }
         let mut mix = [0; 160];
-        heard.alive.push(ear.hear(sample_at(now.mono_ns), &mut mix));
+        heard.alive.push(ear.hear(sample_at(now.mono_ns), Band::Narrow, &mut mix));
         heard.samples.extend(mix.map(|sample| sample as i16));
     }
     (heard, ear)
@@ -137,12 +143,12 @@ fn who_falls_silent_is_heard_no_more_and_heard_again_at_once() {
 #[test]
 fn who_listens_late_hears_what_is_said_now() {
     let codec = Codec::G711(Law::Alaw);
-    let mut ear = Ear::new(START);
+    let mut ear = Ear::new(codec.band(), START);
     for packet in tone(codec, 500, 1.0, |_| Some(0)) {
         ear.handle_packet(&packet.header, Some(codec), &packet.payload, Now { mono_ns: packet.at_ns, wall_ms: 0 });
     }
     let mut mix = [0; 160];
-    ear.hear(sample_at(START.mono_ns + 10_000 * MS), &mut mix);
+    ear.hear(sample_at(START.mono_ns + 10_000 * MS), Band::Narrow, &mut mix);
     let waits = ear.buffer.depth() + ear.decoded.len as u32;
     assert!(waits <= 320, "{waits}");
 }
@@ -152,7 +158,7 @@ fn several_listen_at_their_own_times_and_hear_the_same() {
     let codec = Codec::G711(Law::Alaw);
     let packets = tone(codec, 100, 1.0, |_| Some(0));
     let (whole, _) = listen(codec, &packets, 2);
-    let mut ear = Ear::new(START);
+    let mut ear = Ear::new(codec.band(), START);
     let mut other = Vec::new();
     let mut packets = packets.iter().peekable();
     for ms in 1..=2_000u64 {
@@ -162,13 +168,43 @@ fn several_listen_at_their_own_times_and_hear_the_same() {
         }
         let mut mix = [0; 480];
         if ms % 20 == 0 {
-            ear.hear(sample_at(now.mono_ns), &mut mix[..160]);
+            ear.hear(sample_at(now.mono_ns), Band::Narrow, &mut mix[..160]);
         }
         if ms % 30 == 0 {
             mix.fill(0);
-            ear.hear(sample_at(now.mono_ns), &mut mix[..240]);
+            ear.hear(sample_at(now.mono_ns), Band::Narrow, &mut mix[..240]);
             other.extend(mix[..240].iter().map(|sample| *sample as i16));
         }
     }
     assert_eq!(other[..], whole.samples[..other.len()]);
+}
+
+/// What somebody in the wide band hears of three seconds of packets.
+fn listen_wide(codec: Codec, packets: &[Sent]) -> Vec<i16> {
+    let mut ear = Ear::new(codec.band(), START);
+    let (mut packets, mut heard) = (packets.iter().peekable(), Vec::new());
+    for tick in 1..=150 {
+        let now = START.plus_ms(tick * 20);
+        while let Some(packet) = packets.next_if(|packet| packet.at_ns <= now.mono_ns) {
+            ear.handle_packet(&packet.header, Some(codec), &packet.payload, Now { mono_ns: packet.at_ns, wall_ms: 0 });
+        }
+        let mut mix = [0; 320];
+        ear.hear(sample_at(now.mono_ns), Band::Wide, &mut mix);
+        heard.extend(mix.map(|sample| sample as i16));
+    }
+    heard
+}
+
+#[test]
+fn who_hears_wide_sound_hears_all_of_a_wide_codec_and_no_more_of_a_narrow_one() {
+    let full = f64::from(PEAK).powi(2) / 2.0;
+    for codec in [Codec::G722, Codec::Opus] {
+        let heard = listen_wide(codec, &tone_of(6_000.0, codec, 150, 1.0, |_| Some(0)));
+        let share = energy_at(&heard[16_000..40_000], 6_000.0, 16_000) / full;
+        assert!((0.6..1.3).contains(&share), "{codec:?}: {share}");
+    }
+    let codec = Codec::G711(Law::Alaw);
+    let heard = listen_wide(codec, &tone_of(1_000.0, codec, 150, 1.0, |_| Some(0)));
+    let (share, image) = (energy_at(&heard[16_000..], 1_000.0, 16_000), energy_at(&heard[16_000..], 7_000.0, 16_000));
+    assert!((0.9..1.1).contains(&(share / full)) && image < full / 1e4, "{share} {image}");
 }

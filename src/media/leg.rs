@@ -111,7 +111,7 @@ impl Leg {
     fn equip(&mut self, recoded: bool, now: Now) {
         let (media, codec) = (&self.media, self.media.format.codec);
         if recoded {
-            (self.voice, self.narrow) = (None, None);
+            (self.voice, self.narrow, self.ear, self.mixer) = (None, None, None, None);
         }
         let mixes = matches!(media.send, Source::Mix(_));
         let plays = matches!(media.send, Source::Play(_) | Source::Music(_));
@@ -127,10 +127,10 @@ impl Leg {
         }
         self.reporter.handle_clock(codec.clock_factor());
         if media.heard != self.ear.is_some() {
-            self.ear = media.heard.then(|| Box::new(Ear::new(now)));
+            self.ear = media.heard.then(|| Box::new(Ear::new(codec.band(), now)));
         }
         if mixes != self.mixer.is_some() {
-            self.mixer = mixes.then(|| Mixer::new(now));
+            self.mixer = mixes.then(|| Mixer::new(codec.band(), now));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::arrival::{Arrival, Kind};
 use super::ear::sample_at;
-use crate::codec::dtmf;
 use crate::codec::tone::Sine;
+use crate::codec::{Band, dtmf};
 use crate::rtp::event::{DigitPacket, DigitReceiver, DigitSender, Key};
 use crate::time::{MS, Now};
 
@@ -13,13 +13,14 @@ const BURST_LIMIT_MS: u64 = 100;
 const KEY_STEP_MS: u64 = 20;
 /// The longest that a key is down, ms.
 const LONGEST_KEY_MS: u16 = 8_000;
-/// Samples that a key is heard at least (Q.24 asks for 40 ms), 70 ms.
+/// How long a key is heard at least (Q.24 asks for 40 ms): 70 ms, in 8,000ths of a second.
 const SHORTEST_TONES: u32 = 560;
 /// Peak of each of the two tones of a key: −9 dBm0 together, as phones send them.
 const TONE_PEAK: i16 = 5_500;
 
 /// What a party that listens to a mix is sent besides sound.
 pub(super) struct Mixer {
+    band: Band,
     next_ns: u64,
     keys: DigitReceiver,
     /// The key that is down: as events, where the party takes them.
@@ -31,14 +32,15 @@ pub(super) struct Mixer {
 /// A key as sound.
 struct Tones {
     pair: [Sine; 2],
-    /// Samples that are still to be heard; it ends by itself where no end is told.
+    /// How much is still to be heard, in 8,000ths of a second; it ends by itself where no end is told.
     left: u32,
     played: u32,
 }
 
 impl Mixer {
-    pub(super) fn new(now: Now) -> Self {
-        Self { next_ns: now.mono_ns, keys: DigitReceiver::default(), event: None, tones: None }
+    /// Of a party that hears this band.
+    pub(super) fn new(band: Band, now: Now) -> Self {
+        Self { band, next_ns: now.mono_ns, keys: DigitReceiver::default(), event: None, tones: None }
     }
 
     /// When the next packet is due (monotonic nanoseconds).
@@ -46,7 +48,7 @@ impl Mixer {
         self.next_ns
     }
 
-    /// The instant (samples at 8 kHz) up to which sound is due in a packet of `packet_ms`; none where it is not time. Call until
+    /// The instant (8,000ths of a second) up to which sound is due in a packet of `packet_ms`; none where it is not time. Call until
     /// `None`.
     pub(super) fn handle_tick(&mut self, packet_ms: u64, now: Now) -> Option<u64> {
         if now.mono_ns < self.next_ns {
@@ -71,7 +73,7 @@ impl Mixer {
             }
             Some(Key::Down { digit }) => {
                 let left = u32::from(LONGEST_KEY_MS) * 8;
-                let pair = dtmf::tones_of(digit).map(|pair| pair.map(|hz| Sine::new(hz, 8_000, TONE_PEAK)));
+                let pair = dtmf::tones_of(digit).map(|pair| pair.map(|hz| Sine::new(hz, self.band.rate(), TONE_PEAK)));
                 self.tones = pair.map(|pair| Tones { pair, left, played: 0 });
             }
             Some(Key::Up { duration, .. }) => {
@@ -100,8 +102,9 @@ impl Mixer {
     /// Adds the tones of the key that is down; gives whether one is.
     pub(super) fn add_tones(&mut self, mix: &mut [i32]) -> bool {
         let Some(Tones { pair, left, played }) = &mut self.tones else { return false };
-        let due = (*left).min(mix.len() as u32);
-        for place in mix.iter_mut().take(due as usize) {
+        let factor = self.band.factor();
+        let due = (*left).min((mix.len() / factor) as u32);
+        for place in mix.iter_mut().take(due as usize * factor) {
             *place += pair.iter_mut().filter_map(Sine::next).map(i32::from).sum::<i32>();
         }
         *left -= due;

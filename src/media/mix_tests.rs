@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use super::arrival::Arrival;
 use super::voice::Voice;
 use super::*;
-use crate::codec::Codec;
 use crate::codec::g711::Law;
 use crate::codec::tone::{Sine, energy_at};
+use crate::codec::{Band, Codec};
 use crate::id::LegId;
 use crate::rtp::event::{DigitReceiver, DigitSender, Key};
 use crate::rtp::packet::{self, Header};
@@ -78,7 +78,8 @@ impl Phone {
 
     /// What it has heard, at 8 kHz.
     fn sound(&self) -> Vec<i16> {
-        let (format, mut ear) = (self.leg.media().format, super::ear::Ear::new(START));
+        let (format, mut ear) =
+            (self.leg.media().format, super::ear::Ear::new(self.leg.media().format.codec.band(), START));
         let (mut out, mut end) = (Vec::new(), START.mono_ns / (MS / 8));
         for (header, payload) in self.heard.iter().zip(&self.payloads).filter(|(header, _)| header.payload_type != 101)
         {
@@ -87,7 +88,7 @@ impl Phone {
             ear.handle_packet(&header, Some(format.codec), payload, now);
             end += u64::from(format.packet_ms) * 8;
             let mut frame = vec![0; usize::from(format.packet_ms) * 8];
-            ear.hear(end, &mut frame);
+            ear.hear(end, Band::Narrow, &mut frame);
             out.extend(frame.iter().map(|sample| *sample as i16));
         }
         out
@@ -117,11 +118,11 @@ fn run(phones: &mut [Phone], ms: u64, mut speak: impl FnMut(&mut Phone, u64) -> 
                     assert_eq!(phones[of[&to]].leg.send_bridged(id, &arrival, &mut out, now), None);
                 }
             }
-            let Some((end, samples)) = phones[index].leg.mix_due(now) else { continue };
+            let Some((end, samples, band)) = phones[index].leg.mix_due(now) else { continue };
             let (mut sum, mut heard) = (vec![0; samples], false);
             let parties: Vec<LegId> = (0..).map_while(|number| phones[index].leg.mixed(number)).collect();
             for party in parties {
-                heard |= phones[of[&party]].leg.hear(end, &mut sum);
+                heard |= phones[of[&party]].leg.hear(end, band, &mut sum);
             }
             if let Some((to, len)) = phones[index].leg.send_mix(&mut sum, heard, &mut out, now) {
                 assert_eq!(to, address(phones[index].id().0));
@@ -144,7 +145,7 @@ fn forwarded(fate: PacketFate<'_>) -> Option<(LegId, Header, Vec<u8>)> {
 fn speak(phone: &mut Phone, frame: u64) -> Option<Vec<u8>> {
     let samples: Vec<i16> = phone.sine.by_ref().take(160).collect();
     let (mut payload, mut out) = ([0; 512], [0; 600]);
-    let len = phone.voice.encode(&samples, &mut payload)?;
+    let len = phone.voice.encode_narrow(&samples, &mut payload)?;
     let header = Header {
         marker: false,
         payload_type: phone.leg.media().format.received,

@@ -4,6 +4,7 @@
 //! engine's business. Nothing here allocates or locks while a packet passes.
 
 mod arrival;
+mod bands;
 mod chunk;
 mod command;
 mod ear;
@@ -32,7 +33,7 @@ pub use command::{
     AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, Source, SrtpKeys,
 };
 pub use leg::{Leg, StreamStart};
-pub use play::{LONGEST_PACKET, Player, Step};
+pub use play::{LONGEST_MIX, Player, Step};
 pub use prompt::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, PromptStore, alaw_ms, alaw_of};
 pub use recorder::{Recorder, RecordingStep, RecordingWork};
 pub use report::{BrowserFault, DropReason, MediaReport, PacketFate};

@@ -10,8 +10,10 @@ use crate::time::{MS, Now};
 
 /// How late a thread may be before the packets it missed are skipped in time instead of sent in a burst.
 const BURST_LIMIT_MS: u64 = 200;
-/// Samples of the longest packet, 60 ms.
+/// Samples of the longest packet, 60 ms, at 8 kHz.
 pub const LONGEST_PACKET: usize = 480;
+/// The same in the wide band.
+pub const LONGEST_MIX: usize = 2 * LONGEST_PACKET;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Programme {

@@ -125,7 +125,9 @@ impl Piece {
         };
         let packets = |codec| -> Option<Vec<Box<[u8]>>> {
             let (mut voice, mut out) = (Voice::of(codec)?, [0; 512]);
-            frames().map(|frame| voice.encode(&frame, &mut out).and_then(|len| Some(out.get(..len)?.into()))).collect()
+            frames()
+                .map(|frame| voice.encode_narrow(&frame, &mut out).and_then(|len| Some(out.get(..len)?.into())))
+                .collect()
         };
         if let (Some(g722), Some(opus)) = (packets(Codec::G722), packets(Codec::Opus)) {
             let _ = self.coded.set(Coded { g722: g722.concat().into(), opus: opus.into() });

@@ -4,6 +4,7 @@ use super::cue::{CueMark, Mark};
 use super::loss::Losses;
 use super::manifest::Pause;
 use super::placement::Placement;
+use crate::codec::Band;
 use crate::codec::g711::Law;
 use crate::codec::plc::{Concealer, GONE, HISTORY, SEAM};
 use crate::journal::{Consent, Cue};
@@ -233,7 +234,7 @@ impl Tap {
         history.iter_mut().zip(begin..).for_each(|(sample, place)| *sample = at(self, place));
         next.iter_mut().zip(to..).for_each(|(sample, place)| *sample = at(self, place));
         let lost = lost.get_mut(..GONE.min((to - from) as usize)).unwrap_or_default();
-        let mut concealer = Concealer::default();
+        let mut concealer = Concealer::new(Band::Narrow);
         concealer.handle_heard(&mut history);
         concealer.conceal(lost);
         concealer.handle_heard(&mut next);

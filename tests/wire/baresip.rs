@@ -37,12 +37,13 @@ impl Baresip {
         let folder = tempfile::tempdir().expect("a folder");
         let (sip, console, rtp) = (free_port(), free_port(), free_port() & !1);
         let path = folder.path().display();
+        let rate = rate_for(hz);
         let config = format!(
             "poll_method epoll\nsip_listen {host}:{sip}\nrtp_ports {rtp}-{}\n\
              module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\n{more}\
              module_tmp account.so\nmodule_app menu.so\nmodule cons.so\ncons_listen {host}:{console}\n\
              audio_source aufile,{path}/tone.wav\naudio_player aufile,{path}/play.wav\naudio_alert aufile,{path}/alert.wav\n\
-             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n",
+             ausrc_srate {rate}\nauplay_srate {rate}\nausrc_channels 1\nauplay_channels 1\nsnd_path {path}\n",
             // Somebody else may have taken one of them meanwhile.
             rtp + 41
         );
@@ -124,16 +125,18 @@ pub fn free_port() -> u16 {
 }
 
 /// A minute of a tone, which the phone plays as its microphone.
+/// Samples in a second of a tone: more than a telephone's where it lies above its band.
+fn rate_for(hz: u32) -> u32 {
+    if hz > 3_400 { 48_000 } else { 8_000 }
+}
+
 pub fn write_tone(path: &std::path::Path, hz: u32) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let rate = rate_for(hz);
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).expect("a WAV file");
-    for n in 0..60 * 8_000 {
-        let at = f64::from(n) / 8_000.0 * f64::from(hz) * std::f64::consts::TAU;
+    for n in 0..60 * rate {
+        let at = f64::from(n) / f64::from(rate) * f64::from(hz) * std::f64::consts::TAU;
         writer.write_sample((8_000.0 * at.sin()) as i16).expect("written");
     }
     writer.finalize().expect("written");

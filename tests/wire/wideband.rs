@@ -1,5 +1,6 @@
 //! Phones that have G.722 or Opus alone, and callers that have not.
 
+use trunkline::codec::tone::energy_at;
 use trunkline::records::Disposition;
 
 use super::baresip::Baresip;
@@ -91,6 +92,36 @@ fn opus_phone(daemon: &Daemon, account: &str, hz: u32) -> Baresip {
     let account =
         format!("<sip:{account}@{host};transport=udp>;audio_codecs=opus/48000/2;{}", "answermode=auto;auth_pass=demo");
     Baresip::start_with(&account, hz, "module opus.so\nopus_bitrate 32000\nopus_samplerate 48000\n")
+}
+
+/// The share of the energy that lies at `hz` in a sound at 48 kHz.
+fn share_at_48k(samples: &[i16], hz: f64) -> f64 {
+    let total = samples.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / samples.len() as f64;
+    energy_at(samples, hz, 48_000) / total.max(1.0)
+}
+
+#[test]
+fn what_lies_above_a_telephones_band_crosses_between_g722_and_opus() {
+    let (caller_hz, agent_hz) = (5_500.0, 6_000);
+    let policy = |settings: String| {
+        settings.replacen("[trunk.carrier]\n", "[trunk.carrier]\ncodecs = [\"PCMA\", \"G722\"]\n", 1)
+    };
+    let mut daemon = Daemon::start_set(own_address(), policy, without_acw, &[]);
+    let agent = Baresip::registered(|| opus_phone(&daemon, "1001", agent_hz));
+    let mut caller = caller(&daemon).wideband();
+    caller.ear.sing(caller_hz);
+    caller.call("4001");
+    agent.wait_for("Call established");
+    // This phone keeps every other sample of what it hears, so that 6 kHz are told by their fold at 2 kHz.
+    wait(|| tone::share(&caller.ear.hear(20), 8_000.0 - f64::from(agent_hz)) > 0.8, || agent.log());
+    assert!(tone::share(&caller.ear.hear(200), 8_000.0 - f64::from(agent_hz)) > 0.8, "the caller hears the agent");
+    caller.hang_up();
+    agent.wait_for("session closed");
+    let records = daemon.stop();
+    assert_eq!((records[0].codec_in.as_deref(), records[0].codec_out.as_deref()), (Some("G722"), Some("opus")));
+    let by_agent: Vec<i16> = agent.heard().chunks(2).map(|frame| frame[0]).collect();
+    let shares: Vec<f64> = by_agent.chunks_exact(19_200).map(|piece| share_at_48k(piece, caller_hz)).collect();
+    assert!(shares.iter().any(|share| *share > 0.8), "the agent hears the caller: {shares:.2?}");
 }
 
 #[test]

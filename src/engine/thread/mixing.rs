@@ -8,7 +8,7 @@ impl MediaThread {
     pub(super) fn mix(&mut self, index: usize, buf: &mut Buffers, now: Now) {
         loop {
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-            let Some((end, samples)) = slot.leg.mix_due(now) else { return };
+            let Some((end, samples, band)) = slot.leg.mix_due(now) else { return };
             let Some(mix) = buf.mix.get_mut(..samples) else { return };
             mix.fill(0);
             let mut heard = false;
@@ -17,7 +17,7 @@ impl MediaThread {
                 let Some(party) = slot.and_then(|slot| slot.leg.mixed(number)) else { break };
                 let party = self.by_leg.get(&party).and_then(|party| self.slots.get_mut(*party));
                 if let Some(party) = party.and_then(Option::as_mut) {
-                    heard |= party.leg.hear(end, mix);
+                    heard |= party.leg.hear(end, band, mix);
                 }
             }
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::Leg;
-use crate::codec::Codec;
 use crate::codec::g711::Law;
+use crate::codec::{Band, Codec};
 use crate::id::LegId;
 use crate::media::arrival::{Arrival, Kind};
 use crate::media::chunk::{Chunk, ChunkOrder};
 use crate::media::command::Source;
-use crate::media::play::{LONGEST_PACKET, Player, Step};
+use crate::media::play::{LONGEST_MIX, LONGEST_PACKET, Player, Step};
 use crate::media::prompt::PromptStore;
 use crate::media::report::MediaReport;
 use crate::rtp::event;
@@ -84,7 +84,7 @@ impl Leg {
                 Step::Plain(octets) => {
                     let mut linear = [0; LONGEST_PACKET];
                     linear.iter_mut().zip(octets).for_each(|(sample, octet)| *sample = Law::Alaw.decode(*octet));
-                    self.voice.as_mut()?.encode(linear.get(..octets.len())?, &mut payload)
+                    self.voice.as_mut()?.encode_narrow(linear.get(..octets.len())?, &mut payload)
                 }
                 Step::Finished { id, completed } => {
                     self.player = None;
@@ -122,12 +122,12 @@ impl Leg {
         self.player.as_ref().is_some_and(Player::is_starved)
     }
 
-    /// The instant (samples at 8 kHz) up to which a mix is due, and how many samples of it. Call until `None`, each time followed by
-    /// [`Self::send_mix`].
-    pub fn mix_due(&mut self, now: Now) -> Option<(u64, usize)> {
-        let samples = self.packet_samples();
+    /// The instant (8,000ths of a second) up to which a mix is due, how many samples of it, and in which band. Call until `None`, each
+    /// time followed by [`Self::send_mix`].
+    pub fn mix_due(&mut self, now: Now) -> Option<(u64, usize, Band)> {
+        let (samples, band) = (self.packet_samples(), self.media.format.codec.band());
         let end = self.mixer.as_mut()?.handle_tick(samples as u64 / 8, now)?;
-        Some((end, samples))
+        Some((end, samples * band.factor(), band))
     }
 
     /// Whom the party hears: number `index` of them.
@@ -138,9 +138,9 @@ impl Leg {
         }
     }
 
-    /// Adds what is heard of this leg's party before the instant `end`; gives whether anything is.
-    pub fn hear(&mut self, end: u64, mix: &mut [i32]) -> bool {
-        self.ear.as_mut().is_some_and(|ear| ear.hear(end, mix))
+    /// Adds what is heard of this leg's party before the instant `end`, in a band; gives whether anything is.
+    pub fn hear(&mut self, end: u64, band: Band, mix: &mut [i32]) -> bool {
+        self.ear.as_mut().is_some_and(|ear| ear.hear(end, band, mix))
     }
 
     /// Sends the party a mix, or the key that is down among those whom it hears. Nothing where nobody is heard.
@@ -156,13 +156,14 @@ impl Leg {
         if !(mixer.add_tones(mix) || heard) {
             return None;
         }
-        let (mut linear, mut payload) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+        let (mut linear, mut payload) = ([0; LONGEST_MIX], [0; LONGEST_PACKET]);
         for (sample, sum) in linear.iter_mut().zip(mix.iter()) {
             *sample = (*sum).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16;
         }
-        let samples = mix.len().min(LONGEST_PACKET);
+        let samples = mix.len().min(LONGEST_MIX);
         let len = self.voice.as_mut()?.encode(linear.get(..samples)?, &mut payload)?;
-        let header = self.stream.handle_frame(self.source, self.media.format.payload_type, samples as u32, now);
+        let units = (samples / self.media.format.codec.band().factor()) as u32;
+        let header = self.stream.handle_frame(self.source, self.media.format.payload_type, units, now);
         Some((to, self.write(&header, payload.get(..len)?, out)?))
     }
 
