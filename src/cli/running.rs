@@ -277,6 +277,11 @@ fn figures(watch: &Watch) -> Figures {
             "Calls that were ended because nothing came from a party.",
             switch.media_timeouts,
         )
+        .counter(
+            "trunkline_rtp_without_ports",
+            "Calls, and phones to be called, that got 503 because all media ports were taken.",
+            switch.without_ports,
+        )
         .gauge(
             "trunkline_recording_free_bytes",
             "Bytes that are left where recordings lie.",

@@ -302,7 +302,7 @@ impl Switch {
             None if begins => self.stock.take().map(|lease| Media::new(lease, nat, keys)),
             None => thread.and_then(|thread| self.stock.take_of(thread)).map(|lease| Media::new(lease, nat, keys)),
         };
-        let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        let Some(media) = media else { return Err(self.lack_ports()) };
         let negotiator = Negotiator::new(self.random_u128() as u64);
         let party = Party { media: Some(media), user, trunk, ..Party::new(call, role, negotiator) };
         self.legs.insert(leg, Box::new(party));

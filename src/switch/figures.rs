@@ -16,6 +16,7 @@ pub(super) struct Counts {
     pub(super) strangers: u64,
     pub(super) silences: u64,
     pub(super) media_timeouts: u64,
+    pub(super) without_ports: u64,
     pub(super) unopened: Unopened,
     pub(super) browsers_lost: u64,
     pub(super) web_strangers: u64,
@@ -77,6 +78,8 @@ pub struct Figures {
     pub silences: u64,
     /// Calls that were ended because nothing at all came from a party.
     pub media_timeouts: u64,
+    /// Calls, and phones to be called, that got no ports because all were taken.
+    pub without_ports: u64,
     /// Requests that got no challenge because their source asked too often.
     pub slowed: u64,
     /// New calls that got 503 because the loop was late.
@@ -161,6 +164,7 @@ impl Switch {
             web_strangers: self.counts.web_strangers,
             silences: self.counts.silences,
             media_timeouts: self.counts.media_timeouts,
+            without_ports: self.counts.without_ports,
             storage: self.storage,
             unrecordable: self.counts.unrecordable,
             desks_refused: self.counts.desks_refused,

@@ -103,7 +103,7 @@ impl Switch {
             let keys = self.draw_keys();
             lease.map(|lease| Media::new(lease, invite.nat, keys))
         };
-        let media = media.ok_or_else(|| Cause::new(503, "no_media_ports"))?;
+        let Some(media) = media else { return Err(self.lack_ports()) };
         if let Some(party) = self.legs.get_mut(&leg) {
             party.media = Some(media);
         }

@@ -86,6 +86,15 @@ impl Switch {
         }
     }
 
+    /// A leg gets no ports, because all of its thread's are with others.
+    pub(super) fn lack_ports(&mut self) -> Cause {
+        self.counts.without_ports += 1;
+        tracing::warn!(
+            "no media ports are left: a call, or a phone to be called, gets 503; widen rtp.ports, or take fewer calls at once"
+        );
+        Cause::new(503, "no_media_ports")
+    }
+
     pub(super) fn media_of(&mut self, leg: LegId) -> Option<&mut Media> {
         self.legs.get_mut(&leg).and_then(|party| party.media.as_mut())
     }

@@ -45,6 +45,7 @@ mod pcap;
 mod phone;
 mod phones;
 mod placed_on;
+mod ports;
 mod prefer;
 mod quality;
 mod queue;
