@@ -62,6 +62,7 @@ fn leg(id: u64, other: u64, what: u8, now: Now) -> Leg {
         heard: true,
         sound_due: true,
         deliver_digits: true,
+        key: None,
         protection: Protection::Plain,
     };
     Leg::new(

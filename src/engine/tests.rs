@@ -118,6 +118,7 @@ pub(super) fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMed
         heard: false,
         sound_due: false,
         deliver_digits: true,
+        key: None,
         protection: Protection::Plain,
     }
 }

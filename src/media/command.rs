@@ -167,8 +167,19 @@ pub struct LegMedia {
     pub sound_due: bool,
     /// Whether digits are reported (they pass over a bridge in any case).
     pub deliver_digits: bool,
+    /// The last key that is pressed for the party's ears because it came by signalling, where one has.
+    pub key: Option<SentKey>,
     /// How its packets are protected. Other keys of the same party go on with its streams.
     pub protection: Protection,
+}
+
+/// A key that a leg's party is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentKey {
+    /// Counts the keys of the leg: another number is another key.
+    pub number: u32,
+    /// 0–9, *, #, A–D.
+    pub digit: char,
 }
 
 /// A command to the media threads. Later ones replace earlier ones, so a backlog is never longer than the legs.
@@ -244,6 +255,7 @@ mod tests {
             heard: false,
             sound_due: false,
             deliver_digits: false,
+            key: None,
             protection: Protection::Plain,
         };
         let at = |epoch| LegCommand::Desire { leg, epoch, desired: desired.clone() };

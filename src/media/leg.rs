@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use super::arrival::{Arrival, Clock, Kind, Narrow};
 use super::command::{LegMedia, Source};
 use super::ear::Ear;
+use super::keyer::Keyer;
 use super::mix::Mixer;
 use super::play::Player;
 use super::report::{DropReason, MediaReport, PacketFate};
@@ -56,6 +57,8 @@ pub struct Leg {
     source: SourceId,
     player: Option<Player>,
     mixer: Option<Mixer>,
+    /// The key that the party is being sent.
+    keyer: Option<Keyer>,
     /// What encodes for the party, where others are not just passed on to it.
     voice: Option<Voice>,
     digits: DigitReceiver,
@@ -87,6 +90,7 @@ impl Leg {
             source: 0,
             player: Player::new(&media.send, now),
             mixer: None,
+            keyer: None,
             voice: None,
             digits: DigitReceiver::default(),
             clock: Clock::default(),
@@ -154,7 +158,8 @@ impl Leg {
         let own = self.watch_ns.min(self.reporter.deadline());
         let played = self.player.as_ref().map_or(u64::MAX, Player::deadline);
         let mixed = self.mixer.as_ref().map_or(u64::MAX, Mixer::deadline);
-        own.min(played).min(mixed)
+        let keyed = self.keyer.as_ref().map_or(u64::MAX, Keyer::deadline);
+        own.min(played).min(mixed).min(keyed)
     }
 
     /// The next thing to tell the switch. Call until `None` after each `handle_*`.
@@ -185,6 +190,9 @@ impl Leg {
             if media.send != self.media.send {
                 self.player = Player::new(&media.send, now);
             }
+        }
+        if let Some(key) = media.key.filter(|key| self.media.key != Some(*key) && media.dtmf_pt.is_some()) {
+            self.keyer = Keyer::new(key.digit, self.stream.timestamp_at(now), now);
         }
         self.media = media;
         self.equip(recoded, now);

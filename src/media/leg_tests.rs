@@ -1,7 +1,7 @@
 //! Packets as phones really send them, through the two legs of a bridge.
 
 use super::*;
-use crate::media::{AudioFormat, Learn, PortLease, PromptStore, Protection};
+use crate::media::{AudioFormat, Learn, PortLease, PromptStore, Protection, SentKey};
 use crate::rtp::rtcp;
 
 const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
@@ -26,6 +26,7 @@ fn media(port: u16, send: Source) -> LegMedia {
         heard: false,
         sound_due: true,
         deliver_digits: false,
+        key: None,
         protection: Protection::Plain,
     }
 }
@@ -195,4 +196,31 @@ fn reports_go_to_the_described_port_and_behind_a_nat_to_where_the_partys_come_fr
     let theirs = SocketAddr::new(nat.ip(), 7_777);
     hidden.handle_rtcp(theirs, &out[..len], due);
     assert_eq!(to(&mut hidden, &mut out, due.plus_ms(7_000)), Some(theirs));
+}
+
+#[test]
+fn a_key_that_came_by_signalling_goes_in_between_the_packets_and_leaves_no_hole() {
+    let mut bridge = Bridge::new();
+    let mut sent: Vec<Header> = (0..10).filter_map(|n| bridge.pass(header(n), at(n))).collect();
+    let pressed = LegMedia { key: Some(SentKey { number: 0, digit: '7' }), ..media(5000, Source::Bridge(LegId(1))) };
+    assert!(bridge.agent.handle_command(2, pressed.clone(), at(10)));
+    let (store, mut out, mut events) = (PromptStore::default(), [0; 200], Vec::new());
+    for n in 10..40 {
+        sent.extend(bridge.pass(header(n), at(n)));
+        // Another command about something else is no other key.
+        bridge.agent.handle_command(3 + n as u32, pressed.clone(), at(n));
+        while let Some((to, len)) = bridge.agent.handle_tick(&store, &mut out, at(n)) {
+            let packet = packet::parse(&out[..len]).unwrap();
+            assert_eq!((to, packet.header.payload_type), (addr(5000), 101));
+            events.push((packet.header.timestamp, crate::rtp::event::Event::parse(packet.payload).unwrap()));
+            sent.push(packet.header);
+        }
+    }
+    assert!(events.iter().all(|(timestamp, event)| *timestamp == events[0].0 && event.digit == '7'));
+    let ends: Vec<u16> = events.iter().filter(|(_, event)| event.end).map(|(_, event)| event.duration).collect();
+    assert_eq!((events.len(), ends), (10, vec![1_280; 3]), "160 ms, and its end three times");
+    for pair in sent.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "{pair:?}");
+    }
+    assert!(bridge.agent.deadline() > at(40).mono_ns - 20_000_000, "nothing is due any more");
 }

@@ -46,6 +46,7 @@ fn state(id: u64, format: AudioFormat, send: Source, dtmf: Option<u8>) -> LegMed
         heard: true,
         sound_due: false,
         deliver_digits: false,
+        key: None,
         protection: Protection::Plain,
     }
 }

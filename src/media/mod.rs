@@ -8,6 +8,7 @@ mod bands;
 mod chunk;
 mod command;
 mod ear;
+mod keyer;
 mod leg;
 mod mix;
 mod play;
@@ -30,7 +31,8 @@ pub use arrival::Arrival;
 pub use chunk::{Chunk, ChunkOrder};
 pub use command::RecordingSpec;
 pub use command::{
-    AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, Source, SrtpKeys,
+    AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, SentKey, Source,
+    SrtpKeys,
 };
 pub use leg::{Leg, StreamStart};
 pub use play::{LONGEST_MIX, Player, Step};

@@ -145,9 +145,13 @@ impl Rewriter {
         Header { marker: !goes_on, payload_type, sequence, timestamp, ssrc: self.ssrc }
     }
 
-    /// The header for a packet of a key that goes in between the frames of a local source: its event has one timestamp.
+    /// The header for a packet of a key that goes in between those of a source, which goes on a number later: an event has one
+    /// timestamp.
     pub fn handle_event(&mut self, payload_type: u8, marker: bool, timestamp: u32, now: Now) -> Header {
         self.sequence = self.sequence.wrapping_add(1);
+        if let Some(source) = &mut self.source {
+            source.sequence_offset = source.sequence_offset.wrapping_add(1);
+        }
         self.sent_ns.get_or_insert(now.mono_ns);
         Header { marker, payload_type, sequence: self.sequence, timestamp, ssrc: self.ssrc }
     }

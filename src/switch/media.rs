@@ -10,7 +10,7 @@ use crate::call::CallState;
 use crate::dialplan::{Cursor, CursorInput};
 use crate::id::{CallId, LegId};
 use crate::journal::{Cause, Event, RecordingState};
-use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Source};
+use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, SentKey, Source};
 use crate::sdp::{AudioCodec, Negotiated};
 use crate::sip::trunk::{Net, is_private};
 use crate::time::Now;
@@ -181,6 +181,7 @@ impl Switch {
             heard: heard || media.overheard,
             sound_due,
             deliver_digits: digits,
+            key: media.key,
             protection: wanted(&negotiated.secured, media.web.as_ref()),
         };
         if media.commanded.as_ref() == Some(&desired) {
@@ -211,6 +212,17 @@ impl Switch {
         self.handle_code(leg, digit, at, now);
         if let Some(party) = self.legs.get(&leg).filter(|party| party.role == Role::Caller) {
             self.advance(party.call, CursorInput::Digit(digit), now);
+        }
+    }
+
+    /// A key that came by INFO is pressed in the media of whoever hears the party who pressed it: what comes in the media passes by
+    /// itself.
+    pub(super) fn pass_key(&mut self, leg: LegId, digit: char, now: Now) {
+        let Some(partner) = self.partner(leg).filter(|partner| self.partner(*partner) == Some(leg)) else { return };
+        if let Some(media) = self.media_of(partner) {
+            let number = media.key.map_or(0, |key| key.number.wrapping_add(1));
+            media.key = Some(SentKey { number, digit });
+            self.command_leg(partner, now);
         }
     }
 

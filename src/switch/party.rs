@@ -9,7 +9,7 @@ use super::supervise::Supervisor;
 use crate::call::{Call, CallState};
 use crate::dialplan::Cursor;
 use crate::id::{AgentId, CallId, LegId, TrunkId};
-use crate::media::{LegMedia, MusicId, PortLease, Refusal, Side, Source};
+use crate::media::{LegMedia, MusicId, PortLease, Refusal, SentKey, Side, Source};
 use crate::sdp::{LocalMedia, Negotiated, Negotiator, OwnKeys, OwnWeb};
 use crate::sip::endpoint::Carried;
 use crate::sip::message::Uri;
@@ -244,6 +244,8 @@ pub(super) struct Media {
     /// When the party came, held or resumed last (monotonic ns).
     pub(super) turned_ns: u64,
     pub(super) send: Source,
+    /// The last key that it was sent because its partner pressed it by signalling.
+    pub(super) key: Option<SentKey>,
     /// Supervisors whom the party hears beside its partner.
     pub(super) beside: Vec<LegId>,
     /// Supervisors, or those whom a supervisor speaks to, hear the party decoded.
@@ -271,6 +273,7 @@ impl Media {
             negotiated: None,
             turned_ns: 0,
             send: Source::Silence,
+            key: None,
             beside: Vec::new(),
             overheard: false,
             recording: None,

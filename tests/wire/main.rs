@@ -26,6 +26,7 @@ mod hangups;
 mod internal;
 mod ivr;
 mod kamailio;
+mod keys;
 mod kills;
 mod last_tone;
 mod line;

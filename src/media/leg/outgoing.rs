@@ -73,6 +73,9 @@ impl Leg {
         if now.mono_ns >= self.watch_ns {
             self.watch(now);
         }
+        if let Some(key) = self.send_key(buf, now) {
+            return Some(key);
+        }
         let (format, samples) = (self.media.format, self.packet_samples());
         loop {
             let mut payload = [0; LONGEST_PACKET];
@@ -101,6 +104,19 @@ impl Leg {
             let header = self.stream.handle_frame(self.source, format.payload_type, samples as u32, now);
             return Some((to, self.write(&header, payload, buf)?));
         }
+    }
+
+    /// Sends what is due of a key; it goes in between whatever else the party is sent.
+    fn send_key(&mut self, buf: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
+        let Some(due) = self.keyer.as_mut()?.poll(now) else {
+            self.keyer = None;
+            return None;
+        };
+        let (packet, to) = (due?, self.lock.destination()?);
+        let header = self.stream.handle_event(self.media.dtmf_pt?, packet.marker, packet.timestamp, now);
+        let mut payload = packet.event.write()?;
+        event::rescale(&mut payload, 1, self.media.dtmf_clock);
+        Some((to, self.write(&header, &payload, buf)?))
     }
 
     /// The chunk of a long prompt that is to be read from the disk; to be asked after [`Self::handle_tick`].
