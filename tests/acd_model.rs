@@ -361,6 +361,25 @@ fn priority_is_worth_five_minutes_of_waiting() {
 }
 
 #[test]
+fn a_caller_waits_in_several_queues_from_the_beginning() {
+    let mut sales = queue_settings("sales", 0..1);
+    let over = |to| OverflowStep { after_ms: 0, to: queue(to) };
+    sales.overflow = vec![over("support"), over("night")];
+    let mut floor = Floor::new(vec![sales, queue_settings("support", 1..2), queue_settings("night", 2..3)], 3);
+    floor.enter(1, "sales").pass(0);
+    let all = [(&queue("sales"), 1), (&queue("support"), 1), (&queue("night"), 1)];
+    assert_eq!(floor.acd.view().positions(call(1)), all);
+    floor.enter(2, "sales").pass(0).take();
+    assert_eq!(floor.sign_in(2).presented(), [(call(1), agent(2))]);
+    assert_eq!(floor.sign_in(1).presented(), [(call(2), agent(1))]);
+    assert_eq!(floor.answer(2, 1).acd.view().positions(call(2)).len(), 3);
+    floor.answer(1, 2);
+    assert!(
+        ["sales", "support", "night"].iter().all(|name| floor.acd.view().queue(&queue(name)).unwrap().waiting == 0)
+    );
+}
+
+#[test]
 fn the_longest_wait_and_a_full_queue_send_the_caller_on() {
     let mut support = queue_settings("support", 0..1);
     (support.max_wait_ms, support.capacity) = (Some(60_000), Some(1));

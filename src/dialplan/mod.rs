@@ -21,6 +21,7 @@ mod program;
 mod queues;
 mod report;
 mod speech;
+mod staff;
 mod steps;
 pub mod table;
 mod talk;

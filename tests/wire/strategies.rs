@@ -6,7 +6,7 @@ use trunkline::journal::{SegmentEnd, Strategy};
 
 use super::daemon::{Daemon, own_address, without_acw};
 use super::phone::{Phone, Text};
-use super::queue::{CALLER_HZ, agent, caller};
+use super::queue::{AGENT_HZ, CALLER_HZ, agent, caller};
 use super::tone;
 
 /// The plan with another strategy for queue support.
@@ -81,11 +81,39 @@ fn every_strategy_puts_a_caller_through() {
         }
         assert!(tone::share(&winner.ear.hear(60)[4_800..], CALLER_HZ) > 0.9, "{strategy}: the agent hears the caller");
         assert!(caller.ear.hear(60)[4_800..].iter().any(|sample| sample.unsigned_abs() > 500), "{strategy}");
+        assert!(winner.modify("a=sendonly\r\n").is("200"), "{strategy}");
+        caller.ear.hear(5);
+        assert!(winner.modify("a=sendrecv\r\n").is("200"), "{strategy}");
+        assert!(tone::share(&caller.ear.hear(60)[4_800..], AGENT_HZ) > 0.9, "{strategy}: heard after the hold");
         caller.hang_up();
         winner.expect_bye();
+        daemon.until_idle();
+        passed_on(&daemon, strategy, [winner, loser]);
         let records = daemon.stop();
         assert_eq!(records[0].segments[0].end_reason, SegmentEnd::Caller, "{strategy}: {:?}", records[0]);
+        assert!(records[0].hold_ms > 0, "{strategy}: {:?}", records[0]);
+        let ends: Vec<_> = records[1].segments.iter().map(|segment| segment.end_reason).collect();
+        let both = ends.contains(&SegmentEnd::Busy) && ends.contains(&SegmentEnd::Agent);
+        assert!(both && ends.len() == 2, "{strategy}: {:?}", records[1]);
     }
+}
+
+/// A second caller: the phone of who is called first is busy, the other one answers and hangs up.
+fn passed_on(daemon: &Daemon, strategy: &str, phones: [Phone; 2]) {
+    let mut caller = caller(daemon);
+    caller.call("4001");
+    let found = daemon.json_until("/api/v1/calls", |calls| calls["items"][0]["presented"][0]["agent"].is_string());
+    let first = found["items"][0]["presented"][0]["agent"].as_str().unwrap_or_default().to_owned();
+    let [one, two] = phones;
+    let (mut busy, mut takes) = if one.user == first { (one, two) } else { (two, one) };
+    let invite = busy.expect_invite();
+    busy.reply_tagged(&invite, "486 Busy Here", "");
+    let invite = takes.expect_invite();
+    takes.answer(&invite);
+    assert!(tone::share(&caller.ear.hear(60)[4_800..], AGENT_HZ) > 0.9, "{strategy}: who is not busy is heard");
+    takes.hang_up();
+    caller.expect_bye();
+    daemon.until_idle();
 }
 
 #[test]
