@@ -115,8 +115,7 @@ fn a_phone_with_call_waiting_takes_two_callers_of_a_queue_and_each_has_a_record(
         "{listed}"
     );
     second.hang_up();
-    until_appearances(&daemon, &["hold", "available"]);
-    agent.type_in("/resume\n");
+    // The phone resumes the first call by itself.
     until_appearances(&daemon, &["talking", "available"]);
     until_hears_agent(&first, &agent);
     agent.type_in("/hangup\n");
