@@ -4,6 +4,8 @@
 mod after_call;
 #[path = "acd_model/agents.rs"]
 mod agents;
+#[path = "acd_model/anything.rs"]
+mod anything;
 #[path = "acd_model/beside.rs"]
 mod beside;
 #[path = "acd_model/capacity.rs"]
