@@ -1,5 +1,5 @@
 # The targets for people; each works from a fresh clone.
-.PHONY: build run demo test lint deps fuzz soak interop bench bench-sip bench-media bench-acd
+.PHONY: build run demo test lint deps fuzz soak interop bench bench-sip bench-media bench-peers bench-acd
 
 # The dev profile is lightly optimised (Cargo.toml), so it starts soon and carries a demo floor with ease.
 build:
@@ -59,7 +59,11 @@ bench-sip:
 
 # CPU milliseconds per call-second: bridged, recorded, queued, beside a bare relay.
 bench-media:
-	benches/calls.sh media
+	benches/media/calls.sh
+
+# The same beside rtpengine and Asterisk, which it installs into target/ (root, once).
+bench-peers:
+	benches/media/peers.sh
 
 # The ACD at 5,000 agents and 10,000 waiting: events a second, microseconds of an event, bytes of an agent and a waiting caller.
 bench-acd:

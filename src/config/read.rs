@@ -248,6 +248,7 @@ impl Reader<'_> {
             silence_timeout_ms: SILENCE_MS,
             srtp: Srtp::Accept,
             webrtc: Some(30_000),
+            pin_threads: true,
         };
         let Some(mut table) = root.table("rtp", &mut self.report) else { return rtp };
         let place = table.place_of("address");
@@ -272,6 +273,7 @@ impl Reader<'_> {
             }
         }
         rtp.srtp = self.srtp(&mut table).unwrap_or(rtp.srtp);
+        rtp.pin_threads = table.boolean("pin_threads", rtp.pin_threads, &mut self.report);
         table.finish(&mut self.report);
         rtp
     }

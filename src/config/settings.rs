@@ -127,6 +127,8 @@ pub struct RtpSettings {
     pub webrtc: Option<u16>,
     /// Whether sound is encrypted, where neither trunk nor agent says so.
     pub srtp: Srtp,
+    /// Whether each media thread keeps to a core of its own.
+    pub pin_threads: bool,
 }
 
 /// `[recording]`

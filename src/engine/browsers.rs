@@ -137,7 +137,7 @@ impl MediaThread {
                 continue;
             }
             match (kind, browsers.by_address.get(&from).copied()) {
-                (Some(Kind::Rtp), Some(index)) => self.take_rtp(index, self.seat(index, from), len, buf),
+                (Some(Kind::Rtp), Some(index)) => self.take_rtp(index, self.seat(index, from), len, buf, clock::now()),
                 (Some(Kind::Rtcp), Some(index)) => self.take_rtcp(index, self.seat(index, from), len, buf),
                 (Some(Kind::Dtls), Some(index)) => {
                     self.take_dtls(index, buf.incoming.get(..len).unwrap_or_default());

@@ -13,6 +13,13 @@ pub fn now() -> Now {
     }
 }
 
+/// The present instant, read by one clock: `turn` is an instant shortly before.
+pub(super) fn since(turn: Now) -> Now {
+    let mono_ns = nanoseconds(clock_gettime(ClockId::Monotonic));
+    let passed_ms = mono_ns.saturating_sub(turn.mono_ns) / MS;
+    Now { mono_ns, wall_ms: turn.wall_ms.saturating_add_unsigned(passed_ms) }
+}
+
 /// `ns` nanoseconds as the system wants them.
 pub(super) fn timespec(ns: u64) -> Timespec {
     Timespec { tv_sec: (ns / 1_000_000_000) as i64, tv_nsec: (ns % 1_000_000_000) as i64 }

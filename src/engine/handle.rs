@@ -13,6 +13,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::SeedableRng;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::browsers::Browsers;
 use super::disk::Disk;
@@ -21,6 +22,7 @@ use super::ports::{PortRange, Ports};
 use super::prompts::{self, Work};
 use super::reader;
 use super::settings::{EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
+use super::tap::Desk;
 use super::thread::{Links, MediaThread};
 use super::writer::Writer;
 use crate::id::LegId;
@@ -38,7 +40,7 @@ const REPORTS: usize = 16_384;
 const DELIVERIES: usize = 256;
 /// Stores of prompts under way to one thread.
 const STORES: usize = 4;
-/// Chunks of 200 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
+/// Chunks of 400 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
 /// manifest says so.
 const CHUNKS: usize = 4_096;
 /// How long a lease may wait for a thread that is about to bind more.
@@ -132,17 +134,21 @@ impl Engine {
             disk: Arc::clone(&disk),
         };
         // After the engine, so that an early end drops this sender before the engine waits for the writer.
-        let (recordings, work) = bounded(CHUNKS);
+        let (work, chunks) = bounded(CHUNKS);
+        let (bell, rings) = bounded(1);
+        let recordings = Desk { work, bell };
         let dir = settings.recordings;
         std::fs::create_dir_all(&dir).map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
         let closed = reports.clone();
         let writer = Writer { dir, keys: settings.keys, min_free: settings.min_free_bytes, disk };
         let writer = std::thread::Builder::new()
             .name("recordings".to_owned())
-            .spawn(move || writer.run(&work, &closed))
+            .spawn(move || writer.run(&chunks, &rings, &closed))
             .map_err(|source| StartError::Thread { thread: 0, source })?;
         engine.writer = Some(writer);
+        let cores = if settings.pinned { own_cores() } else { Vec::new() };
         for number in 0..count {
+            let core = cores.iter().rev().cycle().nth(usize::from(number)).copied();
             let mut share = Ports::new(settings.address, ports, number, count);
             let refused = |source| StartError::Bind { address: settings.address, ports, source };
             let first = share.bind_next().map_err(refused)?.ok_or(StartError::Range { ports, threads: count })?;
@@ -185,7 +191,10 @@ impl Engine {
             let thread = MediaThread::new(links, share, first, browsers.transpose()?, random).map_err(failed)?;
             let join = std::thread::Builder::new()
                 .name(format!("media-{number}"))
-                .spawn(move || thread.run())
+                .spawn(move || {
+                    core.inspect(|core| keep_to(*core));
+                    thread.run();
+                })
                 .map_err(failed)?;
             engine.threads.push(Thread {
                 shared,
@@ -284,6 +293,24 @@ impl Engine {
         for thread in &mut self.threads {
             thread.flush();
         }
+    }
+}
+
+/// The cores that the process may use; none where there is only one.
+fn own_cores() -> Vec<usize> {
+    let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+    if allowed.count() < 2 {
+        return Vec::new();
+    }
+    (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
+}
+
+/// Keeps the calling thread to a core. The last ones go first, as the rest of the floor begins on the first ones.
+fn keep_to(core: usize) {
+    let mut one = CpuSet::new();
+    one.set(core);
+    if let Err(error) = sched_setaffinity(None, &one) {
+        tracing::warn!(%error, core, "a media thread cannot keep to a core; it runs wherever there is room");
     }
 }
 

@@ -17,6 +17,8 @@ pub struct EngineSettings {
     pub ports: PortRange,
     /// Media threads; `None` means one fewer than cores, and at least one.
     pub threads: Option<u16>,
+    /// Whether each keeps to a core of its own, where there are two or more.
+    pub pinned: bool,
     /// Everything that can be played.
     pub prompts: PromptStore,
     /// How long a party that should be heard may send neither RTP nor RTCP before it counts as lost, ms; for ever where none.

@@ -1,5 +1,6 @@
 //! A leg with its sockets, and what stands between them: encryption.
 
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use super::browsers::BrowserWay;
@@ -16,9 +17,11 @@ const TELL_MS: u64 = 1_000;
 pub(super) struct Slot {
     pub leg: Leg,
     pub way: Way,
+    /// Where the leg's RTP socket is connected to.
+    pub connected: Option<SocketAddr>,
     pub border: Border,
-    /// Which recording the party speaks into, and on which channel.
-    pub recording: Option<(String, Side)>,
+    /// Which of the thread's recordings the party speaks into, and on which channel.
+    pub recording: Option<(usize, Side)>,
     /// The deadline under which the leg stands in the heap; other entries are stale.
     pub armed_ns: u64,
 }
@@ -28,9 +31,26 @@ impl Slot {
     pub fn send_rtp(&mut self, buf: &mut [u8], len: usize, to: SocketAddr) {
         let Some(datagram) = self.border.seal_rtp(buf, len).and_then(|len| buf.get(..len)) else { return };
         match &self.way {
+            Way::Ports(pair) if self.connected == Some(to) => pass_on(&pair.rtp, datagram),
             Way::Ports(pair) => transmit(&pair.rtp, datagram, to),
             Way::Browser(way) => way.send(datagram),
         }
+    }
+
+    /// Connects the RTP socket to the party while it speaks from where it was signalled to be: the system keeps its route then, and
+    /// drops what others send. A silent party's socket is open again, so that whoever else sends is seen and told.
+    pub fn connect(&mut self) {
+        let Way::Ports(pair) = &self.way else { return };
+        let party = self.leg.settled();
+        if party == self.connected {
+            return;
+        }
+        let done = match party {
+            Some(party) => rustix::net::connect(&pair.rtp, &party),
+            None => rustix::net::connect_unspec(&pair.rtp),
+        };
+        // Refused for a while, it is asked for again with the next packet; until then packets go as those of an open socket.
+        self.connected = if done.is_ok() { party } else { None };
     }
 
     /// Sends the compound in `buf[..len]` from the leg's RTCP port.
@@ -169,8 +189,14 @@ impl Border {
     }
 }
 
+/// Sends by a connected socket. The first refusal may be an earlier packet's (ICMP), so there is a second try.
+fn pass_on(socket: &UdpSocket, datagram: &[u8]) {
+    if socket.send(datagram).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        let _ = socket.send(datagram);
+    }
+}
+
 /// A packet that the system does not take is lost, as it might be on the network.
-/// Sockets stay unconnected: a connected one would drop strangers where nobody counts them.
 fn transmit(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
     let _ = socket.send_to(datagram, to);
 }

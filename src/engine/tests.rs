@@ -93,6 +93,7 @@ fn settings(address: IpAddr, recordings: &Path) -> EngineSettings {
         address,
         ports: RANGE,
         threads: Some(1),
+        pinned: false,
         prompts,
         recordings: recordings.to_owned(),
         keys: None,
@@ -409,6 +410,47 @@ fn a_phone_whose_port_was_closed_for_a_while_hears_on() {
     assert_eq!(hear(&back).0.sequence, first.sequence.wrapping_add(1));
     speak(&back, floor.at(lease), AudioFormat::PCMU, 0, &[0; 160]);
     assert_eq!(floor.reports.recv_timeout(GUARD).unwrap(), MediaReport::SourceLocked { leg: LegId(1), addr: address });
+    // The same where the leg's socket is connected to the phone by now.
+    drop(back);
+    for _ in 0..25 {
+        hear(&pacemaker);
+    }
+    let back = UdpSocket::bind(address).unwrap();
+    back.set_read_timeout(Some(GUARD)).unwrap();
+    let (first, ..) = hear(&back);
+    assert_eq!(hear(&back).0.sequence, first.sequence.wrapping_add(1));
     floor.release(1, lease);
     floor.release(2, other);
+}
+
+#[test]
+fn strangers_are_the_systems_to_drop_while_the_party_speaks_and_are_told_when_it_is_silent() {
+    let mut floor = Floor::new(11);
+    let (phone, stranger) = (floor.phone(), floor.phone());
+    let lease = floor.engine.lease(0).unwrap();
+    floor.desire(1, &media(lease, &phone, Source::Echo));
+    for number in 0..20 {
+        speak(&phone, floor.at(lease), AudioFormat::PCMU, number, &[0; 160]);
+        assert_eq!(hear(&phone).0.payload_type, 0);
+        speak(&stranger, floor.at(lease), AudioFormat::PCMU, number, &[9_000; 160]);
+    }
+    let patience = Duration::from_millis(100);
+    let mut told = Vec::new();
+    let seen = |report: &MediaReport| matches!(report, MediaReport::Strangers { leg: LegId(1), count: 1.. });
+    for _ in 0..100 {
+        if told.iter().any(seen) {
+            break;
+        }
+        speak(&stranger, floor.at(lease), AudioFormat::PCMU, 20, &[9_000; 160]);
+        told.extend(floor.reports.recv_timeout(patience));
+    }
+    let count = told.iter().filter_map(|report| match report {
+        MediaReport::Strangers { count, .. } => Some(*count),
+        _ => None,
+    });
+    let most = count.max();
+    assert!(most.is_some_and(|most| most < 20), "those of the conversation are not among them: {told:?}");
+    speak(&phone, floor.at(lease), AudioFormat::PCMU, 20, &[0; 160]);
+    hear(&phone);
+    floor.release(1, lease);
 }

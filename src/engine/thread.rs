@@ -3,7 +3,7 @@
 mod mixing;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use super::ports::{Pair, Ports};
 use super::prompts::Work;
 use super::reader::{Delivery, Order};
 use super::slot::{Border, Slot, Way};
-use super::tap::drain;
+use super::tap::{Desk, Recorders, drain};
 use crate::id::LegId;
 use crate::media::{
     AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, Protection,
-    Recorder, RecordingWork, Side, StreamStart,
+    Side, StreamStart,
 };
 use crate::time::Now;
 
@@ -68,7 +68,7 @@ pub(super) struct Links {
     pub deliveries: Sender<Delivery>,
     pub chunks: Receiver<Delivery>,
     pub lost_ms: Option<u64>,
-    pub recordings: Sender<RecordingWork>,
+    pub recordings: Desk,
 }
 
 /// A media thread's whole state.
@@ -84,9 +84,7 @@ pub(super) struct MediaThread {
     pub slots: Vec<Option<Slot>>,
     vacant: Vec<usize>,
     by_leg: HashMap<LegId, usize>,
-    pub recorders: BTreeMap<String, Recorder>,
-    /// Closed, while the writer had no room to hear of it.
-    pub closing: Vec<Recorder>,
+    pub recorders: Recorders,
     due: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -114,8 +112,7 @@ impl MediaThread {
             slots: Vec::new(),
             vacant: Vec::new(),
             by_leg: HashMap::new(),
-            recorders: BTreeMap::new(),
-            closing: Vec::new(),
+            recorders: Recorders::default(),
             due: BinaryHeap::new(),
         };
         thread.top_up();
@@ -142,47 +139,45 @@ impl MediaThread {
             if events.iter().any(|event| event.data.u64() == WAKE) {
                 self.handle_wake();
             }
+            let turn = clock::now();
             for event in events.drain(..) {
                 match event.data.u64() {
                     WAKE => {}
                     BROWSERS => self.handle_browsers(&mut buf),
-                    token if token & 1 == 0 => self.handle_rtp((token >> 1) as usize, &mut buf),
+                    token if token & 1 == 0 => self.handle_rtp((token >> 1) as usize, &mut buf, turn),
                     token => self.handle_rtcp((token >> 1) as usize, &mut buf),
                 }
             }
             self.handle_due(&mut buf);
         }
-        for recorder in self.recorders.values_mut() {
-            recorder.close(clock::now());
-            drain(recorder, &self.links.recordings);
-        }
+        self.recorders.close(clock::now(), &self.links.recordings);
     }
 
-    fn handle_rtp(&mut self, index: usize, buf: &mut Buffers) {
-        for _ in 0..BUDGET {
-            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-            let Way::Ports(pair) = &slot.way else { return };
-            let Ok((len, from)) = pair.rtp.recv_from(&mut buf.incoming) else { return };
-            self.take_rtp(index, from, len, buf);
-        }
+    /// Takes one datagram: parties rarely send two at once, and asking in vain costs as much as a datagram. What is left, the next
+    /// turn tells of again.
+    fn handle_rtp(&mut self, index: usize, buf: &mut Buffers, turn: Now) {
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        let Way::Ports(pair) = &slot.way else { return };
+        let Ok((len, from)) = pair.rtp.recv_from(&mut buf.incoming) else { return };
+        self.take_rtp(index, from, len, buf, clock::since(turn));
     }
 
     /// A datagram of RTP for a leg is in the buffer.
-    pub(super) fn take_rtp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers) {
+    pub(super) fn take_rtp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers, now: Now) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         let datagram = buf.incoming.get_mut(..len);
         let Some(datagram) = datagram.and_then(|datagram| slot.border.open_rtp(datagram)) else { return };
         let out = &mut buf.outgoing;
-        let now = clock::now();
         let id = slot.leg.id();
         let fate = slot.leg.handle_packet(from, datagram, &mut buf.narrow, out, now);
-        if let Some((name, side)) = &slot.recording
+        if let Some((recording, side)) = slot.recording
             && let Some(frame) = fate.frame()
-            && let Some(recorder) = self.recorders.get_mut(name)
+            && let Some(recorder) = self.recorders.get_mut(recording)
         {
-            recorder.handle_frame(*side, frame, now);
+            recorder.handle_frame(side, frame, now);
             drain(recorder, &self.links.recordings);
         }
+        slot.connect();
         match fate {
             PacketFate::Echo { to, len } => slot.send_rtp(out, len, to),
             PacketFate::Forward { to, arrival } => {
@@ -218,10 +213,7 @@ impl MediaThread {
 
     fn handle_due(&mut self, buf: &mut Buffers) {
         let now = clock::now();
-        self.closing.retain_mut(|recorder| {
-            drain(recorder, &self.links.recordings);
-            recorder.owes_close()
-        });
+        self.recorders.handle_tick(&self.links.recordings);
         while let Some(Reverse((at, index))) = self.due.peek().copied() {
             if at > now.mono_ns {
                 return;
@@ -241,7 +233,8 @@ impl MediaThread {
                 slot.send_rtcp(&mut buf.outgoing, len, to);
             }
             let unopened = slot.border.poll_report(slot.leg.id(), now);
-            if let Some(recorder) = slot.recording.as_ref().and_then(|(name, _)| self.recorders.get_mut(name)) {
+            slot.connect();
+            if let Some(recorder) = slot.recording.and_then(|(recording, _)| self.recorders.get_mut(recording)) {
                 recorder.handle_tick(now);
                 drain(recorder, &self.links.recordings);
             }
@@ -308,6 +301,7 @@ impl MediaThread {
                     {
                         browsers.change(index, way, browser, now);
                     }
+                    slot.connect();
                 }
             }
             self.choose_recording(index, now);
@@ -341,6 +335,7 @@ impl MediaThread {
             border: Border::new(&desired.protection),
             leg: Leg::new(id, epoch, desired, start, self.links.lost_ms, now),
             way,
+            connected: None,
             recording: None,
             armed_ns: 0,
         });
@@ -371,8 +366,8 @@ impl MediaThread {
                 if let Some((to, len)) = slot.leg.goodbye(&mut farewell, now) {
                     slot.send_rtcp(&mut farewell, len, to);
                 }
-                if let Some((name, _)) = slot.recording.take() {
-                    self.leave_recording(&name, now);
+                if let Some((recording, _)) = slot.recording.take() {
+                    self.recorders.leave(recording, now, &self.links.recordings);
                 }
                 let unopened = slot.border.last_report(id, now);
                 match (slot.way, &mut self.browsers) {
@@ -420,8 +415,8 @@ impl MediaThread {
             slot.armed_ns = slot.armed_ns.min(way.deadline());
         }
         // One leg of a recording looks after it, so that the file moves on while nobody speaks.
-        if let Some((name, Side::Caller)) = &slot.recording
-            && let Some(at) = self.recorders.get(name).and_then(Recorder::deadline)
+        if let Some((recording, Side::Caller)) = slot.recording
+            && let Some(at) = self.recorders.get_mut(recording).and_then(|recorder| recorder.deadline())
         {
             slot.armed_ns = slot.armed_ns.min(at);
         }

@@ -14,6 +14,8 @@ use crate::media::{KeyRing, MediaReport, RecordingStep, RecordingWork};
 
 /// How long the report of a closed recording may wait for the switch.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long sound may wait to be looked at.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often the space that is left is looked at, and a disk that refuses tried again.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -28,8 +30,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes until all media threads are gone.
-    pub(super) fn run(&self, work: &Receiver<RecordingWork>, reports: &Reports) {
+    /// Writes until all media threads are gone. Sound is taken at a look every tenth of a second, or when the bell rings.
+    pub(super) fn run(&self, work: &Receiver<RecordingWork>, bell: &Receiver<()>, reports: &Reports) {
         let home = Home { dir: &self.dir, keys: self.keys.as_deref(), disk: &self.disk };
         let mut files: BTreeMap<Arc<str>, Growing> = BTreeMap::new();
         let mut looked: Option<Instant> = None;
@@ -38,23 +40,26 @@ impl Writer {
                 self.disk.look(&self.dir, self.min_free);
                 looked = Some(Instant::now());
             }
-            let work = match work.recv_timeout(LOOK) {
-                Ok(work) => work,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            match &work.step {
-                RecordingStep::Append(sound) => {
-                    files.entry(Arc::clone(&work.id)).or_default().append(&home, &work, sound);
-                }
-                RecordingStep::Close(closed) => {
-                    let growing = files.remove(&work.id).unwrap_or_default();
-                    let manifest = growing.close(&home, &work, closed);
-                    // The writer may wait for the switch a little; media threads never do. The manifest is on the disk in any case.
-                    if !reports.tell(MediaReport::RecordingClosed { manifest }, PATIENCE) {
-                        tracing::error!(recording = %work.id, "nobody heard that the recording is closed");
-                    }
-                }
+            let ended = bell.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected);
+            work.try_iter().for_each(|work| write(&home, &mut files, work, reports));
+            if ended {
+                return;
+            }
+        }
+    }
+}
+
+fn write(home: &Home<'_>, files: &mut BTreeMap<Arc<str>, Growing>, work: RecordingWork, reports: &Reports) {
+    match &work.step {
+        RecordingStep::Append(sound) => {
+            files.entry(Arc::clone(&work.id)).or_default().append(home, &work, sound);
+        }
+        RecordingStep::Close(closed) => {
+            let growing = files.remove(&work.id).unwrap_or_default();
+            let manifest = growing.close(home, &work, closed);
+            // The writer may wait for the switch a little; media threads never do. The manifest is on the disk in any case.
+            if !reports.tell(MediaReport::RecordingClosed { manifest }, PATIENCE) {
+                tracing::error!(recording = %work.id, "nobody heard that the recording is closed");
             }
         }
     }

@@ -74,6 +74,8 @@ pub struct Leg {
     strangers: u64,
     strangers_told: u64,
     silence: Silence,
+    /// Whether the party was heard within the last two seconds or so.
+    speaks: bool,
     watch_ns: u64,
     reports: VecDeque<MediaReport>,
 }
@@ -102,6 +104,7 @@ impl Leg {
             strangers: 0,
             strangers_told: 0,
             silence: Silence::new(id, media.sound_due, lost_ms, now),
+            speaks: false,
             watch_ns: now.in_ms(WATCH_MS),
             // Room for all that one event can say, so that reporting does not allocate: a lock, a key, a silence's end, strangers.
             reports: VecDeque::with_capacity(4),
@@ -151,6 +154,14 @@ impl Leg {
     /// Packets from elsewhere that were dropped.
     pub fn strangers(&self) -> u64 {
         self.strangers
+    }
+
+    /// Where the party is for good, as signalling said, as long as it speaks from there.
+    pub fn settled(&self) -> Option<SocketAddr> {
+        match self.lock {
+            SourceLock::Locked(party) if self.speaks => Some(party),
+            _ => None,
+        }
     }
 
     /// When to call [`Self::handle_tick`] (monotonic nanoseconds).
@@ -225,6 +236,7 @@ impl Leg {
                 return PacketFate::Drop(DropReason::Stranger);
             }
         }
+        self.speaks = true;
         let Some(kind) = self.kind_of(&header) else {
             return PacketFate::Drop(DropReason::PayloadType);
         };
@@ -346,6 +358,7 @@ impl Leg {
 
     fn watch(&mut self, now: Now) {
         self.watch_ns = now.in_ms(WATCH_MS);
+        self.speaks = self.silence.quiet_ms(now) < 2 * WATCH_MS;
         if let Some(report) = self.silence.handle_tick(now) {
             self.reports.push_back(report);
         }

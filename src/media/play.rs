@@ -10,6 +10,8 @@ use crate::time::{MS, Now};
 
 /// How late a thread may be before the packets it missed are skipped in time instead of sent in a burst.
 const BURST_LIMIT_MS: u64 = 200;
+/// Packets are due at multiples of this (ms) on the clock, so that those of many legs go at one waking.
+const BEAT_MS: u64 = 2;
 /// Samples of the longest packet, 60 ms, at 8 kHz.
 pub const LONGEST_PACKET: usize = 480;
 /// The same in the wide band.
@@ -65,7 +67,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player for what is to be sent, if that is to be played; its first packet is due at `now`.
+    /// A player for what is to be sent, if that is to be played; its first packet is due within two milliseconds of `now`.
     pub fn new(source: &Source, now: Now) -> Option<Self> {
         let (programme, place) = match source {
             Source::Play(list) => (Programme::Prompts(list.clone()), Some(Place::default())),
@@ -73,7 +75,8 @@ impl Player {
             Source::Silence | Source::Echo | Source::Bridge(_) | Source::Mix(_) => return None,
         };
         let (packet, chunks) = ([0; LONGEST_PACKET], Chunks::default());
-        Some(Self { programme, place, next_ns: now.mono_ns, packet, chunks, starved: false })
+        let next_ns = now.mono_ns.next_multiple_of(BEAT_MS * MS);
+        Some(Self { programme, place, next_ns, packet, chunks, starved: false })
     }
 
     /// When the next packet is due (monotonic nanoseconds).

@@ -163,7 +163,7 @@ fn a_long_prompt_comes_from_the_disk_chunk_by_chunk_and_a_late_disk_is_silence()
 
 #[test]
 fn whoever_listens_to_music_hears_what_all_hear() {
-    let (store, start) = (store(), 12_345 * MS);
+    let (store, start) = (store(), 12_346 * MS);
     let mut first = Player::new(&Source::Music(MusicId(1)), Now { mono_ns: start, wall_ms: 0 }).unwrap();
     let mut heard = Vec::new();
     for n in 0..20 {

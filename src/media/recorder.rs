@@ -53,6 +53,11 @@ impl Recorder {
         Self { id, call: spec.call, tap, legs: 0, missing: 0, refused_close: None, marked: 0 }
     }
 
+    /// Its name.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
     /// Takes the marks that it has not taken yet. The list only grows, whichever leg's command brings it.
     pub fn follow(&mut self, marks: &[Mark]) {
         for mark in marks.get(self.marked..).unwrap_or_default() {

@@ -42,10 +42,15 @@ impl Silence {
 
     /// RTP came; gives what is to be told.
     pub(super) fn handle_sound(&mut self, now: Now) -> Option<MediaReport> {
-        let ms = now.mono_ns.saturating_sub(self.heard_ns) / MS;
+        let ms = self.quiet_ms(now);
         (self.heard_ns, self.alive_ns) = (now.mono_ns, now.mono_ns);
         (std::mem::replace(&mut self.state, State::Heard) != State::Heard)
             .then_some(MediaReport::Heard { leg: self.leg, ms })
+    }
+
+    /// For how long nothing was heard, milliseconds.
+    pub(super) fn quiet_ms(&self, now: Now) -> u64 {
+        now.mono_ns.saturating_sub(self.heard_ns) / MS
     }
 
     /// RTCP came.

@@ -112,6 +112,7 @@ pub fn open(
         address: settings.media_address(),
         ports,
         threads: None,
+        pinned: settings.rtp.pin_threads,
         prompts: library.store.clone(),
         lost_ms: Some(settings.rtp.silence_timeout_ms).filter(|ms| *ms > 0),
         recordings: data_dir.join("recordings"),

@@ -16,8 +16,8 @@ const PER_MS: u64 = 8;
 /// The time line that is kept, in pairs of samples: what is held, what waits to fill a write, and room for frames ahead.
 const RING: u64 = 8_192;
 
-/// The smallest write while running (200 ms): fewer, larger writes, and with the hold less than a second lost by a kill.
-const CHUNK: u64 = 1_600;
+/// The smallest write while running (400 ms): fewer, larger writes, and with the hold less than a second lost by a kill.
+const CHUNK: u64 = 3_200;
 
 /// The largest single write (pairs).
 const MAX_WRITE: u64 = 8_000;
@@ -195,25 +195,40 @@ impl Tap {
         let Some(placement) = self.sides.get_mut(channel) else { return };
         let place = placement.place(frame.ssrc, frame.timestamp, arrival);
         let gap = self.losses.get_mut(channel).map_or(0, |losses| losses.handle_frame(&frame));
-        let mut placed = false;
-        for (at, octet) in (place..).zip(frame.payload) {
-            let mut octet = [*octet];
-            frame.law.transcode(self.settings.law, &mut octet);
-            placed |= self.put(channel, at, octet[0]);
-        }
+        let law = self.settings.law;
+        let placed = self.put(channel, place, frame.payload, |octet| {
+            let mut octet = [octet];
+            frame.law.transcode(law, &mut octet);
+            octet[0]
+        });
         self.misplaced += u64::from(!placed);
         if gap > 0 && placed {
             self.stand_in(channel, place - gap, place);
         }
     }
 
-    /// Puts a sample into a channel at its place; `false` where that is given out already, or too far ahead.
-    fn put(&mut self, channel: usize, at: i64, octet: u8) -> bool {
-        let at = u64::try_from(at).ok().filter(|at| (self.emitted..self.emitted + RING).contains(at));
-        let pair = at.and_then(|at| self.ring.get_mut((at % RING) as usize));
-        let Some(sample) = pair.and_then(|pair| pair.get_mut(channel)) else { return false };
-        *sample = octet;
+    /// Puts samples into a channel from a place on, each as `made` makes it; `false` where all of that is given out already, or too
+    /// far ahead.
+    fn put(&mut self, channel: usize, place: i64, octets: &[u8], made: impl Fn(u8) -> u8) -> bool {
+        let (first, end) = (self.emitted as i64, (self.emitted + RING) as i64);
+        let from = place.max(first);
+        let to = place.saturating_add(octets.len() as i64).min(end);
+        if from >= to {
+            return false;
+        }
+        let octets = octets.get((from - place) as usize..).unwrap_or_default();
+        for (pair, octet) in self.stretch(from as u64, (to - from) as usize).zip(octets) {
+            if let Some(sample) = pair.get_mut(channel) {
+                *sample = made(*octet);
+            }
+        }
         true
+    }
+
+    /// `len` pairs from a place on.
+    fn stretch(&mut self, from: u64, len: usize) -> impl Iterator<Item = &mut [u8; 2]> {
+        let (before, after) = self.ring.split_at_mut((from % RING) as usize);
+        after.iter_mut().chain(before).take(len)
     }
 
     /// Lets something stand for what was lost of a channel from one place to another, and blends what follows with it. A packet that
@@ -239,7 +254,7 @@ impl Tap {
         concealer.conceal(lost);
         concealer.handle_heard(&mut next);
         for (place, sample) in (from..to).zip(lost.iter().copied()).chain((to..).zip(next)) {
-            self.put(channel, place, law.encode(sample));
+            self.put(channel, place, &[law.encode(sample)], |octet| octet);
         }
     }
 
@@ -337,10 +352,9 @@ impl Tap {
         let to = self.ready.min(from + MAX_WRITE);
         let silence = [self.settings.law.silence(); 2];
         let mut octets = Vec::with_capacity((to - from) as usize * 2);
-        for at in from..to {
+        for pair in self.stretch(from, (to - from) as usize) {
             // The place is free for the next turn of the ring.
-            let pair = self.ring.get_mut((at % RING) as usize).map(|pair| std::mem::replace(pair, silence));
-            octets.extend_from_slice(&pair.unwrap_or(silence));
+            octets.extend_from_slice(&std::mem::replace(pair, silence));
         }
         for mask in self.masks.iter().rev() {
             let end = mask.to.unwrap_or(u64::MAX);

@@ -106,6 +106,8 @@ impl Daemon {
             ("TRUNKLINE__SIP__TLS".to_owned(), address(5061)),
             ("TRUNKLINE__HTTP__LISTEN".to_owned(), address(8080)),
             ("TRUNKLINE__RTP__ADDRESS".to_owned(), host.to_string()),
+            // Many floors of many tests share few cores.
+            ("TRUNKLINE__RTP__PIN_THREADS".to_owned(), "false".to_owned()),
             ("TRUNKLINE__DATA_DIR".to_owned(), data.path().join("data").display().to_string()),
             ("TRUNKLINE__DIALPLANS".to_owned(), data.path().join("plan.toml").display().to_string()),
         ];

