@@ -20,38 +20,31 @@ const SHARE: f32 = 0.76;
 const HITS: u8 = 2;
 const MISSES: u8 = 2;
 
-/// One filter over a block.
-#[derive(Clone, Copy, Debug, Default)]
-struct Filter {
-    coefficient: f32,
-    last: f32,
-    before: f32,
-}
+/// Goertzel's filters for all tones, side by side so that the processor runs them at once.
+type Filters = [f32; 8];
 
-impl Filter {
-    fn new(hz: f32) -> Self {
-        Self { coefficient: 2.0 * (TAU * hz / 8_000.0).cos(), ..Self::default() }
+/// The mean power of each tone in a block.
+fn powers(coefficients: &Filters, block: &[f32; BLOCK]) -> Filters {
+    let (mut last, mut before) = (Filters::default(), Filters::default());
+    for sample in block {
+        for ((last, before), coefficient) in last.iter_mut().zip(&mut before).zip(coefficients) {
+            let next = coefficient * *last + (sample - *before);
+            (*before, *last) = (*last, next);
+        }
     }
-
-    fn push(&mut self, sample: f32) {
-        let next = sample + self.coefficient * self.last - self.before;
-        (self.before, self.last) = (self.last, next);
+    for ((last, before), coefficient) in last.iter_mut().zip(before).zip(coefficients) {
+        let energy = *last * *last + before * before - coefficient * *last * before;
+        *last = 2.0 * energy / (BLOCK * BLOCK) as f32;
     }
-
-    /// The mean power of the tone in the block; the next one begins.
-    fn take(&mut self) -> f32 {
-        let Self { coefficient, last, before } = *self;
-        (self.last, self.before) = (0.0, 0.0);
-        2.0 * (last * last + before * before - coefficient * last * before) / (BLOCK * BLOCK) as f32
-    }
+    last
 }
 
 /// Listens to one stream at 8 kHz.
 #[derive(Clone, Debug)]
 pub struct Detector {
-    rows: [Filter; 4],
-    columns: [Filter; 4],
-    power: f32,
+    /// Of the rows, then of the columns.
+    coefficients: Filters,
+    block: [f32; BLOCK],
     samples: usize,
     /// What the last blocks were, and how many.
     candidate: Option<char>,
@@ -63,33 +56,29 @@ pub struct Detector {
 
 impl Default for Detector {
     fn default() -> Self {
-        Self {
-            rows: ROWS.map(Filter::new),
-            columns: COLUMNS.map(Filter::new),
-            power: 0.0,
-            samples: 0,
-            candidate: None,
-            hits: 0,
-            misses: 0,
-            down: None,
+        let mut coefficients = Filters::default();
+        for (coefficient, hz) in coefficients.iter_mut().zip(ROWS.iter().chain(&COLUMNS)) {
+            *coefficient = 2.0 * (TAU * hz / 8_000.0).cos();
         }
+        Self { coefficients, block: [0.0; BLOCK], samples: 0, candidate: None, hits: 0, misses: 0, down: None }
     }
 }
 
 impl Detector {
     /// Takes the next sample; gives a key that is down from now on.
     pub fn push(&mut self, sample: i16) -> Option<char> {
-        let sample = f32::from(sample);
-        self.rows.iter_mut().chain(&mut self.columns).for_each(|filter| filter.push(sample));
-        self.power += sample * sample;
+        if let Some(place) = self.block.get_mut(self.samples) {
+            *place = f32::from(sample);
+        }
         self.samples += 1;
         if self.samples < BLOCK {
             return None;
         }
-        let (rows, columns) = (self.rows.each_mut().map(Filter::take), self.columns.each_mut().map(Filter::take));
-        let power = self.power / BLOCK as f32;
-        (self.samples, self.power) = (0, 0.0);
-        self.judge(key_of(&rows, &columns, power))
+        self.samples = 0;
+        let power = self.block.iter().map(|sample| sample * sample).sum::<f32>() / BLOCK as f32;
+        // What is fainter than the faintest pair of tones need not be looked at.
+        let found = if power < LEAST { None } else { key_of(&powers(&self.coefficients, &self.block), power) };
+        self.judge(found)
     }
 
     fn judge(&mut self, found: Option<char>) -> Option<char> {
@@ -118,9 +107,10 @@ pub fn tones_of(digit: char) -> Option<[f64; 2]> {
 }
 
 /// The key whose tones a block is made of.
-fn key_of(rows: &[f32; 4], columns: &[f32; 4], power: f32) -> Option<char> {
+fn key_of(powers: &Filters, power: f32) -> Option<char> {
+    let (rows, columns) = powers.split_first_chunk::<4>()?;
     let (row, row_power) = loudest(rows)?;
-    let (column, column_power) = loudest(columns)?;
+    let (column, column_power) = loudest(columns.first_chunk()?)?;
     let fits = row_power.min(column_power) >= LEAST
         && column_power <= row_power * TWIST.0
         && row_power <= column_power * TWIST.1
