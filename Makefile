@@ -1,5 +1,5 @@
 # The targets for people; each works from a fresh clone.
-.PHONY: build run demo test lint deps fuzz soak interop bench bench-sip bench-media bench-peers bench-acd
+.PHONY: build run demo test lint deps fuzz soak interop bench bench-sip bench-media bench-ways bench-peers bench-acd
 
 # The dev profile is lightly optimised (Cargo.toml), so it starts soon and carries a demo floor with ease.
 build:
@@ -50,7 +50,7 @@ soak:
 interop:
 	asterisk=$$(tests/asterisk.sh) && INTEROP_ASTERISK=$$asterisk cargo test --locked --test interop
 
-bench: bench-sip bench-media bench-acd
+bench: bench-sip bench-media bench-ways bench-peers bench-acd
 
 # What signalling costs: a message read, the highest clean rate, overload, milliseconds from INVITE to 200, memory of a call,
 # what a trace costs.
@@ -60,6 +60,10 @@ bench-sip:
 # CPU milliseconds per call-second: bridged, recorded, queued, beside a bare relay.
 bench-media:
 	benches/media/calls.sh
+
+# The ways in which a thread can relay packets.
+bench-ways:
+	benches/media/ways.sh
 
 # The same beside rtpengine and Asterisk, which it installs into target/ (root, once).
 bench-peers:

@@ -15,10 +15,9 @@ fn keys_in(folder: &Path, seconds: &mut f64) -> Vec<String> {
         } else if path.extension().is_some_and(|ending| ending == "wav") {
             let mut reader = hound::WavReader::open(&path).expect("a WAV file");
             assert_eq!(reader.spec().sample_rate, 8_000);
-            let mut detector = Detector::default();
             let samples = reader.samples::<i16>().map(|sample| sample.expect("a sample"));
-            let keys: String =
-                samples.inspect(|_| *seconds += 1.0 / 8_000.0).filter_map(|s| detector.push(s)).collect();
+            let mut keys = String::new();
+            Detector::default().listen(samples.inspect(|_| *seconds += 1.0 / 8_000.0), |key| keys.push(key));
             found.extend((!keys.is_empty()).then(|| format!("{keys} in {}", path.display())));
         }
     }

@@ -65,20 +65,25 @@ impl Default for Detector {
 }
 
 impl Detector {
-    /// Takes the next sample; gives a key that is down from now on.
-    pub fn push(&mut self, sample: i16) -> Option<char> {
-        if let Some(place) = self.block.get_mut(self.samples) {
-            *place = f32::from(sample);
+    /// Takes what comes next; tells each key that is down from now on.
+    pub fn listen(&mut self, mut sound: impl Iterator<Item = i16>, mut found: impl FnMut(char)) {
+        loop {
+            for place in self.block.iter_mut().skip(self.samples) {
+                let Some(sample) = sound.next() else { return };
+                *place = f32::from(sample);
+                self.samples += 1;
+            }
+            self.samples = 0;
+            if let Some(key) = self.judge(self.key()) {
+                found(key);
+            }
         }
-        self.samples += 1;
-        if self.samples < BLOCK {
-            return None;
-        }
-        self.samples = 0;
+    }
+
+    /// The key whose tones the block is made of. What is fainter than the faintest pair need not be looked at.
+    fn key(&self) -> Option<char> {
         let power = self.block.iter().map(|sample| sample * sample).sum::<f32>() / BLOCK as f32;
-        // What is fainter than the faintest pair of tones need not be looked at.
-        let found = if power < LEAST { None } else { key_of(&powers(&self.coefficients, &self.block), power) };
-        self.judge(found)
+        if power < LEAST { None } else { key_of(&powers(&self.coefficients, &self.block), power) }
     }
 
     fn judge(&mut self, found: Option<char>) -> Option<char> {
@@ -139,8 +144,9 @@ mod tests {
     }
 
     fn found(sound: impl IntoIterator<Item = i16>) -> String {
-        let mut detector = Detector::default();
-        sound.into_iter().filter_map(|sample| detector.push(sample)).collect()
+        let mut keys = String::new();
+        Detector::default().listen(sound.into_iter(), |key| keys.push(key));
+        keys
     }
 
     fn row_of_keys(peak: f64, twist: f64, shift: f64, noise: i32) -> String {

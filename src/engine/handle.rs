@@ -43,6 +43,8 @@ const STORES: usize = 4;
 /// Chunks of 400 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
 /// manifest says so.
 const CHUNKS: usize = 4_096;
+/// Cores from which on each media thread keeps to one.
+const PINNED_FROM: u32 = 4;
 /// How long a lease may wait for a thread that is about to bind more.
 const TOP_UP: Duration = Duration::from_millis(20);
 
@@ -296,10 +298,11 @@ impl Engine {
     }
 }
 
-/// The cores that the process may use; none where there is only one.
+/// The cores that the process may use; none where they are so few that a media thread is better off with whichever is idle
+/// (`docs/benchmarks.md`).
 fn own_cores() -> Vec<usize> {
     let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    if allowed.count() < 2 {
+    if allowed.count() < PINNED_FROM {
         return Vec::new();
     }
     (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()

@@ -17,7 +17,7 @@ pub struct EngineSettings {
     pub ports: PortRange,
     /// Media threads; `None` means one fewer than cores, and at least one.
     pub threads: Option<u16>,
-    /// Whether each keeps to a core of its own, where there are two or more.
+    /// Whether each keeps to a core of its own, where there are four or more.
     pub pinned: bool,
     /// Everything that can be played.
     pub prompts: PromptStore,

@@ -255,8 +255,9 @@ impl Leg {
         if let Some(keys) = &mut self.keys
             && let Some((law, octets)) = arrival.narrow
         {
-            let found = octets.iter().filter_map(|octet| keys.push(law.decode(*octet)));
-            self.reports.extend(found.map(|digit| MediaReport::Digit { leg: self.id, digit, at: now }));
+            keys.listen(octets.iter().map(|octet| law.decode(*octet)), |digit| {
+                self.reports.push_back(MediaReport::Digit { leg: self.id, digit, at: now });
+            });
         }
         if let Some(ear) = &mut self.ear {
             ear.handle_packet(&header, arrival.sound(), payload, now);
