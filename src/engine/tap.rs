@@ -6,8 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::thread::MediaThread;
-use crate::codec::g711::Law;
-use crate::media::{Recorder, RecordingSpec, RecordingStep, RecordingWork};
+use crate::media::{LegMedia, Recorder, RecordingSpec, RecordingStep, RecordingWork};
 use crate::time::Now;
 
 /// The way to the writer.
@@ -34,10 +33,10 @@ impl Recorders {
         self.running.get_mut(index).and_then(Option::as_mut)
     }
 
-    /// Lets one more leg into the recording that `spec` names, which begins with the first.
-    fn join(&mut self, spec: &RecordingSpec, law: Law, now: Now) -> usize {
+    /// Lets one more leg into the recording that `spec` names, which begins with the first and is in its law.
+    fn join(&mut self, spec: &RecordingSpec, media: &LegMedia, now: Now) -> usize {
         let index = self.by_name.get(spec.id.as_str()).copied().unwrap_or_else(|| {
-            let recorder = Recorder::new(spec, law, now);
+            let recorder = Recorder::new(spec, media.format.codec.law(), now);
             let index = self.vacant.pop().unwrap_or(self.running.len());
             self.by_name.insert(Arc::clone(recorder.id()), index);
             match self.running.get_mut(index) {
@@ -98,7 +97,7 @@ impl MediaThread {
             }
         }
         let wanted = media.recording.as_ref();
-        let wanted = wanted.map(|spec| (self.recorders.join(spec, media.format.codec.law(), now), spec.side));
+        let wanted = wanted.map(|spec| (self.recorders.join(spec, media, now), spec.side));
         if let Some((left, _)) = std::mem::replace(&mut slot.recording, wanted) {
             self.recorders.leave(left, now, &self.links.recordings);
         }
