@@ -50,7 +50,7 @@ soak:
 interop:
 	asterisk=$$(tests/asterisk.sh) && INTEROP_ASTERISK=$$asterisk cargo test --locked --test interop
 
-bench: bench-sip bench-media bench-ways bench-peers bench-acd
+bench: bench-sip bench-media bench-acd
 
 # What signalling costs: a message read, the highest clean rate, overload, milliseconds from INVITE to 200, memory of a call,
 # what a trace costs.
@@ -61,11 +61,12 @@ bench-sip:
 bench-media:
 	benches/media/calls.sh
 
-# The ways in which a thread can relay packets.
+# The ways in which a thread can relay packets. Apart from the others: needs `apt-get install liburing-dev`.
 bench-ways:
 	benches/media/ways.sh
 
-# The same beside rtpengine and Asterisk, which it installs into target/ (root, once).
+# The same beside peers. Apart from the others: needs `apt-get install rtpengine-daemon kamailio`, and root once for Asterisk, which
+# it installs into target/.
 bench-peers:
 	benches/media/peers.sh
 

@@ -27,7 +27,7 @@ await() {
 # The value of a number (or the n-th of a list) in the line of loadgen's JSON in $line.
 value() { sed -nE "s/.*\"$1\":\[?([-0-9.,]+)\]?.*/\1/p" <<<"$line" | cut -d, -f"${2:-1}"; }
 
-# ${line} of the bare relay with this many calls: the same packets between the same number of port pairs.
+# $line of the bare relay with this many calls: the same packets between the same number of port pairs.
 run_relay() {
   "$folder/relay" 3 "$1" $((window + 5)) >"$folder/relay.out" 2>&1 &
   local relay=$!
@@ -62,8 +62,8 @@ heading() {
   printf '%-34s %8s %8s %9s %8s %8s %8s\n' "" "call-sec" "relay" "p50 ms" "ms" "%" "late ms"
 }
 
-# A line of the table and of JSON: a name, what the relay took, and $4 calls for which loss cannot be told. A prompt comes from us
-# alone, so nothing that the caller sent can be missed. A run in which the generator was late by more than a millisecond is void.
+# A line of the table and of JSON: a name, and what the relay took. A prompt comes from us alone, so nothing that the caller sent can
+# be missed. A run in which the generator was late by more than a millisecond is void.
 row() {
   local cost ratio lost late void=
   cost=$(value cpu_ms_per_call_s)

@@ -30,4 +30,6 @@ mod browser_tests;
 #[cfg(test)]
 mod secure_tests;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
