@@ -4,7 +4,6 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use super::tests::{Floor, GUARD, decoded, hear, media, speak};
-use crate::codec::g711::Law;
 use crate::id::LegId;
 use crate::media::{AudioFormat, Learn, MediaReport, MusicId, Source};
 
@@ -20,7 +19,7 @@ fn nothing_of_a_stranger_crosses_and_it_is_counted() {
     }
     speak(&caller, floor.at(left), AudioFormat::PCMU, 0, &[0; 160]);
     let (_, payload, _) = hear(&agent);
-    assert!(decoded(Law::Ulaw, &payload).all(|sample| sample.abs() < 100));
+    assert!(decoded(AudioFormat::PCMU.codec.law(), &payload).all(|sample| sample.abs() < 100));
     let count = loop {
         match floor.reports.recv_timeout(GUARD).unwrap() {
             MediaReport::Strangers { leg: LegId(1), count } => break count,
