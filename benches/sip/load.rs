@@ -102,13 +102,14 @@ impl Load {
         let (begin, cpu, all) = (Instant::now(), daemon.signalling_seconds(), daemon.all_seconds());
         let total = (rate * seconds).ceil() as u64;
         let (mut offered, mut outcome, mut took) = (0, Outcome::default(), Vec::new());
-        let mut carried = 0usize;
+        let (mut carried, mut offering) = (0usize, seconds);
         loop {
             let elapsed = begin.elapsed().as_secs_f64();
             let due = ((elapsed * rate) as u64 + 1).min(total);
             while offered < due {
                 self.dial(shape);
                 offered += 1;
+                offering = elapsed.max(seconds);
             }
             let quiet = !self.listen(&mut outcome, &mut took, &mut carried) & !self.answer(&mut outcome);
             self.hang_up_due();
@@ -121,7 +122,8 @@ impl Load {
             }
         }
         outcome.failed = self.calls.len();
-        outcome.goodput = carried as f64 / seconds;
+        // A load that is late itself offers for longer.
+        outcome.goodput = carried as f64 / offering;
         outcome.cpu_us = (daemon.signalling_seconds() - cpu) * 1e6 / total.max(1) as f64;
         outcome.all_us = (daemon.all_seconds() - all) * 1e6 / total.max(1) as f64;
         took.sort_by(f64::total_cmp);

@@ -1,15 +1,14 @@
 //! The thread that owns the live views: it folds what the journal's feed brings and answers questions in between.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, Sender};
+use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::problem::Problem;
 use crate::records::live::{LiveFold, public};
-use crate::store::{Drained, Tap};
+use crate::store::{Bell, Drained, Stop, Tap, Worker};
 
 /// Questions that may wait; further ones get 503.
 const QUESTIONS: usize = 1_024;
@@ -38,20 +37,22 @@ pub(super) struct LiveView {
     questions: Sender<Question>,
     seq: watch::Receiver<u64>,
     events: broadcast::Sender<Told>,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    bell: Arc<Bell>,
+    /// The thread, which ends with this.
+    _worker: Worker,
 }
 
 impl LiveView {
     /// Goes on from `fold`, which holds everything up to the tap's position.
     pub(super) fn start(fold: LiveFold, tap: Tap) -> std::io::Result<Self> {
         let (questions, asked) = crossbeam_channel::bounded(QUESTIONS);
-        let (stop, stopped) = crossbeam_channel::bounded(1);
         let (told_seq, seq) = watch::channel(tap.seq());
         let (events, _) = broadcast::channel(EVENTS);
-        let thread = Thread { fold, tap, asked, stopped, seq: told_seq, events: events.clone() };
-        let thread = std::thread::Builder::new().name("live".into()).spawn(move || thread.run())?;
-        Ok(Self { questions, seq, events, stop: Some(stop), thread: Some(thread) })
+        let (bell, told) = (tap.bell(), events.clone());
+        let worker = Worker::start("live", "the thread of the live views panicked", tap.bell(), move |stop| {
+            Thread { fold, tap, asked, stop, seq: told_seq, events: told }.run();
+        })?;
+        Ok(Self { questions, seq, events, bell, _worker: worker })
     }
 
     /// What `look` sees in the fold.
@@ -63,6 +64,7 @@ impl LiveView {
         let (sender, answer) = oneshot::channel();
         let question = Box::new(move |fold: &LiveFold| drop(sender.send(look(fold))));
         self.questions.try_send(question).map_err(|_| busy())?;
+        self.bell.ring();
         answer.await.map_err(|_| busy())
     }
 
@@ -82,20 +84,11 @@ impl LiveView {
     }
 }
 
-impl Drop for LiveView {
-    fn drop(&mut self) {
-        self.stop = None;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread of the live views panicked");
-        }
-    }
-}
-
 struct Thread {
     fold: LiveFold,
     tap: Tap,
     asked: Receiver<Question>,
-    stopped: Receiver<()>,
+    stop: Stop,
     seq: watch::Sender<u64>,
     events: broadcast::Sender<Told>,
 }
@@ -127,21 +120,15 @@ impl Thread {
 
     /// Whether to go on.
     fn wait(&self, drained: Drained) -> bool {
-        let mut select = Select::new();
-        let stopped = select.recv(&self.stopped);
-        select.recv(&self.asked);
-        let within = |select: &mut Select<'_>, patience| select.ready_timeout(patience).ok();
-        let mut ready = match drained {
-            Drained::More => select.try_ready().ok(),
-            Drained::Behind => within(&mut select, BEHIND),
-            Drained::Dry => within(&mut select, COLLECT),
-        };
-        if drained == Drained::Dry && ready.is_none() {
-            if !self.tap.is_closed() {
-                select.recv(self.tap.inbox());
+        match drained {
+            Drained::More => {}
+            Drained::Behind => drop(self.tap.rest(BEHIND)),
+            Drained::Dry => {
+                if !self.tap.rest(COLLECT) {
+                    self.tap.wait(Duration::MAX);
+                }
             }
-            ready = Some(select.ready());
         }
-        ready != Some(stopped)
+        !self.stop.is_told()
     }
 }

@@ -253,7 +253,7 @@ fn figures(watch: &Watch) -> Figures {
         .counter("trunkline_sip_malformed", "Messages refused or dropped unread.", switch.malformed)
         .gauge("trunkline_sip_bans", "Sources that are ignored now.", switch.bans.len() as f64)
         .counter("trunkline_sip_banned", "Sources that were banned.", switch.banned)
-        .counter("trunkline_sip_shed", "New calls that got 503 because signalling was late.", switch.shed)
+        .counter("trunkline_sip_shed", "New calls that got 503 because signalling was late.", switch.shed + net.shed)
         .counter("trunkline_sip_ignored", "Messages of banned sources, not looked at.", switch.ignored)
         .counter(
             "trunkline_sip_slowed",

@@ -7,14 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use crossbeam_channel::{Receiver, Select, Sender, TryRecvError};
 
 use super::notice::{Notice, Notices};
 use super::{Hook, Poster};
-use crate::store::{Drained, Tap};
+use crate::store::{Drained, Stop, Tap, Worker};
 
 /// Entries read before the stop is looked at.
 const TURN: usize = 256;
@@ -60,8 +57,7 @@ impl NotifierStatus {
 pub struct Notifier {
     name: String,
     status: NotifierStatus,
-    stop: Sender<()>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 impl Notifier {
@@ -77,21 +73,14 @@ impl Notifier {
             Some(seq) => tap.rewind(seq),
             None => place.write(tap.seq())?,
         }
-        let (stop, stopped) = crossbeam_channel::bounded(1);
         let (status, name) = (NotifierStatus::default(), hook.name.clone());
-        let worker = Worker {
-            hook,
-            poster,
-            tap,
-            place,
-            stopped,
-            status: status.clone(),
-            notices: Notices::default(),
-            waiting: VecDeque::new(),
-            pause: None,
-        };
-        let thread = std::thread::Builder::new().name("notifier".into()).spawn(move || worker.run())?;
-        Ok(Self { name, status, stop, thread: Some(thread) })
+        let panicked = format!("the notifier of webhook {name} panicked; the next start tells what is left");
+        let told = status.clone();
+        let worker = Worker::start("notifier", panicked, tap.bell(), move |stop| {
+            let (notices, waiting) = (Notices::default(), VecDeque::new());
+            Telling { hook, poster, tap, place, stop, status: told, notices, waiting, pause: None }.run();
+        })?;
+        Ok(Self { name, status, worker })
     }
 
     /// The hook's name, and how it fares.
@@ -100,21 +89,8 @@ impl Notifier {
     }
 
     /// Ends after the notice that is being told; the next start goes on.
-    pub fn stop(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
-        let _ = self.stop.try_send(());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!(hook = self.name, "a notifier panicked; the next start tells what is left");
-        }
-    }
-}
-
-impl Drop for Notifier {
-    fn drop(&mut self) {
-        self.finish();
+    pub fn stop(self) {
+        drop(self.worker);
     }
 }
 
@@ -135,12 +111,12 @@ impl Place {
     }
 }
 
-struct Worker {
+struct Telling {
     hook: Hook,
     poster: Poster,
     tap: Tap,
     place: Place,
-    stopped: Receiver<()>,
+    stop: Stop,
     status: NotifierStatus,
     notices: Notices,
     /// The notice, and the entry that it was made of.
@@ -149,7 +125,7 @@ struct Worker {
     pause: Option<Duration>,
 }
 
-impl Worker {
+impl Telling {
     fn run(mut self) {
         loop {
             let drained = self.read();
@@ -214,22 +190,15 @@ impl Worker {
 
     /// Waits where there is nothing to do.
     fn is_stopped(&self, drained: Drained) -> bool {
-        let mut select = Select::new();
-        select.recv(&self.stopped);
         if let Some(pause) = self.pause {
-            let _ = select.ready_timeout(pause);
+            self.tap.rest(pause);
         } else if self.waiting.is_empty() {
             match drained {
                 Drained::More => {}
-                Drained::Behind => drop(select.ready_timeout(BEHIND)),
-                Drained::Dry => {
-                    if !self.tap.is_closed() {
-                        select.recv(self.tap.inbox());
-                    }
-                    select.ready();
-                }
+                Drained::Behind => drop(self.tap.rest(BEHIND)),
+                Drained::Dry => self.tap.wait(Duration::MAX),
             }
         }
-        !matches!(self.stopped.try_recv(), Err(TryRecvError::Empty))
+        self.stop.is_told()
     }
 }

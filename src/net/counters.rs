@@ -14,6 +14,7 @@ pub struct Counters {
     inbound: AtomicU64,
     outbound: AtomicU64,
     trace_dropped: AtomicU64,
+    shed: AtomicU64,
 }
 
 /// The figures at one instant.
@@ -37,6 +38,8 @@ pub struct Figures {
     pub outbound: u64,
     /// Copies for the trace that its writer was too slow for.
     pub trace_dropped: u64,
+    /// New calls that got 503 where they were read, because they would have waited too long.
+    pub shed: u64,
 }
 
 /// One figure.
@@ -51,6 +54,7 @@ pub(super) enum Figure {
     Inbound,
     Outbound,
     TraceDropped,
+    Shed,
 }
 
 impl Counters {
@@ -67,6 +71,7 @@ impl Counters {
             inbound: read(Figure::Inbound),
             outbound: read(Figure::Outbound),
             trace_dropped: read(Figure::TraceDropped),
+            shed: read(Figure::Shed),
         }
     }
 
@@ -89,6 +94,7 @@ impl Counters {
             Figure::Inbound => &self.inbound,
             Figure::Outbound => &self.outbound,
             Figure::TraceDropped => &self.trace_dropped,
+            Figure::Shed => &self.shed,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The loop's end of the network.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use rustix::event::{EventfdFlags, eventfd};
@@ -18,10 +21,12 @@ use super::carrier::Common;
 use super::counters::{Counters, Figure};
 use super::deliver::{Deliver, LoopEnd};
 use super::dns::DnsSettings;
+use super::door::{Door, Pace};
 use super::hub::{self, Command, Hub};
 use super::settings::{NetError, NetSettings};
 use super::{NetEvent, sockets, udp};
 use crate::sip::locate::{Question, Reply};
+use crate::sip::overload::Rules;
 use crate::sip::transaction::{Flow, Transmit, Transport};
 
 /// Messages on the way from the loop to the streams. More are dropped and counted: the loop must not wait.
@@ -54,6 +59,7 @@ pub struct Net {
     threads: Vec<JoinHandle<()>>,
     counters: Arc<Counters>,
     capture: Capture,
+    pace: Arc<Pace>,
 }
 
 /// Hands WebSockets over to the network from any thread. They are carried like those of its own listeners, under the same limits.
@@ -117,6 +123,7 @@ impl Net {
             stop: Arc::new(stop),
             threads: Vec::new(),
             counters,
+            pace: Arc::default(),
         };
         for (_, socket) in net.sockets.clone() {
             net.read(socket)?;
@@ -166,6 +173,16 @@ impl Net {
         Upgrades { commands: self.commands.clone(), counters: self.counters() }
     }
 
+    /// Says whose calls get 503 where they are read, if the loop is late; nobody's at first.
+    pub fn set_shedding(&self, rules: Rules) {
+        self.pace.set_rules(rules);
+    }
+
+    /// Says how many messages a turn of the loop has taken, and how long it took: from that, what others will have to wait is known.
+    pub fn handle_turn(&self, messages: u64, took: Duration) {
+        self.pace.handle_turn(messages, took);
+    }
+
     /// Writes everything that was sent, as far as peers take it, and ends every thread.
     pub fn stop(mut self) {
         self.end();
@@ -194,7 +211,8 @@ impl Net {
     fn read(&mut self, socket: Arc<UdpSocket>) -> Result<(), NetError> {
         let (stop, deliver, counters) = (Arc::clone(&self.stop), self.deliver.clone(), self.counters());
         let capture = self.capture.clone();
-        self.spawn("sip-udp", move || udp::read(&socket, &stop, &udp::Sink { deliver, counters, capture }))
+        let door = Door::new(Arc::clone(&self.pace), RandomState::new().hash_one(socket.as_raw_fd()), Instant::now());
+        self.spawn("sip-udp", move || udp::read(&socket, &stop, &udp::Sink { deliver, counters, capture }, door))
     }
 
     fn serve(&mut self, listeners: Vec<Bound>, common: Common, dns: Option<DnsSettings>) -> Result<(), NetError> {

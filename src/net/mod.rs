@@ -9,6 +9,7 @@ mod connection;
 mod counters;
 mod deliver;
 mod dns;
+mod door;
 mod handle;
 mod hep;
 mod hub;

@@ -5,21 +5,26 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 
 use super::NetEvent;
 use super::capture::Capture;
 use super::counters::{Counters, Figure};
 use super::deliver::LoopEnd;
+use super::door::Door;
 use super::stun::is_stun;
 use crate::sip::message::{Framing, Verdict, judge};
+use crate::sip::overload::Sentence;
 use crate::sip::transaction::{Flow, Transport};
 
 use crossbeam_channel::TrySendError;
 
 /// The largest datagram.
 const DATAGRAM: usize = 64 * 1024;
+
+/// How often a socket is read while new calls are shed: together, as to be woken for each costs as much as to read it.
+const BEAT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// Where datagrams go.
 pub(super) struct Sink {
@@ -29,19 +34,21 @@ pub(super) struct Sink {
 }
 
 /// Reads until `stop` is readable. A loop that does not keep up costs datagrams, never memory; peers send again.
-pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink) {
+pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink, mut door: Door) {
     let Ok(local) = socket.local_addr() else { return };
     let mut buffer = vec![0; DATAGRAM];
     loop {
-        let mut ready = [PollFd::new(socket, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-        match poll(&mut ready, None) {
+        let late = door.is_closed();
+        let watched = if late { PollFlags::empty() } else { PollFlags::IN };
+        let mut ready = [PollFd::new(stop, PollFlags::IN), PollFd::new(socket, watched)];
+        match poll(&mut ready, late.then_some(&BEAT)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => {
                 tracing::error!(%local, %error, "SIP over UDP reads no more: poll failed; restart the daemon");
                 return;
             }
         }
-        if !ready[1].revents().is_empty() {
+        if !ready[0].revents().is_empty() {
             return;
         }
         loop {
@@ -64,28 +71,42 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink) {
                 continue;
             }
             let flow = Flow { transport: Transport::Udp, local, remote };
-            if !take(&buffer[..length], flow, sink) {
+            if !take(&buffer[..length], flow, sink, (socket, &mut door)) {
                 return;
             }
         }
     }
 }
 
-/// Judges one datagram and hands it on; false where nobody listens any more.
-fn take(bytes: &[u8], flow: Flow, sink: &Sink) -> bool {
+/// Judges one datagram and hands it on, or answers it where the loop has no time; false where nobody listens any more.
+fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut Door)) -> bool {
     let Sink { deliver, counters, capture } = sink;
     // Keep-alives over UDP: blank lines, or zeros of some phones. Nobody waits for an answer.
     if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return true;
     }
     capture.received(flow, bytes);
-    let verdict = judge(bytes, Framing::Datagram);
+    let (mut verdict, received) = (judge(bytes, Framing::Datagram), Instant::now());
     if let Verdict::Drop(why) = verdict {
         tracing::debug!(remote = %flow.remote, why, "datagram dropped");
         counters.add(Figure::Malformed);
         return true;
     }
-    match deliver.try_send(NetEvent::Message { verdict: Box::new(verdict), flow, received: Instant::now() }) {
+    if let Verdict::Accept(message) = &mut verdict {
+        match door.handle(message, flow, deliver.sender.len(), received) {
+            Sentence::Pass => {}
+            Sentence::Shed(answer) => {
+                counters.add(Figure::Shed);
+                capture.sent(answer.flow, &answer.payload);
+                let sent = socket.send_to(&answer.payload, answer.flow.remote);
+                // Lost like any datagram: the caller asks again.
+                counters.add(if sent.is_ok() { Figure::Sent } else { Figure::DroppedOut });
+                return true;
+            }
+            Sentence::Swallow => return true,
+        }
+    }
+    match deliver.try_send(NetEvent::Message { verdict: Box::new(verdict), flow, received }) {
         Ok(()) => counters.add(Figure::Received),
         Err(TrySendError::Full(_)) => counters.add(Figure::DroppedIn),
         Err(TrySendError::Disconnected(_)) => return false,

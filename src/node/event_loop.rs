@@ -1,17 +1,16 @@
 //! The loop: one thread, one switch, numbered priorities, a budget per turn.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
-use super::bell::Bell;
 use super::tracer::Tracer;
 use crate::engine::{self, Engine, PromptStore};
 use crate::hooks::{Answer, Asker, Question};
 use crate::net::{self, Net, NetEvent};
-use crate::store::Feed;
 use crate::store::journal::{JournalHandle, Progress, Report};
+use crate::store::{Bell, Feed};
 use crate::switch::{
     self, Command, CommandError, Consultation, Entry, Figures, Input, JournalProgress, MediaReport, Output, Switch,
 };
@@ -163,6 +162,7 @@ impl EventLoop {
 
     /// One turn: 1 orders, 2 what the disk says, 3 media, 4 the network, 5 commands, 6 answers of other systems, 7 deadlines.
     fn turn(&mut self) {
+        let (began, mut messages) = (Instant::now(), 0);
         while let Some(order) = next(&mut self.parts.orders) {
             match order {
                 Control::Drain { deadline_ms } => self.take(Input::Drain { deadline_ms }),
@@ -179,6 +179,7 @@ impl EventLoop {
         }
         for _ in 0..BUDGET {
             let Some(event) = next(&mut self.parts.events) else { break };
+            messages += 1;
             self.take(match event {
                 NetEvent::Message { verdict, flow, received } => {
                     let waited_ns = u64::try_from(received.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -201,6 +202,7 @@ impl EventLoop {
             self.parts.switch.handle_timeout(now);
         }
         self.turn_over(now);
+        self.parts.net.handle_turn(messages, began.elapsed());
     }
 
     /// What is played first, so that no command names a prompt that the media threads do not have.
@@ -208,6 +210,7 @@ impl EventLoop {
         let Swap { settings, store, changes, done } = swap;
         let told = self.parts.engine.set_prompts(store).map_err(|error| error.to_string());
         if told.is_ok() {
+            self.parts.net.set_shedding(settings.sip.shedding());
             self.take(Input::Reload { settings, changes });
         }
         // Whoever asked may have lost patience.

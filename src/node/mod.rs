@@ -1,6 +1,5 @@
 //! The node: opens the floor from its files, and runs the one loop that owns the switch.
 
-mod bell;
 mod event_loop;
 mod files;
 mod opening;
@@ -9,7 +8,7 @@ mod reload;
 mod speech;
 mod tracer;
 
-pub use bell::Bell;
+pub use crate::store::Bell;
 use event_loop::Control;
 pub use event_loop::{CommandPort, Watch};
 pub use opening::{StartError, State, hooks, open, recording_keys};

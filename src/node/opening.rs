@@ -164,6 +164,7 @@ pub fn open(
         default_music: library.default_music(),
     };
     let switch_settings = settings.switch(Arc::clone(&program), opening.clone());
+    net.set_shedding(switch_settings.sip.shedding());
     let switch = Switch::new(switch_settings, restart, random()?, engine::now());
     let switch = switch.map_err(|error| StartError::Settings(error.to_string()))?;
     let (asker, answers) = Asker::start(hooks(settings)?, &Poster::new(), &bell.waker()).map_err(StartError::System)?;

@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender};
 
+use super::Bell;
 use super::journal::{Entries, JournalError, Progress};
 use crate::journal::Entry;
 
@@ -31,6 +33,9 @@ struct Counters {
     /// How many entries wait, and how many may.
     waiting: AtomicU64,
     backlog: u64,
+    bell: Arc<Bell>,
+    /// Whether the follower sleeps until something is pushed.
+    sleeps: AtomicBool,
 }
 
 impl Feed {
@@ -47,7 +52,7 @@ impl Feed {
         let counters = Arc::new(Counters { pushed, backlog: backlog as u64, ..Counters::default() });
         self.taps.push((sender, counters.clone()));
         let (data_dir, progress) = (self.data_dir.clone(), self.progress.clone());
-        Tap { data_dir, progress, inbox, counters, seq, held: None, closed: false }
+        Tap { data_dir, progress, inbox, counters, seq, held: None }
     }
 
     /// Hands what was appended to every follower, in one piece: a wake-up each. Never waits.
@@ -63,6 +68,11 @@ impl Feed {
                 counters.dropped.fetch_add(count, Ordering::Relaxed);
             }
             counters.pushed.store(last, Ordering::Release);
+            // Either it is seen here that the follower sleeps, or the follower sees what was pushed.
+            fence(Ordering::SeqCst);
+            if counters.sleeps.load(Ordering::Relaxed) {
+                counters.bell.ring();
+            }
         }
     }
 
@@ -82,7 +92,6 @@ pub struct Tap {
     seq: u64,
     /// The batch that is being told, and how far: up to an entry behind a gap that is not written yet, or to the turn's end.
     held: Option<(Batch, usize)>,
-    closed: bool,
 }
 
 /// Whether a [`Tap`] has told everything there was.
@@ -90,21 +99,32 @@ pub struct Tap {
 pub enum Drained {
     /// There may be more at once.
     More,
-    /// Wait for [`Tap::inbox`].
+    /// Wait by [`Tap::wait`].
     Dry,
     /// What is missing is not written yet: look again in some milliseconds.
     Behind,
 }
 
 impl Tap {
-    /// To wait on; never receive from it.
-    pub fn inbox(&self) -> &Receiver<Arc<Vec<Entry>>> {
-        &self.inbox
+    /// What wakes the follower, for those who have something else for it.
+    pub fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.counters.bell)
     }
 
-    /// Whether the node's end is gone: then the inbox is no use to wait on, it is ready all the time.
-    pub fn is_closed(&self) -> bool {
-        self.closed
+    /// Sleeps until something is pushed or the bell is rung, for `patience` at most.
+    pub fn wait(&self, patience: Duration) {
+        self.counters.sleeps.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.inbox.is_empty() && self.counters.pushed.load(Ordering::Relaxed) <= self.seq {
+            self.counters.bell.wait(patience, Duration::ZERO);
+        }
+        self.counters.sleeps.store(false, Ordering::Relaxed);
+    }
+
+    /// Sleeps until the bell is rung, for `patience` at most; whether it was rung. What is pushed meanwhile collects: to be woken for
+    /// each entry would cost the node a system call.
+    pub fn rest(&self, patience: Duration) -> bool {
+        self.counters.bell.wait(patience, Duration::ZERO)
     }
 
     /// The last entry told.
@@ -167,17 +187,9 @@ impl Tap {
         if let Some((batch, at)) = self.held.take().filter(|(batch, at)| *at < batch.len()) {
             return Some((batch, at));
         }
-        match self.inbox.try_recv() {
-            Ok(batch) => {
-                self.counters.waiting.fetch_sub(batch.len() as u64, Ordering::AcqRel);
-                Some((batch, 0))
-            }
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                self.closed = true;
-                None
-            }
-        }
+        let batch = self.inbox.try_recv().ok()?;
+        self.counters.waiting.fetch_sub(batch.len() as u64, Ordering::AcqRel);
+        Some((batch, 0))
     }
 
     fn read_files(&mut self, through: u64, limit: usize, tell: &mut impl FnMut(&Entry)) -> Result<(), JournalError> {

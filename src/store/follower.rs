@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select};
 use tokio::runtime::{Builder, Runtime};
 
 use super::database::{Database, DatabaseError, Mark};
@@ -14,7 +13,7 @@ use super::folds::Folds;
 use super::journal::Entries;
 use super::restore::snapshot;
 use super::snapshot::Snapshots;
-use super::worker::Worker;
+use super::worker::{Stop, Worker};
 use crate::records::CallRecord;
 
 /// How the follower works.
@@ -93,7 +92,7 @@ impl Follower {
             settings,
             tap,
             // Nobody can stop it before it runs.
-            stopped: crossbeam_channel::never(),
+            stop: Stop::default(),
             stopping: false,
             runtime,
             status: status.clone(),
@@ -110,8 +109,8 @@ impl Follower {
         // Before anybody asks, so that a fresh data folder answers with no records rather than with an error.
         thread.open(Instant::now());
         let panicked = "the database's follower panicked; it is caught up from the journal at the next start";
-        let worker = Worker::start("follower", panicked, move |stopped| {
-            thread.stopped = stopped;
+        let worker = Worker::start("follower", panicked, thread.tap.bell(), move |stop| {
+            thread.stop = stop;
             thread.run();
         })?;
         Ok(Self { status, worker })
@@ -137,7 +136,7 @@ struct Thread {
     data_dir: PathBuf,
     settings: FollowSettings,
     tap: Tap,
-    stopped: Receiver<()>,
+    stop: Stop,
     stopping: bool,
     runtime: Runtime,
     status: FollowStatus,
@@ -192,21 +191,17 @@ impl Thread {
         let retry = self.retry_at.filter(|_| self.database.is_none());
         let deadline =
             [soon, self.due.filter(|_| self.database.is_some()), retry, snapshot].into_iter().flatten().min();
-        let mut select = Select::new();
-        select.recv(&self.stopped);
-        // While a batch waits to be written, what comes meanwhile waits in the inbox: a wake-up for each entry would cost the switch a
-        // system call.
-        if self.database.is_some() && !self.tap.is_closed() && self.due.is_none() {
-            select.recv(self.tap.inbox());
-        }
         if self.stopping {
             return;
         }
-        match deadline {
-            Some(deadline) => drop(select.ready_deadline(deadline)),
-            None => drop(select.ready()),
+        let patience = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+        // While a batch waits to be written, what comes meanwhile collects.
+        if drained == Drained::Dry && self.database.is_some() && self.due.is_none() {
+            self.tap.wait(patience);
+        } else {
+            self.tap.rest(patience);
         }
-        self.stopping = !matches!(self.stopped.try_recv(), Err(crossbeam_channel::TryRecvError::Empty));
+        self.stopping = self.stop.is_told();
     }
 
     fn open(&mut self, now: Instant) {

@@ -3,6 +3,7 @@
 //! A start is: [`Journal::open`], [`restore`], then [`Journal::start`] for the writer, a [`Feed`] beside it, and a
 //! [`Follower`] for each database. A stop is: the last entry pushed, [`journal::JournalHandle::close`], [`Follower::stop`].
 
+mod bell;
 mod database;
 mod feed;
 mod folds;
@@ -18,6 +19,7 @@ mod worker;
 
 pub use crate::recording::{BadKeys, KeyRing, Manifest, sha256};
 pub use crate::records::Binding as FoldedBinding;
+pub use bell::Bell;
 pub use database::{Cursor, DatabaseError, Order, Page, RecordQuery, Records};
 pub use feed::{Drained, Feed, Tap};
 pub use folds::Folds;
@@ -31,3 +33,4 @@ pub use recordings::{
 pub use restore::{RestoreError, Restored, restore};
 pub use sampling::recorded_calls;
 pub use snapshot::{SnapshotError, Snapshots};
+pub use worker::{Stop, Worker};

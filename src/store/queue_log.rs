@@ -6,11 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
 use serde::{Deserialize, Serialize};
 
 use super::feed::{Drained, Tap};
-use super::worker::Worker;
+use super::worker::{Stop, Worker};
 use crate::records::QueueLog;
 
 /// Entries read before the stop is looked at.
@@ -51,8 +50,8 @@ impl QueueLogWriter {
         tap.rewind(place.seq);
         let path = path.to_owned();
         let panicked = "the writer of queue_log panicked; the next start writes what is left";
-        let worker = Worker::start("queue_log", panicked, move |stopped| {
-            Writer { path, kept, file, place, tap, stopped }.run();
+        let worker = Worker::start("queue_log", panicked, tap.bell(), move |stop| {
+            Writer { path, kept, file, place, tap, stop }.run();
         })?;
         Ok(Self { worker })
     }
@@ -87,7 +86,7 @@ struct Writer {
     file: File,
     place: Place,
     tap: Tap,
-    stopped: Receiver<()>,
+    stop: Stop,
 }
 
 impl Writer {
@@ -155,21 +154,16 @@ impl Writer {
 
     /// Waits where there is nothing to do; after a failure (`None`) a while.
     fn is_stopped(&self, drained: Option<Drained>) -> bool {
-        let mut select = Select::new();
-        select.recv(&self.stopped);
         match drained {
             Some(Drained::More) => return false,
-            Some(Drained::Behind) => drop(select.ready_timeout(BEHIND)),
+            Some(Drained::Behind) => drop(self.tap.rest(BEHIND)),
             Some(Drained::Dry) => {
-                if select.ready_timeout(PACE).is_err() {
-                    if !self.tap.is_closed() {
-                        select.recv(self.tap.inbox());
-                    }
-                    select.ready();
+                if !self.tap.rest(PACE) {
+                    self.tap.wait(Duration::MAX);
                 }
             }
-            None => drop(select.ready_timeout(PAUSE)),
+            None => drop(self.tap.rest(PAUSE)),
         }
-        !matches!(self.stopped.try_recv(), Err(TryRecvError::Empty))
+        self.stop.is_told()
     }
 }

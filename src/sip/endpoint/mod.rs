@@ -39,7 +39,7 @@ use super::guard::{Guard, Offence};
 use super::invite::Session;
 use super::locate::Locator;
 use super::message::{Message, Method, Verdict};
-use super::overload::Overload;
+use super::overload::{self, Overload};
 use super::registrar::{self, Registrar};
 use super::subscription::Subscriptions;
 use super::transaction::{Flow, TransactionEvent, TransactionKey, Transactions, Transmit, Transport};
@@ -182,8 +182,7 @@ impl Endpoint {
     }
 
     fn is_emergency(&self, msg: &Message) -> bool {
-        let called = msg.uri().filter(|uri| uri.is_sip()).and_then(|uri| uri.number());
-        called.is_some_and(|called| self.settings.emergency.contains(&called))
+        overload::is_emergency(msg, &self.settings.emergency)
     }
 
     /// Calls that were shed since the start.
@@ -198,15 +197,14 @@ impl Endpoint {
             return;
         }
         // While new calls are refused, strangers get no more refusals than they get answers at other times.
-        let is_new_call =
-            |msg: &Message| msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && self.overload.sheds();
-        let shed = matches!(&verdict, Verdict::Accept(msg) if is_new_call(msg));
+        let late = self.overload.sheds();
+        let shed = late && matches!(&verdict, Verdict::Accept(msg) if overload::is_new_call(msg));
         if shed && !self.may_answer(source.remote.ip(), now) {
             return;
         }
         // Who calls an emergency number may have to prove to be one of us like everybody, and is not shed before.
         let spared = shed && matches!(&verdict, Verdict::Accept(msg) if self.is_emergency(msg));
-        self.transactions.set_shedding(self.overload.sheds() && !spared);
+        self.transactions.set_shedding(shed && !spared);
         if !matches!(verdict, Verdict::Accept(_)) {
             self.counts.malformed += 1;
             self.note_offence(source.remote.ip(), Offence::Probe, now);

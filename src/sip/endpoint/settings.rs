@@ -7,6 +7,7 @@ use crate::id::TrunkId;
 use crate::sip::digest::{self, Secret};
 use crate::sip::guard;
 use crate::sip::message::Uri;
+use crate::sip::overload;
 use crate::sip::registrar;
 use crate::sip::transaction::{Flow, Transport};
 use crate::sip::trunk::{Net, Trunk};
@@ -65,6 +66,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whose calls the reading threads may shed by themselves.
+    pub fn shedding(&self) -> overload::Rules {
+        let everybody = self.admission == Admission::Open;
+        let nets = self.trunks.values().flat_map(|trunk| trunk.addresses.iter().copied()).collect();
+        overload::Rules { everybody, nets, emergency: self.emergency.clone() }
+    }
+
     /// The address that the peer of `flow` is told.
     pub fn advertised(&self, flow: Flow) -> SocketAddr {
         let near = self.local_nets.iter().any(|net| net.contains(flow.remote.ip()));

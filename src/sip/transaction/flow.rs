@@ -210,7 +210,7 @@ pub enum TransactionEvent {
 
 /// Where responses to a request go: back over the flow, or over UDP without `rport` to the port of sent-by (RFC 3261
 /// §18.2.2) at the address that the request came from.
-pub(super) fn reply_flow(request: &Message, source: Flow) -> Flow {
+pub(in crate::sip) fn reply_flow(request: &Message, source: Flow) -> Flow {
     let mut flow = source;
     if let (Transport::Udp, Ok(via)) = (source.transport, request.via())
         && via.rport().is_none()

@@ -13,6 +13,7 @@ pub mod server_non_invite;
 mod stateless;
 pub mod timers;
 
+pub(in crate::sip) use flow::reply_flow;
 pub use flow::{Flow, TransactionEvent, Transmit, Transport};
 pub use key::TransactionKey;
 pub use layer::{MAX_TRANSACTIONS, NoTransaction, Transactions};

@@ -14,6 +14,7 @@ use super::frame;
 use super::recover::Journal;
 use super::writer::{Batch, Writer};
 use crate::journal::Entry;
+use crate::store::Bell;
 
 /// How the writer works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +145,8 @@ pub enum AppendError {
 #[derive(Debug)]
 pub struct JournalHandle {
     batches: Option<Sender<Batch>>,
+    /// What the writer sleeps by.
+    bell: Arc<Bell>,
     progress: Progress,
     next_seq: u64,
     limit: u64,
@@ -167,13 +170,14 @@ impl Journal {
         let (reports, outbox) = crossbeam_channel::bounded(REPORTS);
         let limit = settings.backlog_bytes;
         let dir = self.dir.clone();
-        let writer = Writer::new(self, settings, inbox, (reports, waker), counters.clone())?;
+        let bell = Arc::new(Bell::default());
+        let writer = Writer::new(self, settings, (inbox, bell.clone()), (reports, waker), counters.clone())?;
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run())
             .map_err(JournalError::io("start the writer thread of", &dir))?;
         let progress = Progress(counters);
-        Ok((JournalHandle { batches: Some(batches), progress, next_seq, limit, thread: Some(thread) }, outbox))
+        Ok((JournalHandle { batches: Some(batches), bell, progress, next_seq, limit, thread: Some(thread) }, outbox))
     }
 }
 
@@ -221,6 +225,7 @@ impl JournalHandle {
         let sent = self.batches.as_ref().map(|batches| batches.try_send(batch));
         if let Some(Ok(())) = sent {
             self.next_seq = expected;
+            self.bell.ring();
             return Ok(());
         }
         self.progress.0.backlog.fetch_sub(len, Ordering::AcqRel);
@@ -237,6 +242,7 @@ impl JournalHandle {
 
     fn finish(&mut self) -> Result<(), JournalError> {
         self.batches = None;
+        self.bell.ring();
         let Some(thread) = self.thread.take() else { return Ok(()) };
         thread.join().unwrap_or_else(|_| {
             let source = std::io::Error::other("the writer thread panicked");

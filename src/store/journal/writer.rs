@@ -8,14 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::error::JournalError;
 use super::handle::{Counters, Report, Settings};
 use super::recover::Journal;
 use super::segment;
+use crate::store::Bell;
 
 /// Encoded frames on their way to the disk.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) struct Writer {
     journal: Journal,
     settings: Settings,
     inbox: Receiver<Batch>,
+    /// Rung for each batch, each sync that is done, and when the handle is gone.
+    bell: Arc<Bell>,
     /// Whether the handle is still there.
     open: bool,
     reports: Sender<Report>,
@@ -67,7 +70,7 @@ impl Writer {
     pub(super) fn new(
         journal: Journal,
         settings: Settings,
-        inbox: Receiver<Batch>,
+        (inbox, bell): (Receiver<Batch>, Arc<Bell>),
         (reports, waker): (Sender<Report>, Waker),
         counters: Arc<Counters>,
     ) -> Result<Self, JournalError> {
@@ -75,6 +78,7 @@ impl Writer {
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(JournalError::io("open", &path))?;
         let (sync_requests, requests) = crossbeam_channel::bounded::<Arc<File>>(1);
         let (results, sync_results) = crossbeam_channel::bounded(1);
+        let synced = bell.clone();
         std::thread::Builder::new()
             .name("journal-sync".into())
             .spawn(move || {
@@ -82,6 +86,7 @@ impl Writer {
                     if results.send(file.sync_data()).is_err() {
                         return;
                     }
+                    synced.ring();
                 }
             })
             .map_err(JournalError::io("start the syncing thread of", &journal.dir))?;
@@ -90,6 +95,7 @@ impl Writer {
             journal,
             settings,
             inbox,
+            bell,
             open: true,
             reports,
             waker,
@@ -135,17 +141,19 @@ impl Writer {
 
     /// Waits for a batch, a finished sync, or the next deadline.
     fn wait(&mut self) {
-        let deadline = self.next_deadline();
-        let timer = deadline.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
-        let never = crossbeam_channel::never();
-        let inbox = if self.open && self.pending.is_empty() { &self.inbox } else { &never };
-        select! {
-            recv(inbox) -> batch => match batch {
-                Ok(batch) => self.pending.push_back(batch),
-                Err(_) => self.open = false,
-            },
-            recv(self.sync_results) -> result => self.handle_synced(result.unwrap_or_else(|e| Err(io::Error::other(e)))),
-            recv(timer) -> _ => {}
+        let now = Instant::now();
+        // What one write could not take was rung for already.
+        let left = self.open && self.pending.is_empty() && !self.inbox.is_empty();
+        let patience = self.next_deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(now));
+        if !left && !patience.is_zero() {
+            self.bell.wait(patience, Duration::ZERO);
+        }
+        match self.sync_results.try_recv() {
+            Ok(result) => self.handle_synced(result),
+            Err(TryRecvError::Disconnected) if self.syncing.is_some() => {
+                self.handle_synced(Err(io::Error::other("the syncing thread is gone")));
+            }
+            Err(_) => {}
         }
     }
 

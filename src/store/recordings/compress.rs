@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select};
-
 use super::file::{RecordingFile, UnreadableError};
 use super::kept::{KeptError, read_manifest, write_manifest};
 use super::{recorded_names, recordings_dir};
@@ -18,7 +16,7 @@ use crate::recording::{
     CompressError, Drawn, Form, HEADER_LEN, KeyRing, Manifest, OggOpus, SealError, Sealer, law_of, sha256,
 };
 use crate::store::feed::{Drained, Tap};
-use crate::store::worker::Worker;
+use crate::store::worker::{Stop, Worker};
 
 /// Names that may wait. What is beyond is found by the next start, which looks at all of them.
 const WAITING: usize = 100_000;
@@ -60,8 +58,8 @@ impl Compressor {
     pub fn start(data_dir: &Path, keys: Option<Arc<KeyRing>>, tap: Tap) -> io::Result<Self> {
         let data_dir = data_dir.to_owned();
         let panicked = "the compressor panicked; recordings since then stay as they were written";
-        let worker = Worker::start("compressor", panicked, move |stopped| {
-            Compressing { data_dir, keys, tap, stopped, waiting: VecDeque::new() }.run();
+        let worker = Worker::start("compressor", panicked, tap.bell(), move |stop| {
+            Compressing { data_dir, keys, tap, stop, waiting: VecDeque::new() }.run();
         })?;
         Ok(Self { worker })
     }
@@ -76,7 +74,7 @@ struct Compressing {
     data_dir: PathBuf,
     keys: Option<Arc<KeyRing>>,
     tap: Tap,
-    stopped: Receiver<()>,
+    stop: Stop,
     waiting: VecDeque<String>,
 }
 
@@ -116,20 +114,13 @@ impl Compressing {
 
     /// Waits where there is nothing to do.
     fn is_stopped(&self, drained: Drained) -> bool {
-        let mut select = Select::new();
-        select.recv(&self.stopped);
         match drained {
             _ if !self.waiting.is_empty() => {}
             Drained::More => {}
-            Drained::Behind => drop(select.ready_timeout(BEHIND)),
-            Drained::Dry => {
-                if !self.tap.is_closed() {
-                    select.recv(self.tap.inbox());
-                }
-                select.ready();
-            }
+            Drained::Behind => drop(self.tap.rest(BEHIND)),
+            Drained::Dry => self.tap.wait(Duration::MAX),
         }
-        !matches!(self.stopped.try_recv(), Err(crossbeam_channel::TryRecvError::Empty))
+        self.stop.is_told()
     }
 }
 

@@ -1,10 +1,17 @@
 //! Work is admitted by how late the loop is, not by a number: a new call that has waited too long behind others gets its 503 at once,
-//! cheaply, so that those that are let in are served in time (RFC 7339's concern, by measured delay).
+//! cheaply, so that those that are let in are served in time (RFC 7339's concern, by measured delay). Most are shed by the [`Gate`] of
+//! the socket that reads them; what gets past it (streams, strangers) by [`Overload`].
 
+mod gate;
+
+pub use gate::{Gate, Rules, Sentence};
+
+use super::message::{Message, Method};
 use crate::time::{MS, Now};
 
-/// How long a message may wait for its turn, ns: a tenth of the time after which its sender repeats it (RFC 3261 T1).
-const TARGET_NS: u64 = 50 * MS;
+/// How long a message may wait for its turn, ns: a third of the time after which its sender repeats it (RFC 3261 T1), and half as long
+/// again as the gates let anybody wait.
+const TARGET_NS: u64 = 150 * MS;
 /// How long the loop must be late before it sheds, ns. A stumble, such as a slow disk's, passes by itself.
 const PATIENCE_NS: u64 = 100 * MS;
 
@@ -30,6 +37,17 @@ impl Overload {
     pub fn sheds(self) -> bool {
         self.sheds
     }
+}
+
+/// Whether a message is a call that belongs to nothing here yet: an INVITE outside any dialog that replaces none (RFC 3891).
+pub(in crate::sip) fn is_new_call(msg: &Message) -> bool {
+    msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && msg.header("Replaces").is_none()
+}
+
+/// Whether a call is for one of these numbers.
+pub(in crate::sip) fn is_emergency(msg: &Message, numbers: &[String]) -> bool {
+    let called = msg.uri().filter(|uri| uri.is_sip()).and_then(|uri| uri.number());
+    called.is_some_and(|called| numbers.contains(&called))
 }
 
 #[cfg(test)]
@@ -62,9 +80,9 @@ mod tests {
         let (clean, _) = goodput(1);
         assert!(clean > 0.99, "{clean}");
         let (twice, longest) = goodput(2);
-        assert!(twice > 0.9 && longest <= 110, "{twice}, {longest} ms");
+        assert!(twice > 0.9 && longest <= 210, "{twice}, {longest} ms");
         let (five, longest) = goodput(5);
-        assert!(five > 0.75 && longest <= 250, "{five}, {longest} ms");
+        assert!(five > 0.75 && longest <= 350, "{five}, {longest} ms");
     }
 
     #[test]
