@@ -10,7 +10,7 @@ messages=(tests/data/rfc4475 tests/data/rfc5118 tests/data/digest)
 mkdir -p fuzz/corpus/plans
 cp dialplans/*.toml fuzz/corpus/plans/
 cargo fuzz build --sanitizer none
-for target in message uri sdp digest stream rtp srtp ice recording dialplan import; do
+for target in message uri sdp digest stream shed rtp srtp ice recording dialplan import; do
   seeds=("${messages[@]}")
   longest=2048
   case $target in

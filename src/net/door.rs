@@ -64,46 +64,61 @@ pub(super) struct Door {
     opened: Instant,
     /// When a call was shed last.
     shed: Option<Instant>,
-    /// The last message found too many before it.
-    closed: bool,
+    /// How long what came last would wait.
+    wait_ns: u64,
 }
 
 impl Door {
     pub(super) fn new(pace: Arc<Pace>, key: u64, now: Instant) -> Self {
         let edition = pace.edition.load(Ordering::Acquire);
         let gate = Gate::new(pace.rules(), key);
-        Self { pace, gate, edition, opened: now, shed: None, closed: false }
+        Self { pace, gate, edition, opened: now, shed: None, wait_ns: 0 }
     }
 
     /// Whether new calls are shed now: then nobody is served sooner by being read at once.
     pub(super) fn is_closed(&self) -> bool {
-        self.closed
+        Gate::is_closed(self.wait_ns)
     }
 
-    /// What to do with a message that finds `before` others waiting for the loop.
-    pub(super) fn handle(&mut self, message: &mut Message, source: Flow, before: usize, received: Instant) -> Sentence {
+    /// What to do with a datagram that finds `before` others waiting for the loop; `None` where it has to be read first.
+    pub(super) fn handle_bytes(
+        &mut self,
+        bytes: &[u8],
+        source: Flow,
+        before: usize,
+        received: Instant,
+    ) -> Option<Sentence> {
         let edition = self.pace.edition.load(Ordering::Acquire);
         if edition != self.edition {
             self.edition = edition;
             self.gate.set_rules(self.pace.rules());
         }
-        let wait_ns = self.pace.wait_ns(before);
-        self.closed = Gate::is_closed(wait_ns);
+        self.wait_ns = self.pace.wait_ns(before);
+        let sentence = self.gate.handle_bytes(bytes, source, self.wait_ns, self.now(received))?;
+        self.note(&sentence, received);
+        Some(sentence)
+    }
+
+    /// What to do with a message that has been read.
+    pub(super) fn handle(&mut self, message: &mut Message, source: Flow, received: Instant) -> Sentence {
+        let sentence = self.gate.handle(message, source, self.wait_ns, self.now(received));
+        self.note(&sentence, received);
+        sentence
+    }
+
+    fn now(&self, received: Instant) -> Now {
         let since = received.saturating_duration_since(self.opened);
-        let now = Now { mono_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), wall_ms: 0 };
-        let sentence = self.gate.handle(message, source, wait_ns, now);
+        Now { mono_ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), wall_ms: 0 }
+    }
+
+    fn note(&mut self, sentence: &Sentence, received: Instant) {
         if matches!(sentence, Sentence::Shed(_)) {
             if self.shed.is_none_or(|last| received.saturating_duration_since(last) >= QUIET) {
-                let wait_ms = wait_ns / crate::time::MS;
-                tracing::warn!(
-                    waiting = before,
-                    wait_ms,
-                    "signalling is late: new calls get 503 where they would wait too long"
-                );
+                let wait_ms = self.wait_ns / crate::time::MS;
+                tracing::warn!(wait_ms, "signalling is late: new calls get 503 where they would wait too long");
             }
             self.shed = Some(received);
         }
-        sentence
     }
 }
 

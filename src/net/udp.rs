@@ -86,24 +86,22 @@ fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut
         return true;
     }
     capture.received(flow, bytes);
-    let (mut verdict, received) = (judge(bytes, Framing::Datagram), Instant::now());
+    let received = Instant::now();
+    if let Some(sentence) = door.handle_bytes(bytes, flow, deliver.sender.len(), received) {
+        carry_out(sentence, socket, sink);
+        return true;
+    }
+    let mut verdict = judge(bytes, Framing::Datagram);
     if let Verdict::Drop(why) = verdict {
         tracing::debug!(remote = %flow.remote, why, "datagram dropped");
         counters.add(Figure::Malformed);
         return true;
     }
     if let Verdict::Accept(message) = &mut verdict {
-        match door.handle(message, flow, deliver.sender.len(), received) {
-            Sentence::Pass => {}
-            Sentence::Shed(answer) => {
-                counters.add(Figure::Shed);
-                capture.sent(answer.flow, &answer.payload);
-                let sent = socket.send_to(&answer.payload, answer.flow.remote);
-                // Lost like any datagram: the caller asks again.
-                counters.add(if sent.is_ok() { Figure::Sent } else { Figure::DroppedOut });
-                return true;
-            }
-            Sentence::Swallow => return true,
+        let sentence = door.handle(message, flow, received);
+        if sentence != Sentence::Pass {
+            carry_out(sentence, socket, sink);
+            return true;
         }
     }
     match deliver.try_send(NetEvent::Message { verdict: Box::new(verdict), flow, received }) {
@@ -112,4 +110,14 @@ fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut
         Err(TrySendError::Disconnected(_)) => return false,
     }
     true
+}
+
+fn carry_out(sentence: Sentence, socket: &UdpSocket, sink: &Sink) {
+    if let Sentence::Shed(answer) = sentence {
+        sink.counters.add(Figure::Shed);
+        sink.capture.sent(answer.flow, &answer.payload);
+        // Lost like any datagram: the caller asks again.
+        let sent = socket.send_to(&answer.payload, answer.flow.remote);
+        sink.counters.add(if sent.is_ok() { Figure::Sent } else { Figure::DroppedOut });
+    }
 }

@@ -182,7 +182,7 @@ impl Endpoint {
     }
 
     fn is_emergency(&self, msg: &Message) -> bool {
-        overload::is_emergency(msg, &self.settings.emergency)
+        overload::is_emergency(msg.uri(), &self.settings.emergency)
     }
 
     /// Calls that were shed since the start.

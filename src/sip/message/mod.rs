@@ -2,6 +2,7 @@
 
 mod addr;
 mod body;
+mod brief;
 mod fields;
 mod header;
 mod headers;
@@ -21,6 +22,7 @@ use std::fmt::{self, Write};
 
 pub use addr::{Contacts, NameAddr, NameAddrRef};
 pub use body::BodyError;
+pub use brief::Brief;
 pub use fields::CSeq;
 pub use header::HeaderName;
 pub use headers::Headers;

@@ -95,14 +95,16 @@ fn tagged(to: &str, tag: &str) -> String {
 /// Notes in the top Via where a request came from: `received` where it differs from sent-by or `rport` was asked for,
 /// and the source port in `rport` (RFC 3261 §18.2.1, RFC 3581 §4). A Via that cannot be read stays as it is.
 pub fn stamp_source(message: &mut Message, source: SocketAddr) {
-    let Some(value) = message.header("Via") else {
-        return;
-    };
+    if let Some(stamped) = message.header("Via").and_then(|value| stamped(value, source)) {
+        message.set("Via", stamped);
+    }
+}
+
+/// A Via whose top hop has that note; `None` where it cannot be read.
+pub(super) fn stamped(value: &str, source: SocketAddr) -> Option<String> {
     let split = scan::split_once(value, b',', true).ok().flatten();
     let (top, rest) = split.map_or((value, None), |(top, rest)| (top, Some(rest)));
-    let Ok(via) = super::Via::read(top) else {
-        return;
-    };
+    let via = super::Via::read(top).ok()?;
     let ip = source.ip().to_string();
     let asked = via.rport().is_some();
     let mut params = super::Params::from(via.params);
@@ -115,5 +117,8 @@ pub fn stamp_source(message: &mut Message, source: SocketAddr) {
         params.set("received", Some(&ip));
     }
     let stamped = via.with(&params);
-    message.set("Via", rest.map_or_else(|| stamped.clone(), |rest| format!("{stamped},{rest}")));
+    Some(match rest {
+        Some(rest) => format!("{stamped},{rest}"),
+        None => stamped,
+    })
 }

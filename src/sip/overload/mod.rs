@@ -6,7 +6,7 @@ mod gate;
 
 pub use gate::{Gate, Rules, Sentence};
 
-use super::message::{Message, Method};
+use super::message::{Message, Method, Uri};
 use crate::time::{MS, Now};
 
 /// How long a message may wait for its turn, ns: a third of the time after which its sender repeats it (RFC 3261 T1), and half as long
@@ -44,9 +44,9 @@ pub(in crate::sip) fn is_new_call(msg: &Message) -> bool {
     msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && msg.header("Replaces").is_none()
 }
 
-/// Whether a call is for one of these numbers.
-pub(in crate::sip) fn is_emergency(msg: &Message, numbers: &[String]) -> bool {
-    let called = msg.uri().filter(|uri| uri.is_sip()).and_then(|uri| uri.number());
+/// Whether what is called is one of these numbers.
+pub(in crate::sip) fn is_emergency(called: Option<&Uri>, numbers: &[String]) -> bool {
+    let called = called.filter(|uri| uri.is_sip()).and_then(Uri::number);
     called.is_some_and(|called| numbers.contains(&called))
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use super::key::TransactionKey;
-use crate::sip::message::{Message, Method, Scheme, Uri};
+use crate::sip::message::{Message, Method, Scheme, Uri, Via};
 
 /// What carries messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,10 +211,13 @@ pub enum TransactionEvent {
 /// Where responses to a request go: back over the flow, or over UDP without `rport` to the port of sent-by (RFC 3261
 /// §18.2.2) at the address that the request came from.
 pub(in crate::sip) fn reply_flow(request: &Message, source: Flow) -> Flow {
+    request.via().map_or(source, |via| reply_flow_by(&via, source))
+}
+
+/// The same by the top Via.
+pub(in crate::sip) fn reply_flow_by(via: &Via<'_>, source: Flow) -> Flow {
     let mut flow = source;
-    if let (Transport::Udp, Ok(via)) = (source.transport, request.via())
-        && via.rport().is_none()
-    {
+    if source.transport == Transport::Udp && via.rport().is_none() {
         flow.remote.set_port(via.port.unwrap_or(5060));
     }
     flow

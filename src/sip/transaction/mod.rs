@@ -13,8 +13,8 @@ pub mod server_non_invite;
 mod stateless;
 pub mod timers;
 
-pub(in crate::sip) use flow::reply_flow;
 pub use flow::{Flow, TransactionEvent, Transmit, Transport};
+pub(in crate::sip) use flow::{reply_flow, reply_flow_by};
 pub use key::TransactionKey;
 pub use layer::{MAX_TRANSACTIONS, NoTransaction, Transactions};
 pub use requests::{ack_for_refusal, cancel_for};
