@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::{Limits, Net, NetError, NetEvent, NetSettings};
 use crate::sip::message::{Start, Verdict};
+use crate::sip::overload::Rules;
 use crate::sip::transaction::{Flow, Transmit, Transport};
 
 pub(super) const GUARD: Duration = Duration::from_secs(5);
@@ -69,6 +70,40 @@ fn read_to_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     String::from_utf8(all).unwrap()
+}
+
+fn call(method: &str, call: &str, to: &str) -> String {
+    options(call)
+        .replace("OPTIONS", method)
+        .replace("To: <sip:x@127.0.0.1>", &format!("To: {to}"))
+        .replace("/TCP ", "/UDP ")
+}
+
+#[test]
+fn a_call_that_would_wait_too_long_is_answered_by_the_reader_and_the_loop_never_hears_of_it() {
+    let (net, events) = start(Limits::default(), 16);
+    net.set_shedding(Rules { everybody: true, ..Rules::default() });
+    net.handle_turn(1, Duration::from_millis(200));
+    let phone = UdpSocket::bind(HERE).unwrap();
+    phone.set_read_timeout(Some(GUARD)).unwrap();
+    // Without rport the answer goes to the port that Via names.
+    let sent_by = format!("127.0.0.1:{};", phone.local_addr().unwrap().port());
+    let send = |text: String| phone.send_to(text.replacen("127.0.0.1;", &sent_by, 1).as_bytes(), udp(&net)).unwrap();
+    send(call("INVITE", "first", "<sip:x@127.0.0.1>"));
+    send(call("INVITE", "second", "<sip:x@127.0.0.1>"));
+    let mut buffer = [0; 2_048];
+    let length = phone.recv(&mut buffer).unwrap();
+    let answer = std::str::from_utf8(&buffer[..length]).unwrap();
+    assert!(answer.starts_with("SIP/2.0 503 ") && answer.contains("Call-ID: second\r\n"), "{answer}");
+    let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).unwrap().to_owned();
+    send(call("ACK", "second", &to));
+    // A repeat of what the loop has is the loop's.
+    send(call("INVITE", "first", "<sip:x@127.0.0.1>"));
+    send(options("last"));
+    let heard = std::iter::from_fn(|| Some(message(&events).0)).take(3).collect::<Vec<_>>();
+    assert_eq!(heard, ["first", "first", "last"]);
+    assert_eq!(net.counters().figures().shed, 1);
+    net.stop();
 }
 
 #[test]

@@ -23,6 +23,9 @@ const NAP: Duration = Duration::from_millis(250);
 /// How long the loop stays awake for the journal to be written: the answer to an INVITE waits for that, which takes a tenth of this,
 /// and to be woken on an idle machine as long again.
 const AWAKE: Duration = Duration::from_micros(200);
+/// A disk that is slower than this, and more entries than this, must not keep the live views waiting.
+const TELL_WITHIN_NS: u64 = 20 * crate::time::MS;
+const TELL_BATCH: usize = 4_096;
 /// The journal counts as full from this backlog on; above it is room for what calls in progress still say.
 const FULL_BYTES: u64 = 56 << 20;
 
@@ -99,6 +102,10 @@ pub(super) struct EventLoop {
     watch: Arc<Watch>,
     /// Journalled and not appended yet, because the backlog was at its limit.
     pending: Vec<Entry>,
+    /// Appended, and not yet told to those who follow the journal.
+    untold: Vec<Entry>,
+    /// Since when (monotonic nanoseconds).
+    untold_ns: u64,
     /// What the switch was told last.
     told: JournalProgress,
     drained: bool,
@@ -108,7 +115,16 @@ pub(super) struct EventLoop {
 impl EventLoop {
     pub(super) fn new(parts: Parts, watch: Arc<Watch>) -> Self {
         let told = JournalProgress::default();
-        Self { parts, watch, pending: Vec::new(), told, drained: false, published_ns: 0 }
+        Self {
+            parts,
+            watch,
+            pending: Vec::new(),
+            untold: Vec::new(),
+            untold_ns: 0,
+            told,
+            drained: false,
+            published_ns: 0,
+        }
     }
 
     /// Runs until the switch is drained, then closes everything in order.
@@ -142,7 +158,9 @@ impl EventLoop {
         if let Err(error) = journal.append(&last) {
             tracing::error!(%error, entries = last.len(), "the last journal entries were not taken");
         }
-        feed.push(last);
+        let mut told = std::mem::take(&mut self.untold);
+        told.append(&mut last);
+        feed.push(told);
         if let Err(error) = journal.close() {
             tracing::error!(%error, "the journal was not closed in order");
         }
@@ -236,12 +254,13 @@ impl EventLoop {
         self.stock_up(now);
         loop {
             self.carry_out();
-            self.append();
+            self.append(now);
             if !self.tell_progress() {
                 break;
             }
         }
         self.parts.engine.flush();
+        self.tell_followers(now);
         if now.mono_ns.saturating_sub(self.published_ns) >= NAP.as_nanos() as u64 {
             self.published_ns = now.mono_ns;
             let storage = self.parts.engine.storage();
@@ -277,14 +296,29 @@ impl EventLoop {
         }
     }
 
-    fn append(&mut self) {
+    fn append(&mut self, now: Now) {
         if self.pending.is_empty() {
             return;
         }
         match self.parts.journal.append(&self.pending) {
-            Ok(()) => self.parts.feed.push(std::mem::take(&mut self.pending)),
+            Ok(()) => {
+                if self.untold.is_empty() {
+                    self.untold_ns = now.mono_ns;
+                }
+                self.untold.append(&mut self.pending);
+            }
             // Kept, and tried again with the next turn; meanwhile new calls get 503.
             Err(error) => tracing::error!(%error, waiting = self.pending.len(), "the journal takes no entries"),
+        }
+    }
+
+    /// Hands what was appended to those who follow the journal, once it is written and what waited for that has left: on one core they
+    /// would run before the answer does.
+    fn tell_followers(&mut self, now: Now) {
+        let Some(last) = self.untold.last() else { return };
+        let waited_ns = now.mono_ns.saturating_sub(self.untold_ns);
+        if self.told.written >= last.seq || waited_ns >= TELL_WITHIN_NS || self.untold.len() >= TELL_BATCH {
+            self.parts.feed.push(std::mem::take(&mut self.untold));
         }
     }
 

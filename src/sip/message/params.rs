@@ -103,15 +103,6 @@ impl Params {
         *self = set;
     }
 
-    /// Takes a parameter away.
-    pub fn remove(&mut self, name: &str) {
-        let mut kept = Self::default();
-        self.iter().filter(|(known, _)| !known.eq_ignore_ascii_case(name)).for_each(|(known, value)| {
-            kept.push(known, value);
-        });
-        *self = kept;
-    }
-
     fn push(&mut self, name: &str, value: Option<&str>) {
         if !self.0.is_empty() {
             self.0.push(';');

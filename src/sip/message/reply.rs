@@ -1,5 +1,6 @@
 //! Responses to a request, and the note of where it came from.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::{Message, NameAddr, NameAddrRef, scan};
@@ -105,20 +106,29 @@ pub(super) fn stamped(value: &str, source: SocketAddr) -> Option<String> {
     let split = scan::split_once(value, b',', true).ok().flatten();
     let (top, rest) = split.map_or((value, None), |(top, rest)| (top, Some(rest)));
     let via = super::Via::read(top).ok()?;
-    let ip = source.ip().to_string();
     let asked = via.rport().is_some();
-    let mut params = super::Params::from(via.params);
-    if asked {
-        params.set("rport", Some(&source.port().to_string()));
+    let mut text = String::with_capacity(value.len().saturating_add(48));
+    via.write_without_params(&mut text);
+    let mut noted = false;
+    // Writing into a String does not fail.
+    for (name, old) in via.params.iter() {
+        let _ = match old {
+            // A `received` that the sender wrote itself would send our answer to a third party.
+            _ if name.eq_ignore_ascii_case("received") => Ok(()),
+            _ if !noted && name.eq_ignore_ascii_case("rport") => {
+                noted = true;
+                write!(text, ";{name}={}", source.port())
+            }
+            Some(old) => write!(text, ";{name}={old}"),
+            None => write!(text, ";{name}"),
+        };
     }
-    // A `received` that the sender wrote itself would send our answer to a third party.
-    params.remove("received");
-    if asked || via.host.trim_matches(['[', ']']) != ip {
-        params.set("received", Some(&ip));
+    if asked || via.host.trim_matches(['[', ']']).parse() != Ok(source.ip()) {
+        let _ = write!(text, ";received={}", source.ip());
     }
-    let stamped = via.with(&params);
-    Some(match rest {
-        Some(rest) => format!("{stamped},{rest}"),
-        None => stamped,
-    })
+    if let Some(rest) = rest {
+        text.push(',');
+        text.push_str(rest);
+    }
+    Some(text)
 }

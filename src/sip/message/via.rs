@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::params::{Params, ParamsRef};
+use super::params::ParamsRef;
 use super::scan::{self, Syntax};
 
 /// What a branch starts with that is unique in time and space (RFC 3261 §8.1.1.7).
@@ -65,11 +65,12 @@ impl<'a> Via<'a> {
         self.params.has("rport").then(|| self.params.value("rport").and_then(|port| port.parse().ok()))
     }
 
-    /// The same hop with other parameters.
-    pub(super) fn with(&self, params: &Params) -> String {
-        let mut text = format!("SIP/2.0/{} ", self.transport);
-        self.write_sent_by(&mut text);
-        text + &params.to_string()
+    /// Writes everything that stands before the parameters.
+    pub(super) fn write_without_params(&self, to: &mut String) {
+        to.push_str("SIP/2.0/");
+        to.push_str(self.transport);
+        to.push(' ');
+        self.write_sent_by(to);
     }
 
     /// Writes the sender's host and port.
