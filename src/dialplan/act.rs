@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{AgentChange, RecordChange, Tone};
+use super::change::{AgentChange, RecordChange, Tone};
 use super::decision::{Decision, Unseated};
 use super::program::{Music, Prompt};
 use crate::id::{AgentId, QueueId, TrunkId};

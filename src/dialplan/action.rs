@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::change::{AgentChange, RecordChange, Tone};
 use super::condition::Condition;
 use super::inquiry::Inquiry;
 use super::pattern::Pattern;
@@ -10,59 +11,6 @@ use super::talk::{Ask, Entry, Item, Outside, Prefer, Waiting};
 use super::values::Template;
 use crate::id::{QueueId, TrunkId};
 use crate::journal::Cause;
-
-/// What an agent can dial to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentChange {
-    /// Takes calls.
-    Available,
-    /// Takes no calls after the present one.
-    NotReady,
-    /// Is done with after-call work.
-    EndAcw,
-    /// Needs so much more after-call work, milliseconds.
-    ExtendAcw {
-        /// How much.
-        by_ms: u64,
-    },
-    /// Signed out.
-    SignOut,
-}
-
-/// A tone of call progress that tells a caller why the call ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// Who was called is in a call.
-    Busy,
-    /// The call cannot be served.
-    Congestion,
-}
-
-impl Tone {
-    /// Every one, by its name in plans, which is also that of its music.
-    pub(super) const ALL: [(&str, Self); 2] = [("busy", Self::Busy), ("congestion", Self::Congestion)];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Congestion => "congestion",
-        }
-    }
-}
-
-/// What a step says about the recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordChange {
-    /// What is said from here on is kept out; where no recording runs, one begins so.
-    Paused,
-    /// It is kept again.
-    Running,
-    /// The caller has pressed the key for yes.
-    Agreed,
-    /// The caller has not: nothing is recorded of this call from here on.
-    Refused,
-}
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -359,100 +307,4 @@ pub enum Action {
         /// There.
         next: StepRef,
     },
-}
-
-impl Action {
-    /// Every step that may come after this one.
-    pub fn exits(&self) -> Vec<StepRef> {
-        match self {
-            Self::Answer { next }
-            | Self::Play { next, .. }
-            | Self::Language { next, .. }
-            | Self::Agent { next, .. }
-            | Self::Record { next, .. }
-            | Self::Ring { next, .. }
-            | Self::Set { next, .. }
-            | Self::Goto { next } => vec![*next],
-            Self::Menu { keys, no_input, wrong_input, .. } => {
-                keys.values().copied().chain([*no_input, *wrong_input]).collect()
-            }
-            Self::Gather { next, no_input, wrong_input, .. } => vec![*next, *no_input, *wrong_input],
-            Self::When { cases, otherwise } => cases.iter().map(|(_, next)| *next).chain([*otherwise]).collect(),
-            Self::Customer { inquiry, known, unknown, .. } => {
-                [*known, *unknown].into_iter().chain(inquiry.as_ref().map(|inquiry| inquiry.failed)).collect()
-            }
-            Self::Call { start, next, .. } => vec![*start, *next],
-            Self::Queue { next, unstaffed, unrecorded, waiting, after, .. } => {
-                let keys = waiting.keys.values().chain(waiting.closing.as_ref().map(|(_, step)| step));
-                next.iter().chain(unstaffed).chain(unrecorded).chain(keys).chain(after).copied().collect()
-            }
-            Self::Survey { next, no_input, .. } => vec![*next, *no_input],
-            Self::Consent { next, refused, .. } => vec![*next, *refused],
-            Self::Dial { next, .. } => vec![*next],
-            Self::Transfer { failed, .. } => vec![*failed],
-            Self::Sit { next, refused, .. } => vec![*next, *refused],
-            Self::Conference { keys, failed, .. } => keys.values().copied().chain([*failed]).collect(),
-            Self::Park { timeout, empty, occupied, .. } => vec![*timeout, *empty, *occupied],
-            Self::Webhook { next, inquiry, .. } => vec![*next, inquiry.failed],
-            Self::Voicemail { next, failed, .. } | Self::Callback { next, failed, .. } => vec![*next, *failed],
-            Self::Hours { open, closed, .. } => vec![*open, *closed],
-            Self::Echo | Self::Return | Self::Hangup { .. } => Vec::new(),
-        }
-    }
-
-    /// The question that the step puts, if it puts one.
-    pub fn ask(&self) -> Option<&Ask> {
-        match self {
-            Self::Menu { ask, .. }
-            | Self::Language { ask, .. }
-            | Self::Gather { ask, .. }
-            | Self::Survey { ask, .. }
-            | Self::Consent { ask, .. } => Some(ask),
-            _ => None,
-        }
-    }
-
-    /// Everything that the step may say.
-    pub fn items(&self) -> Vec<&Item> {
-        if let Some(ask) = self.ask() {
-            let again = ask.again.iter().flatten();
-            return ask.prompts.iter().chain(&ask.invalid).chain(&ask.silent).chain(again).collect();
-        }
-        match self {
-            Self::Play { prompts, .. } | Self::Ring { prompts, .. } => prompts.iter().collect(),
-            Self::Voicemail { greeting, .. } => greeting.iter().collect(),
-            Self::Queue { waiting, announce, .. } => {
-                waiting.messages.iter().flat_map(|message| &message.items).chain(announce).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether the step takes time by itself, so that a loop through it cannot spin. A queue may refuse at once.
-    pub fn waits(&self) -> bool {
-        !matches!(
-            self,
-            Self::Answer { .. }
-                | Self::Hours { .. }
-                | Self::Agent { .. }
-                | Self::Sit { .. }
-                | Self::Record { .. }
-                | Self::Goto { .. }
-                | Self::When { .. }
-                | Self::Set { .. }
-                | Self::Customer { .. }
-                | Self::Call { .. }
-                | Self::Return
-                | Self::Queue { .. }
-                // Neither waits where nothing can be kept.
-                | Self::Voicemail { .. }
-                | Self::Callback { .. }
-                // Nor does a call to somebody who is busy.
-                | Self::Dial { .. }
-                | Self::Transfer { .. }
-                // Nor does a room that is full, or a slot that is taken.
-                | Self::Conference { .. }
-                | Self::Park { .. }
-        )
-    }
 }

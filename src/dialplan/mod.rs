@@ -5,6 +5,7 @@
 mod act;
 mod action;
 mod catalogue;
+mod change;
 mod check;
 mod condition;
 mod cursor;
@@ -14,6 +15,7 @@ mod difference;
 mod graph;
 mod hours;
 mod inquiry;
+mod leads;
 mod load;
 mod numbers;
 mod pattern;
@@ -33,8 +35,9 @@ mod volume;
 mod schema_tests;
 
 pub use act::{Act, CallFacts, CallbackWish, CursorInput, DialPlace, FloorView, Question};
-pub use action::{Action, AgentChange, RecordChange, Tone};
+pub use action::Action;
 pub use catalogue::Catalogue;
+pub use change::{AgentChange, RecordChange, Tone};
 pub use condition::{Condition, Measure, Test};
 pub use cursor::Cursor;
 pub use decision::{Decision, Unseated};

@@ -7,7 +7,8 @@ mod unused;
 
 use std::collections::BTreeSet;
 
-use super::action::{Action, RecordChange};
+use super::action::Action;
+use super::change::RecordChange;
 use super::load::{Agents, Places, Surroundings};
 use super::program::{Program, Prompt, StepRef};
 use super::report::{Place, Report, suggest};

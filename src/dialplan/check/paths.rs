@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::super::action::{Action, RecordChange};
+use super::super::action::Action;
+use super::super::change::RecordChange;
 use super::super::load::Places;
 use super::super::program::{Program, StepRef};
 use super::super::report::Report;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::super::act::{Act, FloorView};
-use super::super::action::{Action, RecordChange};
+use super::super::action::Action;
+use super::super::change::RecordChange;
 use super::super::program::{Prompt, StepRef};
 use super::super::talk::{Ask, Entry, Item};
 use super::{Cursor, State};

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::act::{Act, CallFacts, CursorInput, FloorView};
-use super::action::RecordChange;
+use super::change::RecordChange;
 use super::decision::Decision;
 use super::program::{Program, StepRef};
 use crate::journal::{Cause, LeaveReason};

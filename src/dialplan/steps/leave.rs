@@ -1,6 +1,7 @@
 //! Steps by which callers leave: something, as an answer about the service or a message, or for good.
 
-use super::super::action::{Action, Tone};
+use super::super::action::Action;
+use super::super::change::Tone;
 use super::super::report::{Report, suggest};
 use super::super::table::Table;
 use super::super::talk::Item;

@@ -9,7 +9,8 @@ mod say;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::{Action, AgentChange, RecordChange};
+use super::action::Action;
+use super::change::{AgentChange, RecordChange};
 use super::condition::Known;
 use super::hours::Hours;
 use super::load::find_step;
