@@ -53,8 +53,12 @@ start_floor() {
   TRUNKLINE__DATA_DIR="$folder/data" target/release/trunkline serve --config config/bench.toml 2>"$folder/log" &
   daemon=$!
   pids+=("$daemon")
-  # Ready once the page for probes answers.
-  await bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080' || { cat "$folder/log" >&2; exit 3; }
+  await is_ready || { cat "$folder/log" >&2; exit 3; }
+}
+
+# Whether the floor is open: its port is bound long before, and what it holds when it is idle is known only then.
+is_ready() {
+  (exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q ' 200 ')
 }
 
 heading() {

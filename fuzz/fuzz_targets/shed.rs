@@ -1,9 +1,10 @@
-//! A call that is shed before it is read gets the answer that it gets after it was read, and so does the ACK of that.
+//! A call that is shed before it is read gets the answer that it gets after it was read.
 #![no_main]
 
 use rooms::sip::message::{Framing, Verdict, judge};
 use rooms::sip::overload::{Gate, Rules, Sentence};
 use rooms::sip::transaction::{Flow, Transport};
+use rooms::sip::trunk::Net;
 use rooms::time::{MS, Now};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -12,7 +13,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         local: ([192, 0, 2, 1], 5060).into(),
         remote: ([198, 51, 100, 7], 40_000).into(),
     };
-    let gate = || Gate::new(Rules { everybody: true, nets: Vec::new(), emergency: vec!["112".to_owned()] }, 7);
+    let gate = || Gate::new(Rules { nets: vec![Net::of(source.remote.ip())], emergency: vec!["112".to_owned()] }, 7);
     let (long, now) = (1_000 * MS, Now { mono_ns: MS, wall_ms: 0 });
     // Of what would be refused anyway the reason may differ.
     let (quick, Verdict::Accept(mut message)) =

@@ -112,7 +112,8 @@ impl Thread {
                 tracing::error!(%error, "the live views are behind the journal");
                 Drained::Behind
             });
-            for question in self.asked.try_iter().take(TURN) {
+            // All that may wait: whoever comes later rings again.
+            for question in self.asked.try_iter().take(QUESTIONS) {
                 question(&self.fold);
             }
         }
@@ -130,5 +131,32 @@ impl Thread {
             }
         }
         !self.stop.is_told()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::store::{Feed, Journal};
+
+    #[test]
+    fn one_ring_stands_for_all_questions_that_may_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path()).unwrap();
+        let (journal, _reports) = journal.start(Default::default(), Waker::noop().clone()).unwrap();
+        let mut feed = Feed::new(dir.path(), journal.progress().clone());
+        let view = LiveView::start(LiveFold::default(), feed.tap(0, 16)).unwrap();
+        let (answer, answers) = crossbeam_channel::bounded(QUESTIONS);
+        for number in 0..TURN + 50 {
+            let answer = answer.clone();
+            let question = move |_: &LiveFold| answer.try_send(number).unwrap();
+            view.questions.try_send(Box::new(question)).unwrap();
+        }
+        view.bell.ring();
+        for number in 0..TURN + 50 {
+            assert_eq!(answers.recv_timeout(Duration::from_secs(5)), Ok(number));
+        }
     }
 }

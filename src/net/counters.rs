@@ -38,7 +38,7 @@ pub struct Figures {
     pub outbound: u64,
     /// Copies for the trace that its writer was too slow for.
     pub trace_dropped: u64,
-    /// New calls that got 503 where they were read, because they would have waited too long.
+    /// INVITEs that got 503 where they were read, because they would have waited too long; the loop never heard of them.
     pub shed: u64,
 }
 

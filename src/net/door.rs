@@ -9,21 +9,29 @@ use crate::sip::overload::{Gate, Rules, Sentence};
 use crate::sip::transaction::Flow;
 use crate::time::Now;
 
-/// Of a turn's news, the part that is believed: sixteen turns make a mean.
-const MEMORY: u64 = 16;
+/// What a message is taken to cost until it is known, nanoseconds.
+const GUESS_NS: u64 = 50_000;
+/// So many messages make a mean: a turn of one weighs little beside one that was full.
+const MEMORY: u64 = 256;
 /// A turn counts as at most so many times the mean: a stumble, such as a slow disk's, is none of the messages' own cost.
 const STUMBLE: u64 = 8;
 /// How long nothing must have been shed until it is told again.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// What the loop says of itself, for all reading threads. Written by one thread, read without locks.
-#[derive(Debug, Default)]
+/// What the loop says of itself, for all reading threads. One thread writes; the lock is taken only after a reload.
+#[derive(Debug)]
 pub(super) struct Pace {
-    /// Nanoseconds that a message takes of late, with all that it causes; 0 where nothing is known.
+    /// Nanoseconds that a message takes of late, with all that it causes.
     cost_ns: AtomicU64,
     rules: Mutex<Rules>,
     /// Counts the changes of `rules`.
     edition: AtomicU64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { cost_ns: AtomicU64::new(GUESS_NS), rules: Mutex::default(), edition: AtomicU64::new(0) }
+    }
 }
 
 impl Pace {
@@ -32,13 +40,9 @@ impl Pace {
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let Some(sample) = took_ns.checked_div(messages) else { return };
         let mean = self.cost_ns.load(Ordering::Relaxed);
-        let next = if mean == 0 {
-            sample
-        } else {
-            let sample = sample.min(mean.saturating_mul(STUMBLE));
-            (mean.saturating_mul(MEMORY - 1).saturating_add(sample)) / MEMORY
-        };
-        self.cost_ns.store(next.max(1), Ordering::Relaxed);
+        let (sample, weight) = (sample.min(mean.saturating_mul(STUMBLE)), messages.min(MEMORY));
+        let sum = mean.saturating_mul(MEMORY - weight).saturating_add(sample.saturating_mul(weight));
+        self.cost_ns.store((sum / MEMORY).max(1_000), Ordering::Relaxed);
     }
 
     /// How long a message waits that finds so many before it, ns.
@@ -46,8 +50,8 @@ impl Pace {
         self.cost_ns.load(Ordering::Relaxed).saturating_mul(before as u64)
     }
 
-    pub(super) fn set_rules(&self, rules: Rules) {
-        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+    pub(super) fn change_rules(&self, change: impl FnOnce(&mut Rules)) {
+        change(&mut self.rules.lock().unwrap_or_else(PoisonError::into_inner));
         self.edition.fetch_add(1, Ordering::Release);
     }
 
@@ -75,9 +79,9 @@ impl Door {
         Self { pace, gate, edition, opened: now, shed: None, wait_ns: 0 }
     }
 
-    /// Whether new calls are shed now: then nobody is served sooner by being read at once.
-    pub(super) fn is_closed(&self) -> bool {
-        Gate::is_closed(self.wait_ns)
+    /// Whether new calls are shed where `before` messages wait for the loop: then nobody is served sooner by being read at once.
+    pub(super) fn is_closed(&self, before: usize) -> bool {
+        Gate::is_closed(self.pace.wait_ns(before))
     }
 
     /// What to do with a datagram that finds `before` others waiting for the loop; `None` where it has to be read first.
@@ -129,21 +133,37 @@ mod tests {
     #[test]
     fn the_wait_is_the_number_of_messages_times_what_one_takes_of_late() {
         let pace = Pace::default();
-        assert_eq!(pace.wait_ns(5_000), 0, "nothing is known");
         pace.handle_turn(0, Duration::from_millis(5));
-        pace.handle_turn(10, Duration::from_micros(400));
-        assert_eq!(pace.wait_ns(1_000), 40_000_000);
-        for _ in 0..100 {
-            pace.handle_turn(64, Duration::from_micros(1_280));
+        assert_eq!(pace.wait_ns(1_000), 50_000_000, "nothing is known");
+        for _ in 0..40 {
+            pace.handle_turn(64, Duration::from_micros(64 * 20));
         }
         assert!((20_000_000..21_000_000).contains(&pace.wait_ns(1_000)), "{}", pace.wait_ns(1_000));
+        for _ in 0..40 {
+            pace.handle_turn(64, Duration::from_micros(64 * 200));
+        }
+        assert!((199_000_000..=200_000_000).contains(&pace.wait_ns(1_000)), "{}", pace.wait_ns(1_000));
     }
 
     #[test]
-    fn a_stumble_makes_nobody_wait() {
+    fn a_stumble_makes_nobody_wait_not_even_the_first_one() {
         let pace = Pace::default();
-        pace.handle_turn(10, Duration::from_micros(300));
         pace.handle_turn(1, Duration::from_secs(2));
-        assert!(pace.wait_ns(100) < 10_000_000, "{}", pace.wait_ns(100));
+        assert!(pace.wait_ns(1_000) < 60_000_000, "{}", pace.wait_ns(1_000));
+    }
+
+    #[test]
+    fn calm_hours_say_little_about_a_burst() {
+        let pace = Pace::default();
+        for _ in 0..20 {
+            pace.handle_turn(64, Duration::from_micros(64 * 30));
+        }
+        for _ in 0..100 {
+            pace.handle_turn(1, Duration::from_micros(300));
+        }
+        for _ in 0..8 {
+            pace.handle_turn(64, Duration::from_micros(64 * 30));
+        }
+        assert!(pace.wait_ns(1_000) < 50_000_000, "{}", pace.wait_ns(1_000));
     }
 }

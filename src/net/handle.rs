@@ -175,7 +175,12 @@ impl Net {
 
     /// Says whose calls get 503 where they are read, if the loop is late; nobody's at first.
     pub fn set_shedding(&self, rules: Rules) {
-        self.pace.set_rules(rules);
+        self.pace.change_rules(|known| *known = rules);
+    }
+
+    /// Says which numbers are let in at any time from now on.
+    pub fn set_emergency(&self, numbers: Vec<String>) {
+        self.pace.change_rules(|known| known.emergency = numbers);
     }
 
     /// Says how many messages a turn of the loop has taken, and how long it took: from that, what others will have to wait is known.
@@ -212,7 +217,7 @@ impl Net {
         let (stop, deliver, counters) = (Arc::clone(&self.stop), self.deliver.clone(), self.counters());
         let capture = self.capture.clone();
         let door = Door::new(Arc::clone(&self.pace), RandomState::new().hash_one(socket.as_raw_fd()), Instant::now());
-        self.spawn("sip-udp", move || udp::read(&socket, &stop, &udp::Sink { deliver, counters, capture }, door))
+        self.spawn("sip-udp", move || udp::read(&stop, &udp::Sink { socket, deliver, counters, capture }, door))
     }
 
     fn serve(&mut self, listeners: Vec<Bound>, common: Common, dns: Option<DnsSettings>) -> Result<(), NetError> {

@@ -28,17 +28,20 @@ const BEAT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// Where datagrams go.
 pub(super) struct Sink {
+    /// Where they come from, and where answers leave.
+    pub(super) socket: Arc<UdpSocket>,
     pub(super) deliver: LoopEnd,
     pub(super) counters: Arc<Counters>,
     pub(super) capture: Capture,
 }
 
 /// Reads until `stop` is readable. A loop that does not keep up costs datagrams, never memory; peers send again.
-pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink, mut door: Door) {
+pub(super) fn read(stop: &Arc<OwnedFd>, sink: &Sink, mut door: Door) {
+    let socket = &sink.socket;
     let Ok(local) = socket.local_addr() else { return };
     let mut buffer = vec![0; DATAGRAM];
     loop {
-        let late = door.is_closed();
+        let late = door.is_closed(sink.deliver.sender.len());
         let watched = if late { PollFlags::empty() } else { PollFlags::IN };
         let mut ready = [PollFd::new(stop, PollFlags::IN), PollFd::new(socket, watched)];
         match poll(&mut ready, late.then_some(&BEAT)) {
@@ -71,7 +74,7 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink, mu
                 continue;
             }
             let flow = Flow { transport: Transport::Udp, local, remote };
-            if !take(&buffer[..length], flow, sink, (socket, &mut door)) {
+            if !take(&buffer[..length], flow, sink, &mut door) {
                 return;
             }
         }
@@ -79,8 +82,8 @@ pub(super) fn read(socket: &Arc<UdpSocket>, stop: &Arc<OwnedFd>, sink: &Sink, mu
 }
 
 /// Judges one datagram and hands it on, or answers it where the loop has no time; false where nobody listens any more.
-fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut Door)) -> bool {
-    let Sink { deliver, counters, capture } = sink;
+fn take(bytes: &[u8], flow: Flow, sink: &Sink, door: &mut Door) -> bool {
+    let Sink { deliver, counters, capture, .. } = sink;
     // Keep-alives over UDP: blank lines, or zeros of some phones. Nobody waits for an answer.
     if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         return true;
@@ -88,7 +91,7 @@ fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut
     capture.received(flow, bytes);
     let received = Instant::now();
     if let Some(sentence) = door.handle_bytes(bytes, flow, deliver.sender.len(), received) {
-        carry_out(sentence, socket, sink);
+        carry_out(sentence, sink);
         return true;
     }
     let mut verdict = judge(bytes, Framing::Datagram);
@@ -100,7 +103,7 @@ fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut
     if let Verdict::Accept(message) = &mut verdict {
         let sentence = door.handle(message, flow, received);
         if sentence != Sentence::Pass {
-            carry_out(sentence, socket, sink);
+            carry_out(sentence, sink);
             return true;
         }
     }
@@ -112,12 +115,12 @@ fn take(bytes: &[u8], flow: Flow, sink: &Sink, (socket, door): (&UdpSocket, &mut
     true
 }
 
-fn carry_out(sentence: Sentence, socket: &UdpSocket, sink: &Sink) {
+fn carry_out(sentence: Sentence, sink: &Sink) {
     if let Sentence::Shed(answer) = sentence {
         sink.counters.add(Figure::Shed);
         sink.capture.sent(answer.flow, &answer.payload);
         // Lost like any datagram: the caller asks again.
-        let sent = socket.send_to(&answer.payload, answer.flow.remote);
+        let sent = sink.socket.send_to(&answer.payload, answer.flow.remote);
         sink.counters.add(if sent.is_ok() { Figure::Sent } else { Figure::DroppedOut });
     }
 }

@@ -173,7 +173,8 @@ impl EventLoop {
         let Parts { reports, progress, events, commands, answers, .. } = &self.parts;
         // What a turn's budget has left over was rung for already.
         let left = reports.len() + progress.len() + events.len() + commands.requests.len() + answers.len();
-        let patience = if left > 0 { Duration::ZERO } else { due.unwrap_or(NAP).min(NAP) };
+        let nap = if self.untold.is_empty() { NAP } else { Duration::from_nanos(TELL_WITHIN_NS) };
+        let patience = if left > 0 { Duration::ZERO } else { due.unwrap_or(nap).min(nap) };
         let written = self.told.written.saturating_add(1) >= self.parts.journal.next_seq();
         commands.bell.wait(patience, if written { Duration::ZERO } else { AWAKE });
     }
@@ -228,7 +229,8 @@ impl EventLoop {
         let Swap { settings, store, changes, done } = swap;
         let told = self.parts.engine.set_prompts(store).map_err(|error| error.to_string());
         if told.is_ok() {
-            self.parts.net.set_shedding(settings.sip.shedding());
+            // Changed trunks wait for the next start.
+            self.parts.net.set_emergency(settings.sip.emergency.clone());
             self.take(Input::Reload { settings, changes });
         }
         // Whoever asked may have lost patience.

@@ -79,8 +79,7 @@ mod tests {
         });
         let mut next = 0;
         while next < 10_000 {
-            // A lost ring would wait for good.
-            bell.wait(Duration::from_secs(60), Duration::from_micros(next % 3));
+            assert!(bell.wait(Duration::from_secs(60), Duration::from_micros(next % 3)), "a ring was lost");
             for number in inbox.try_iter() {
                 assert_eq!(number, next);
                 next += 1;

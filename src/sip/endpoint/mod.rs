@@ -181,6 +181,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether a message is a call that belongs to none which is there.
+    fn opens_a_call(&self, msg: &Message) -> bool {
+        let outside = msg.method() == Some(&Method::Invite) && msg.to_tag().is_none();
+        outside && !matches!(self.replaced_by(msg), Ok(Some(_)))
+    }
+
     fn is_emergency(&self, msg: &Message) -> bool {
         overload::is_emergency(msg.uri(), &self.settings.emergency)
     }
@@ -198,7 +204,7 @@ impl Endpoint {
         }
         // While new calls are refused, strangers get no more refusals than they get answers at other times.
         let late = self.overload.sheds();
-        let shed = late && matches!(&verdict, Verdict::Accept(msg) if overload::is_new_call(msg));
+        let shed = late && matches!(&verdict, Verdict::Accept(msg) if self.opens_a_call(msg));
         if shed && !self.may_answer(source.remote.ip(), now) {
             return;
         }

@@ -68,9 +68,8 @@ pub struct Settings {
 impl Settings {
     /// Whose calls the reading threads may shed by themselves.
     pub fn shedding(&self) -> overload::Rules {
-        let everybody = self.admission == Admission::Open;
         let nets = self.trunks.values().flat_map(|trunk| trunk.addresses.iter().copied()).collect();
-        overload::Rules { everybody, nets, emergency: self.emergency.clone() }
+        overload::Rules { nets, emergency: self.emergency.clone() }
     }
 
     /// The address that the peer of `flow` is told.

@@ -102,11 +102,13 @@ mod tests {
         endpoint.handle_wait(900 * crate::time::MS, START);
         endpoint.handle_wait(900 * crate::time::MS, late);
         assert!(ask(&mut endpoint, ("INVITE", 1), "", late)[0].starts_with("SIP/2.0 503 "));
+        let pickup = "\r\nReplaces: made-up;to-tag=a;from-tag=b";
+        assert!(ask(&mut endpoint, ("INVITE", 4), pickup, late)[0].starts_with("SIP/2.0 503 "), "of nothing");
         endpoint.set_users(Default::default(), vec!["100".to_owned()]);
         assert!(ask(&mut endpoint, ("INVITE", 2), "", late)[0].starts_with("SIP/2.0 503 "), "a longer number");
         endpoint.set_users(Default::default(), vec!["1001".to_owned()]);
         assert!(ask(&mut endpoint, ("INVITE", 3), "", late)[0].starts_with("SIP/2.0 401 "));
-        assert_eq!(endpoint.shed(), 2);
+        assert_eq!(endpoint.shed(), 3);
     }
 
     #[test]

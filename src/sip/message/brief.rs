@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::reply::stamped;
-use super::{Method, Uri, Via, scan};
+use super::{MAX_HEADER, MAX_HEADERS, Method, Uri, Via, scan};
 
 /// The lines that a response repeats.
 #[derive(Clone, Debug)]
@@ -37,9 +37,12 @@ impl<'a> Brief<'a> {
         let (line, mut rest) = cut_line(bytes)?;
         let target = line.strip_prefix(method.as_str())?.strip_prefix(' ')?.strip_suffix(" SIP/2.0")?;
         let mut copied = Vec::with_capacity(COPIED.len().saturating_add(1));
-        loop {
+        for count in 0.. {
             let (line, tail) = cut_line(rest)?;
             rest = tail;
+            if count > MAX_HEADERS || line.len() > MAX_HEADER {
+                return None;
+            }
             if line.is_empty() {
                 break;
             }
@@ -164,6 +167,8 @@ mod tests {
             (via, "Subject: caf\u{e9}\r\n"),
             (via, "Subject: a\rb\r\n"),
             (via, "Subject : a\r\n"),
+            (via, &"Via: SIP/2.0/UDP a\r\n".repeat(MAX_HEADERS)),
+            (via, &format!("Subject: {}\r\n", "a".repeat(MAX_HEADER))),
             ("Via: SIP/2.0/UDP a;branch=z9hG4bK1, SIP/2.0/UDP b\r\n", ""),
             ("Via: SIP/2.0/UDP a;branch=old\r\n", ""),
         ] {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{is_emergency, is_new_call};
-use crate::sip::message::{Brief, Message, Method, Uri, reason_phrase, response_to, stamp_source};
+use crate::sip::message::{Brief, Message, Method, reason_phrase, response_to, stamp_source};
 use crate::sip::transaction::{Flow, Transmit, reply_flow, reply_flow_by};
 use crate::sip::trunk::Net;
 use crate::time::{MS, Now};
@@ -15,13 +15,14 @@ use crate::time::{MS, Now};
 const PATIENCE_NS: u64 = 100 * MS;
 /// How long an INVITE may come again after it was let in, ms: 64·T1 (RFC 3261 §17.1.1.2).
 const REPEATS_MS: u64 = 32_000;
+/// How many such INVITEs are remembered: 32 seconds of four thousand a second. Beyond that the oldest is forgotten, whose sender has had
+/// an answer by then and does not repeat it.
+const REPEATS: usize = 131_072;
 
 /// Whose calls are shed where they are read, and which of them never. Others are the loop's to judge, which knows who is registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Everybody's, whatever `nets` says.
-    pub everybody: bool,
-    /// Those from these networks: our trunks'.
+    /// Those from these networks: our trunks' listed addresses.
     pub nets: Vec<Net>,
     /// Calls to these numbers are let in at any time.
     pub emergency: Vec<String>,
@@ -59,8 +60,10 @@ struct Passed {
 
 impl Passed {
     fn note(&mut self, name: u64, now: Now) {
-        while let Some((_, old)) = self.ends.pop_front_if(|(end, _)| *end <= now.mono_ns) {
+        let mut full = self.ends.len() >= REPEATS;
+        while let Some((_, old)) = self.ends.pop_front_if(|(end, _)| full || *end <= now.mono_ns) {
             self.names.remove(&old);
+            full = false;
         }
         if self.names.insert(name) {
             self.ends.push_back((now.in_ms(REPEATS_MS), name));
@@ -97,7 +100,7 @@ impl Gate {
             return brief.has_our_tag(&tag(name)).then_some(Sentence::Swallow);
         }
         let is_new = closed && !brief.has_tag() && !self.passed.names.contains(&name);
-        if !is_new || !self.may_shed(|| brief.uri(), source) {
+        if !is_new || !self.vouches_for(source) || is_emergency(Some(&brief.uri()?), &self.rules.emergency) {
             return None;
         }
         let payload = brief.refusal((503, reason_phrase(503)), &tag(name), source.remote)?;
@@ -110,14 +113,13 @@ impl Gate {
         if msg.method() == Some(&Method::Ack) && msg.to_tag().is_some_and(|tag| tag == self.tag_of(msg)) {
             return Sentence::Swallow;
         }
-        if !is_new_call(msg) {
+        // Whoever is not shed here need not be remembered either.
+        if !is_new_call(msg) || !self.vouches_for(source) {
             return Sentence::Pass;
         }
         let name = self.name_of(msg);
-        if !Self::is_closed(wait_ns)
-            || !self.may_shed(|| msg.uri().cloned(), source)
-            || self.passed.names.contains(&name)
-        {
+        let spared = self.passed.names.contains(&name) || is_emergency(msg.uri(), &self.rules.emergency);
+        if !Self::is_closed(wait_ns) || spared {
             self.passed.note(name, now);
             return Sentence::Pass;
         }
@@ -127,10 +129,8 @@ impl Gate {
         Sentence::Shed(Transmit { flow: reply_flow(msg, source), payload: response.to_bytes(), peer: None })
     }
 
-    fn may_shed(&self, called: impl FnOnce() -> Option<Uri>, source: Flow) -> bool {
-        let vouched = self.rules.everybody || self.rules.nets.iter().any(|net| net.contains(source.remote.ip()));
-        let numbers = &self.rules.emergency;
-        vouched && (numbers.is_empty() || !is_emergency(called().as_ref(), numbers))
+    fn vouches_for(&self, source: Flow) -> bool {
+        self.rules.nets.iter().any(|net| net.contains(source.remote.ip()))
     }
 
     /// What an INVITE has in common with its copies and with the ACK of a refusal (RFC 3261 §17.1.1.3), and with nothing else.
@@ -166,7 +166,7 @@ mod tests {
 
     fn gate() -> Gate {
         let nets = vec!["192.0.2.0/24".parse().unwrap()];
-        Gate::new(Rules { everybody: false, nets, emergency: vec!["112".to_owned()] }, 7)
+        Gate::new(Rules { nets, emergency: vec!["112".to_owned()] }, 7)
     }
 
     fn read(text: &str) -> Message {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(gate.handle(&mut request("INVITE", 2, "112", ""), trunk, LONG, START), Sentence::Pass);
         let stranger = from("203.0.113.7");
         assert_eq!(gate.handle(&mut request("INVITE", 3, "95588", ""), stranger, LONG, START), Sentence::Pass);
-        gate.set_rules(Rules { everybody: true, ..Rules::default() });
+        gate.set_rules(Rules { nets: vec!["203.0.113.0/24".parse().unwrap()], emergency: Vec::new() });
         shed(gate.handle(&mut request("INVITE", 4, "112", ""), stranger, LONG, START));
     }
 

@@ -1,6 +1,6 @@
 //! Work is admitted by how late the loop is, not by a number: a new call that has waited too long behind others gets its 503 at once,
 //! cheaply, so that those that are let in are served in time (RFC 7339's concern, by measured delay). Most are shed by the [`Gate`] of
-//! the socket that reads them; what gets past it (streams, strangers) by [`Overload`].
+//! the socket that reads them; what gets past it (streams, phones, trunks that register or prove themselves, strangers) by [`Overload`].
 
 mod gate;
 
@@ -39,8 +39,9 @@ impl Overload {
     }
 }
 
-/// Whether a message is a call that belongs to nothing here yet: an INVITE outside any dialog that replaces none (RFC 3891).
-pub(in crate::sip) fn is_new_call(msg: &Message) -> bool {
+/// Whether a message is a call that belongs to nothing here: an INVITE outside any dialog that asks to replace none (RFC 3891). Whether
+/// there is what it asks to replace, the loop knows.
+fn is_new_call(msg: &Message) -> bool {
     msg.method() == Some(&Method::Invite) && msg.to_tag().is_none() && msg.header("Replaces").is_none()
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Writer {
     inbox: Receiver<Batch>,
     /// Rung for each batch, each sync that is done, and when the handle is gone.
     bell: Arc<Bell>,
+    /// Whether there may be more in the inbox than was taken.
+    left: bool,
     /// Whether the handle is still there.
     open: bool,
     reports: Sender<Report>,
@@ -96,6 +98,7 @@ impl Writer {
             settings,
             inbox,
             bell,
+            left: false,
             open: true,
             reports,
             waker,
@@ -142,8 +145,8 @@ impl Writer {
     /// Waits for a batch, a finished sync, or the next deadline.
     fn wait(&mut self) {
         let now = Instant::now();
-        // What one write could not take was rung for already.
-        let left = self.open && self.pending.is_empty() && !self.inbox.is_empty();
+        // What one write could not take was rung for already, and so may be that the handle is gone.
+        let left = self.open && self.pending.is_empty() && self.left;
         let patience = self.next_deadline().map_or(Duration::MAX, |at| at.saturating_duration_since(now));
         if !left && !patience.is_zero() {
             self.bell.wait(patience, Duration::ZERO);
@@ -177,13 +180,17 @@ impl Writer {
 
     fn drain_inbox(&mut self) {
         let mut bytes: usize = self.pending.iter().map(|batch| batch.bytes.len()).sum();
+        self.left = true;
         while self.open && bytes < WRITE_BYTES {
             match self.inbox.try_recv() {
                 Ok(batch) => {
                     bytes = bytes.saturating_add(batch.bytes.len());
                     self.pending.push_back(batch);
                 }
-                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Empty) => {
+                    self.left = false;
+                    return;
+                }
                 Err(TryRecvError::Disconnected) => self.open = false,
             }
         }
