@@ -18,8 +18,6 @@ const EVENTS: usize = 4_096;
 const TURN: usize = 256;
 /// How long what comes is let collect before it is folded: a wake-up for each entry would cost the switch a system call.
 const COLLECT: Duration = Duration::from_millis(5);
-/// How long to wait for what is pushed and not written yet, or for files that cannot be read.
-const BEHIND: Duration = Duration::from_millis(5);
 
 type Question = Box<dyn FnOnce(&LiveFold) + Send>;
 
@@ -121,14 +119,9 @@ impl Thread {
 
     /// Whether to go on.
     fn wait(&self, drained: Drained) -> bool {
-        match drained {
-            Drained::More => {}
-            Drained::Behind => drop(self.tap.rest(BEHIND)),
-            Drained::Dry => {
-                if !self.tap.rest(COLLECT) {
-                    self.tap.wait(Duration::MAX);
-                }
-            }
+        let rung = drained == Drained::Dry && self.tap.rest(COLLECT);
+        if !rung {
+            self.tap.pause(drained);
         }
         !self.stop.is_told()
     }

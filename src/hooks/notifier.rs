@@ -17,8 +17,6 @@ use crate::store::{Drained, Stop, Tap, Worker};
 const TURN: usize = 256;
 /// Notices that may wait in memory; the journal keeps the others.
 const WAITING: usize = 1_024;
-/// How long to wait for what is pushed and not written yet.
-const BEHIND: Duration = Duration::from_millis(20);
 /// The pause after the first failure; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
@@ -193,11 +191,7 @@ impl Telling {
         if let Some(pause) = self.pause {
             self.tap.rest(pause);
         } else if self.waiting.is_empty() {
-            match drained {
-                Drained::More => {}
-                Drained::Behind => drop(self.tap.rest(BEHIND)),
-                Drained::Dry => self.tap.wait(Duration::MAX),
-            }
+            self.tap.pause(drained);
         }
         self.stop.is_told()
     }

@@ -14,6 +14,9 @@ use super::Bell;
 use super::journal::{Entries, JournalError, Progress};
 use crate::journal::Entry;
 
+/// How long to wait for what is pushed and not written yet.
+const BEHIND: Duration = Duration::from_millis(5);
+
 /// The node's end. Push every entry, in order, when it is appended.
 #[derive(Debug)]
 pub struct Feed {
@@ -99,7 +102,7 @@ pub struct Tap {
 pub enum Drained {
     /// There may be more at once.
     More,
-    /// Wait by [`Tap::wait`].
+    /// Wait until something is pushed.
     Dry,
     /// What is missing is not written yet: look again in some milliseconds.
     Behind,
@@ -119,6 +122,15 @@ impl Tap {
             self.counters.bell.wait(patience, Duration::ZERO);
         }
         self.counters.sleeps.store(false, Ordering::Relaxed);
+    }
+
+    /// Sleeps after a [`Self::drain`] until there may be more to tell, or the bell is rung.
+    pub fn pause(&self, drained: Drained) {
+        match drained {
+            Drained::More => {}
+            Drained::Behind => drop(self.rest(BEHIND)),
+            Drained::Dry => self.wait(Duration::MAX),
+        }
     }
 
     /// Sleeps until the bell is rung, for `patience` at most; whether it was rung. What is pushed meanwhile collects: to be woken for

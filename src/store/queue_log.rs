@@ -14,8 +14,6 @@ use crate::records::QueueLog;
 
 /// Entries read before the stop is looked at.
 const TURN: usize = 256;
-/// How long to wait for what is pushed and not written yet.
-const BEHIND: Duration = Duration::from_millis(20);
 /// The shortest time from one writing to the next: what is known of calls is remembered each time, too.
 const PACE: Duration = Duration::from_millis(200);
 /// The pause after a failure.
@@ -156,12 +154,8 @@ impl Writer {
     fn is_stopped(&self, drained: Option<Drained>) -> bool {
         match drained {
             Some(Drained::More) => return false,
-            Some(Drained::Behind) => drop(self.tap.rest(BEHIND)),
-            Some(Drained::Dry) => {
-                if !self.tap.rest(PACE) {
-                    self.tap.wait(Duration::MAX);
-                }
-            }
+            Some(Drained::Dry) if self.tap.rest(PACE) => {}
+            Some(drained) => self.tap.pause(drained),
             None => drop(self.tap.rest(PAUSE)),
         }
         self.stop.is_told()

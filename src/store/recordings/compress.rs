@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::file::{RecordingFile, UnreadableError};
 use super::kept::{KeptError, read_manifest, write_manifest};
@@ -24,8 +23,6 @@ const WAITING: usize = 100_000;
 const PIECE: usize = 65_536;
 /// Entries read before the stop is looked at.
 const TURN: usize = 256;
-/// How long to wait for what is pushed and not written yet.
-const BEHIND: Duration = Duration::from_millis(20);
 
 /// Why a recording stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -114,11 +111,8 @@ impl Compressing {
 
     /// Waits where there is nothing to do.
     fn is_stopped(&self, drained: Drained) -> bool {
-        match drained {
-            _ if !self.waiting.is_empty() => {}
-            Drained::More => {}
-            Drained::Behind => drop(self.tap.rest(BEHIND)),
-            Drained::Dry => self.tap.wait(Duration::MAX),
+        if self.waiting.is_empty() {
+            self.tap.pause(drained);
         }
         self.stop.is_told()
     }
