@@ -213,6 +213,24 @@ impl Daemon {
         assert!(done.expect("kill runs").success());
     }
 
+    /// Asks it twice to stop, so that calls in progress are cut. One signal that comes before another of its kind was taken is one
+    /// with it: the second is sent once the first has been told, or has ended the process.
+    pub fn hurry(&mut self) {
+        let told = |log: String| log.matches("stopping: new calls get 503").count();
+        let before = told(self.log());
+        self.signal("TERM");
+        let since = Instant::now();
+        while told(self.log()) == before {
+            let child = self.child.as_mut().expect("running");
+            if child.try_wait().expect("a child").is_some() {
+                return;
+            }
+            assert!(since.elapsed() < PATIENCE, "no stop: {}", self.log());
+            std::thread::yield_now();
+        }
+        self.signal("TERM");
+    }
+
     /// Waits for the process to end.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.take().expect("running").wait().expect("a child")
@@ -227,8 +245,7 @@ impl Daemon {
 
     /// Stops in order (calls in progress are cut) and gives every record, the last revision of each.
     pub fn stop(&mut self) -> Vec<CallRecord> {
-        self.signal("TERM");
-        self.signal("TERM");
+        self.hurry();
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "{}", self.log());
         assert!(!self.log().contains("was left behind"), "{}", self.log());

@@ -93,8 +93,7 @@ fn who_is_busy_or_away_or_declines_is_said_and_the_plan_comes_first() {
     let invite = first.expect_invite();
     first.ring(&invite);
     until_state(&daemon, 0, "not_ready");
-    daemon.signal("TERM");
-    daemon.signal("TERM");
+    daemon.hurry();
     let cancel = first.expect("CANCEL", |text| text.is("CANCEL"));
     first.reply(&cancel, "200 OK", "");
     first.reply_tagged(&invite, "487 Request Terminated", "");

@@ -159,8 +159,7 @@ fn every_call_that_saw_a_200_has_one_record_after_a_hundred_kills() {
     });
     daemon.kill();
     daemon.run();
-    daemon.signal("TERM");
-    daemon.signal("TERM");
+    daemon.hurry();
     assert_eq!(daemon.wait().code(), Some(0), "{}", daemon.log());
     let records = daemon.records();
     assert!(answered.len() > KILLS, "a real load: {} calls", answered.len());
