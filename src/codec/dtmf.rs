@@ -1,7 +1,10 @@
 //! Keys in the sound itself (ITU-T Q.23, Q.24), for parties that send no telephone-events: found by Goertzel's filter, and not in
 //! what people say.
 
-use std::f32::consts::TAU;
+use std::f64::consts::TAU;
+use std::sync::LazyLock;
+
+use super::g711::Law;
 
 /// Samples of a block, 12.75 ms at 8 kHz: the rows and columns lie well apart, and two of them fit into the shortest key (40 ms).
 const BLOCK: usize = 102;
@@ -20,32 +23,81 @@ const SHARE: f32 = 0.76;
 const HITS: u8 = 2;
 const MISSES: u8 = 2;
 
-/// Goertzel's filters for all tones, side by side so that the processor runs them at once.
-type Filters = [f32; 8];
+/// Goertzel's filters for the tones of one group, side by side so that the processor runs them at once.
+type Filters = [f32; 4];
 
-/// The mean power of each tone in a block.
-fn powers(coefficients: &Filters, block: &[f32; BLOCK]) -> Filters {
-    let (mut last, mut before) = (Filters::default(), Filters::default());
-    for sample in block {
-        for ((last, before), coefficient) in last.iter_mut().zip(&mut before).zip(coefficients) {
-            let next = coefficient * *last + (sample - *before);
-            (*before, *last) = (*last, next);
+/// Parts of a block that are filtered side by side: each step of a filter waits for the one before it, and the processor could do
+/// more meanwhile. With more of them, or both groups, it has no registers left.
+const PARTS: usize = 3;
+const PART: usize = BLOCK / PARTS;
+
+/// The tones of one group, as their filters need them.
+#[derive(Debug)]
+struct Group {
+    /// 2 cos ω, of Goertzel's recursion.
+    coefficients: Filters,
+    /// A filter's state one part later, had nothing come in: sin((PART + 1) ω), sin(PART ω) and sin((PART − 1) ω), by sin ω.
+    later: [Filters; 3],
+}
+
+static GROUPS: LazyLock<[Group; 2]> = LazyLock::new(|| [ROWS, COLUMNS].map(Group::new));
+
+impl Group {
+    fn new(tones: [f32; 4]) -> Self {
+        let omega = tones.map(|hz| TAU * f64::from(hz) / 8_000.0);
+        let ratio = |steps: usize| omega.map(|omega| ((steps as f64 * omega).sin() / omega.sin()) as f32);
+        let coefficients = omega.map(|omega| (2.0 * omega.cos()) as f32);
+        Self { coefficients, later: [ratio(PART + 1), ratio(PART), ratio(PART - 1)] }
+    }
+
+    /// The mean power of each tone in a block.
+    fn powers(&self, block: &[f32; BLOCK]) -> Filters {
+        let mut states = [(Filters::default(), Filters::default()); PARTS];
+        let (first, rest) = block.split_at(PART);
+        let (second, third) = rest.split_at(PART);
+        for ((first, second), third) in first.iter().zip(second).zip(third) {
+            for (sample, (last, before)) in [first, second, third].into_iter().zip(&mut states) {
+                for ((last, before), coefficient) in last.iter_mut().zip(before).zip(&self.coefficients) {
+                    let next = coefficient * *last + (sample - *before);
+                    (*before, *last) = (*last, next);
+                }
+            }
         }
+        // Filters are linear: what came before goes on by itself under what comes later.
+        let (mut last, mut before) = (Filters::default(), Filters::default());
+        let [p, q, r] = &self.later;
+        for (came_last, came_before) in &states {
+            let constants = p.iter().zip(q).zip(r);
+            let tones = last.iter_mut().zip(&mut before).zip(came_last.iter().zip(came_before)).zip(constants);
+            for (((last, before), (came_last, came_before)), ((p, q), r)) in tones {
+                let (one, other) = (*last, *before);
+                *last = p * one - q * other + came_last;
+                *before = q * one - r * other + came_before;
+            }
+        }
+        for ((last, before), coefficient) in last.iter_mut().zip(before).zip(&self.coefficients) {
+            let energy = *last * *last + before * before - coefficient * *last * before;
+            *last = 2.0 * energy / (BLOCK * BLOCK) as f32;
+        }
+        last
     }
-    for ((last, before), coefficient) in last.iter_mut().zip(before).zip(coefficients) {
-        let energy = *last * *last + before * before - coefficient * *last * before;
-        *last = 2.0 * energy / (BLOCK * BLOCK) as f32;
+}
+
+/// The mean power of all sound in a block.
+fn power_of(block: &[f32; BLOCK]) -> f32 {
+    let mut sums = [0.0f32; 6];
+    for samples in block.chunks_exact(6) {
+        sums.iter_mut().zip(samples).for_each(|(sum, sample)| *sum += sample * sample);
     }
-    last
+    sums.iter().sum::<f32>() / BLOCK as f32
 }
 
 /// Listens to one stream at 8 kHz.
 #[derive(Clone, Debug)]
 pub struct Detector {
-    /// Of the rows, then of the columns.
-    coefficients: Filters,
-    block: [f32; BLOCK],
-    samples: usize,
+    /// As it came: a quarter of the memory that samples take, which is rarely at hand when the next packet comes.
+    block: [u8; BLOCK],
+    octets: usize,
     /// What the last blocks were, and how many.
     candidate: Option<char>,
     hits: u8,
@@ -56,34 +108,27 @@ pub struct Detector {
 
 impl Default for Detector {
     fn default() -> Self {
-        let mut coefficients = Filters::default();
-        for (coefficient, hz) in coefficients.iter_mut().zip(ROWS.iter().chain(&COLUMNS)) {
-            *coefficient = 2.0 * (TAU * hz / 8_000.0).cos();
-        }
-        Self { coefficients, block: [0.0; BLOCK], samples: 0, candidate: None, hits: 0, misses: 0, down: None }
+        Self { block: [0; BLOCK], octets: 0, candidate: None, hits: 0, misses: 0, down: None }
     }
 }
 
 impl Detector {
-    /// Takes what comes next; tells each key that is down from now on.
-    pub fn listen(&mut self, mut sound: impl Iterator<Item = i16>, mut found: impl FnMut(char)) {
-        loop {
-            for place in self.block.iter_mut().skip(self.samples) {
-                let Some(sample) = sound.next() else { return };
-                *place = f32::from(sample);
-                self.samples += 1;
+    /// Takes what comes next; tells each key that is down from now on. A sender that changes its law within a block makes noise of
+    /// what of it came before.
+    pub fn listen(&mut self, law: Law, mut came: &[u8], mut found: impl FnMut(char)) {
+        while let Some(room) = self.block.get_mut(self.octets..) {
+            let (now, later) = came.split_at(came.len().min(room.len()));
+            room.iter_mut().zip(now).for_each(|(place, octet)| *place = *octet);
+            self.octets += now.len();
+            came = later;
+            if self.octets < BLOCK {
+                return;
             }
-            self.samples = 0;
-            if let Some(key) = self.judge(self.key()) {
+            self.octets = 0;
+            if let Some(key) = self.judge(key_in(&self.block.map(|octet| f32::from(law.decode(octet))))) {
                 found(key);
             }
         }
-    }
-
-    /// The key whose tones the block is made of. What is fainter than the faintest pair need not be looked at.
-    fn key(&self) -> Option<char> {
-        let power = self.block.iter().map(|sample| sample * sample).sum::<f32>() / BLOCK as f32;
-        if power < LEAST { None } else { key_of(&powers(&self.coefficients, &self.block), power) }
     }
 
     fn judge(&mut self, found: Option<char>) -> Option<char> {
@@ -111,11 +156,19 @@ pub fn tones_of(digit: char) -> Option<[f64; 2]> {
     Some([f64::from(*ROWS.get(place / 4)?), f64::from(*COLUMNS.get(place % 4)?)])
 }
 
-/// The key whose tones a block is made of.
-fn key_of(powers: &Filters, power: f32) -> Option<char> {
-    let (rows, columns) = powers.split_first_chunk::<4>()?;
-    let (row, row_power) = loudest(rows)?;
-    let (column, column_power) = loudest(columns.first_chunk()?)?;
+/// The key whose tones the block is made of. What is fainter than the faintest pair need not be looked at, nor columns where no row
+/// is as loud as the faintest beside its column.
+fn key_in(block: &[f32; BLOCK]) -> Option<char> {
+    let power = power_of(block);
+    if power < LEAST {
+        return None;
+    }
+    let [rows, columns] = &*GROUPS;
+    let (row, row_power) = loudest(&rows.powers(block))?;
+    if row_power * (1.0 + TWIST.0) < power * SHARE {
+        return None;
+    }
+    let (column, column_power) = loudest(&columns.powers(block))?;
     let fits = row_power.min(column_power) >= LEAST
         && column_power <= row_power * TWIST.0
         && row_power <= column_power * TWIST.1
@@ -124,7 +177,7 @@ fn key_of(powers: &Filters, power: f32) -> Option<char> {
 }
 
 /// The loudest tone of a group, where it is louder by far.
-fn loudest(group: &[f32; 4]) -> Option<(usize, f32)> {
+fn loudest(group: &Filters) -> Option<(usize, f32)> {
     let (index, power) = group.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
     let clear = group.iter().enumerate().all(|(other, weaker)| other == index || weaker * CLEAR < power);
     clear.then_some((index, power))
@@ -145,7 +198,10 @@ mod tests {
 
     fn found(sound: impl IntoIterator<Item = i16>) -> String {
         let mut keys = String::new();
-        Detector::default().listen(sound.into_iter(), |key| keys.push(key));
+        let octets: Vec<u8> = sound.into_iter().map(|sample| Law::Alaw.encode(sample)).collect();
+        let mut detector = Detector::default();
+        // As packets bring it, and blocks begin anywhere in them.
+        octets.chunks(160).for_each(|packet| detector.listen(Law::Alaw, packet, |key| keys.push(key)));
         keys
     }
 

@@ -13,6 +13,7 @@ mod prompts;
 mod reader;
 mod settings;
 mod slot;
+mod stamped;
 mod tap;
 mod thread;
 mod writer;
@@ -33,3 +34,5 @@ mod secure_tests;
 mod source_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waiting_tests;

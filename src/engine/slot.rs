@@ -22,6 +22,7 @@ pub(super) struct Slot {
     pub border: Border,
     /// Which of the thread's recordings the party speaks into, and on which channel.
     pub recording: Option<(usize, Side)>,
+    pub reading: Reading,
     /// The deadline under which the leg stands in the heap; other entries are stale.
     pub armed_ns: u64,
 }
@@ -61,6 +62,15 @@ impl Slot {
             Way::Browser(way) => way.send(datagram),
         }
     }
+}
+
+/// When a leg's RTP socket is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading {
+    /// Whenever something has come: the thread is woken for it.
+    AtOnce,
+    /// At the leg's own ticks, the last of which was at `last_ns` (monotonic).
+    AtTicks { last_ns: u64 },
 }
 
 /// By what a leg's packets come and go.

@@ -1,11 +1,11 @@
 //! One media thread: its legs, their sockets, and the loop that carries packets.
 
 mod mixing;
+mod receiving;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,17 +17,18 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
 use super::browsers::Browsers;
-use super::clock;
+use super::clock::{self, Clocks};
 use super::handle::{Reports, Shared};
-use super::ports::{Pair, Ports};
+use super::ports::Ports;
 use super::prompts::Work;
 use super::reader::{Delivery, Order};
-use super::slot::{Border, Slot, Way};
+use super::slot::{Border, Reading, Slot, Way};
+use super::stamped;
 use super::tap::{Desk, Recorders, drain};
 use crate::id::LegId;
 use crate::media::{
-    AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PacketFate, PortLease, PromptStore, Protection,
-    Side, StreamStart,
+    AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PortLease, PromptStore, Protection, Side,
+    StreamStart,
 };
 use crate::time::Now;
 
@@ -37,8 +38,6 @@ const WAKE: u64 = u64::MAX;
 const BROWSERS: u64 = u64::MAX - 1;
 /// Events taken from epoll at once.
 const EVENTS: usize = 256;
-/// Datagrams taken from one socket before the others have their turn.
-const BUDGET: usize = 16;
 /// More than an Ethernet frame carries; longer datagrams are cut and then fail to parse or to be negotiated.
 const DATAGRAM: usize = 2_048;
 /// Room for the last report of a leg, its name and its BYE.
@@ -46,6 +45,8 @@ const FAREWELL: usize = 256;
 
 pub(super) struct Buffers {
     pub incoming: [u8; DATAGRAM],
+    /// What the system says of a datagram.
+    control: Vec<u8>,
     outgoing: [u8; DATAGRAM],
     /// G.711 of other sound.
     narrow: [u8; DATAGRAM],
@@ -122,8 +123,13 @@ impl MediaThread {
     /// Carries packets until the handle is dropped.
     pub fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS);
-        let mut buf =
-            Buffers { incoming: [0; DATAGRAM], outgoing: [0; DATAGRAM], narrow: [0; DATAGRAM], mix: [0; LONGEST_MIX] };
+        let mut buf = Buffers {
+            incoming: [0; DATAGRAM],
+            control: stamped::control(),
+            outgoing: [0; DATAGRAM],
+            narrow: [0; DATAGRAM],
+            mix: [0; LONGEST_MIX],
+        };
         while !self.links.shared.stopping.load(Ordering::Acquire) {
             let timeout =
                 self.due.peek().map(|Reverse((at, _))| clock::timespec(at.saturating_sub(clock::now().mono_ns)));
@@ -153,76 +159,20 @@ impl MediaThread {
         self.recorders.close(clock::now(), &self.links.recordings);
     }
 
-    /// Takes one datagram: parties rarely send two at once, and asking in vain costs as much as a datagram. What is left, the next
-    /// turn tells of again.
-    fn handle_rtp(&mut self, index: usize, buf: &mut Buffers, turn: Now) {
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        let Way::Ports(pair) = &slot.way else { return };
-        let Ok((len, from)) = pair.rtp.recv_from(&mut buf.incoming) else { return };
-        self.take_rtp(index, from, len, buf, clock::since(turn));
-    }
-
-    /// A datagram of RTP for a leg is in the buffer.
-    pub(super) fn take_rtp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers, now: Now) {
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        let datagram = buf.incoming.get_mut(..len);
-        let Some(datagram) = datagram.and_then(|datagram| slot.border.open_rtp(datagram)) else { return };
-        let out = &mut buf.outgoing;
-        let id = slot.leg.id();
-        let fate = slot.leg.handle_packet(from, datagram, &mut buf.narrow, out, now);
-        if let Some((recording, side)) = slot.recording
-            && let Some(frame) = fate.frame()
-            && let Some(recorder) = self.recorders.get_mut(recording)
-        {
-            recorder.handle_frame(side, frame, now);
-            drain(recorder, &self.links.recordings);
-        }
-        slot.connect();
-        match fate {
-            PacketFate::Echo { to, len } => slot.send_rtp(out, len, to),
-            PacketFate::Forward { to, arrival } => {
-                let peer = self.by_leg.get(&to).and_then(|peer| self.slots.get_mut(*peer)).and_then(Option::as_mut);
-                if let Some(peer) = peer
-                    && let Some((to, len)) = peer.leg.send_bridged(id, &arrival, out, now)
-                {
-                    peer.send_rtp(out, len, to);
-                }
-            }
-            PacketFate::Drop(_) | PacketFate::Consumed(_) => {}
-        }
-        self.report(index);
-    }
-
-    fn handle_rtcp(&mut self, index: usize, buf: &mut Buffers) {
-        for _ in 0..BUDGET {
-            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-            let Way::Ports(pair) = &slot.way else { return };
-            let Ok((len, from)) = pair.rtcp.recv_from(&mut buf.incoming) else { return };
-            self.take_rtcp(index, from, len, buf);
-        }
-    }
-
-    /// A datagram of RTCP for a leg is in the buffer.
-    pub(super) fn take_rtcp(&mut self, index: usize, from: SocketAddr, len: usize, buf: &mut Buffers) {
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
-        let datagram = buf.incoming.get_mut(..len).unwrap_or_default();
-        if let Some(compound) = slot.border.open_rtcp(datagram) {
-            slot.leg.handle_rtcp(from, compound, clock::now());
-        }
-    }
-
     fn handle_due(&mut self, buf: &mut Buffers) {
-        let now = clock::now();
+        let clocks = Clocks::read();
+        let now = clocks.now();
         self.recorders.handle_tick(&self.links.recordings);
         while let Some(Reverse((at, index))) = self.due.peek().copied() {
             if at > now.mono_ns {
                 return;
             }
             self.due.pop();
-            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut).filter(|slot| slot.armed_ns == at)
-            else {
+            if self.slots.get(index).and_then(Option::as_ref).is_none_or(|slot| slot.armed_ns != at) {
                 continue;
-            };
+            }
+            self.read_at_tick(index, buf, &clocks);
+            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
             while let Some((to, len)) = slot.leg.handle_tick(&self.links.store, &mut buf.outgoing, now) {
                 slot.send_rtp(&mut buf.outgoing, len, to);
             }
@@ -243,6 +193,7 @@ impl MediaThread {
             }
             self.tend_browser(index, now);
             self.report(index);
+            self.choose_reading(index, now);
             self.arm(index);
         }
     }
@@ -337,6 +288,7 @@ impl MediaThread {
             way,
             connected: None,
             recording: None,
+            reading: Reading::AtOnce,
             armed_ns: 0,
         });
         match self.slots.get_mut(index) {
@@ -346,12 +298,6 @@ impl MediaThread {
         self.by_leg.insert(id, index);
         self.choose_recording(index, now);
         self.arm(index);
-    }
-
-    fn watch(&self, index: usize, pair: &Pair) -> rustix::io::Result<()> {
-        let token = (index as u64) << 1;
-        epoll::add(&self.epoll, &pair.rtp, EventData::new_u64(token), EventFlags::IN)?;
-        epoll::add(&self.epoll, &pair.rtcp, EventData::new_u64(token | 1), EventFlags::IN)
     }
 
     /// The report about the leg leaves after its ports are in the pool again, so that it may be waited for.
@@ -411,6 +357,10 @@ impl MediaThread {
     pub(super) fn arm(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         slot.armed_ns = slot.leg.deadline();
+        // What has come so far is taken as it came, and everything else at once from then on.
+        if matches!(slot.reading, Reading::AtTicks { .. }) && !slot.leg.can_wait() {
+            slot.armed_ns = 0;
+        }
         if let Way::Browser(way) = &slot.way {
             slot.armed_ns = slot.armed_ns.min(way.deadline());
         }

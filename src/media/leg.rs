@@ -31,6 +31,8 @@ use crate::time::Now;
 const COMFORT_NOISE: u8 = 13;
 /// The one-way delay that a score assumes beside the network's, milliseconds: our own part and a far jitter buffer.
 const ONE_WAY_MS: f64 = 60.0;
+/// For so long keys may lie unread, milliseconds.
+const SOON_MS: u64 = 20;
 /// How often silence and strangers are looked at, milliseconds.
 const WATCH_MS: u64 = 1_000;
 
@@ -173,6 +175,12 @@ impl Leg {
         own.min(played).min(mixed).min(keyed)
     }
 
+    /// Whether what the party says may be read at the leg's next tick, with the instant at which it came: nobody hears it but who
+    /// waits for keys, and the next packet of what is played is due soon.
+    pub fn can_wait(&self) -> bool {
+        self.player.is_some() && self.media.recording.is_none() && !self.media.heard && self.packet_ms() <= SOON_MS
+    }
+
     /// The next thing to tell the switch. Call until `None` after each `handle_*`.
     pub fn poll_report(&mut self) -> Option<MediaReport> {
         self.reports.pop_front()
@@ -255,7 +263,7 @@ impl Leg {
         if let Some(keys) = &mut self.keys
             && let Some((law, octets)) = arrival.narrow
         {
-            keys.listen(octets.iter().map(|octet| law.decode(*octet)), |digit| {
+            keys.listen(law, octets, |digit| {
                 self.reports.push_back(MediaReport::Digit { leg: self.id, digit, at: now });
             });
         }

@@ -59,7 +59,6 @@ pub struct Player {
     /// None before the first packet of music: it is the same everywhere at the same time.
     place: Option<Place>,
     next_ns: u64,
-    packet: [u8; LONGEST_PACKET],
     /// What of a long prompt has come from the disk.
     chunks: Chunks,
     /// The disk is late: silence takes the place of what has not come.
@@ -74,9 +73,8 @@ impl Player {
             Source::Music(id) => (Programme::Music(*id), None),
             Source::Silence | Source::Echo | Source::Bridge(_) | Source::Mix(_) => return None,
         };
-        let (packet, chunks) = ([0; LONGEST_PACKET], Chunks::default());
         let next_ns = now.mono_ns.next_multiple_of(BEAT_MS * MS);
-        Some(Self { programme, place, next_ns, packet, chunks, starved: false })
+        Some(Self { programme, place, next_ns, chunks: Chunks::default(), starved: false })
     }
 
     /// When the next packet is due (monotonic nanoseconds).
@@ -139,14 +137,15 @@ impl Player {
         self.starved
     }
 
-    /// The packet that is due, of `samples` (8 to a millisecond, 480 at most), or `None` where none is. Call until `None`: a late
+    /// The packet that is due, of `samples` (8 to a millisecond, 480 at most) and put together in `room`, or `None` where none is. Call until `None`: a late
     /// thread catches up, by at most 200 ms.
     pub fn handle_tick<'a>(
-        &'a mut self,
+        &mut self,
         store: &'a PromptStore,
         codec: Codec,
         samples: usize,
         now: Now,
+        room: &'a mut [u8; LONGEST_PACKET],
     ) -> Option<Step<'a>> {
         if now.mono_ns < self.next_ns {
             return None;
@@ -165,15 +164,16 @@ impl Player {
         {
             return Some(Step::Coded(packet));
         }
-        let coded = self.fill(store, codec, samples, began);
-        let (codec, filled) = match coded {
-            Some(filled) => (codec, filled),
-            None => (Codec::G711(Law::Alaw), self.fill(store, Codec::G711(Law::Alaw), samples, began).unwrap_or(0)),
+        let packet = room.get_mut(..samples)?;
+        let coded = self.fill(store, codec, packet, began);
+        let (law, filled) = match coded {
+            Some(filled) => (codec.law(), filled),
+            None => (Law::Alaw, self.fill(store, Codec::G711(Law::Alaw), packet, began).unwrap_or(0)),
         };
-        Some(self.step(codec, filled, samples, coded.is_some()))
+        Some(self.step(law, filled, packet, coded.is_some()))
     }
 
-    fn step(&mut self, codec: Codec, filled: usize, samples: usize, coded: bool) -> Step<'_> {
+    fn step<'a>(&self, law: Law, filled: usize, packet: &'a mut [u8], coded: bool) -> Step<'a> {
         if filled == 0 && !self.starved {
             let missing = self.place.is_some_and(|place| place.missing);
             return match &self.programme {
@@ -181,14 +181,14 @@ impl Player {
                 Programme::Music(_) => Step::Nothing,
             };
         }
-        let Some(packet) = self.packet.get_mut(..samples) else { return Step::Nothing };
-        packet.iter_mut().skip(filled).for_each(|octet| *octet = codec.law().silence());
+        packet.iter_mut().skip(filled).for_each(|octet| *octet = law.silence());
         if coded { Step::Coded(packet) } else { Step::Plain(packet) }
     }
 
     /// Fills the packet with octets of `codec` and moves on; gives how many. None, and nothing moves, where some of it is not encoded,
     /// or the end of a list has to be filled up with silence, which in G.722 has no octet of its own.
-    fn fill(&mut self, store: &PromptStore, codec: Codec, samples: usize, began: u64) -> Option<usize> {
+    fn fill(&mut self, store: &PromptStore, codec: Codec, packet: &mut [u8], began: u64) -> Option<usize> {
+        let samples = packet.len();
         let mut place = self.place.unwrap_or_else(|| self.programme.tuned_in(store, began));
         let mut filled = 0;
         self.starved = false;
@@ -206,7 +206,7 @@ impl Player {
                 },
                 None => piece.octets(codec)?.get(place.offset..)?,
             };
-            let room = self.packet.get_mut(filled..samples)?;
+            let room = packet.get_mut(filled..)?;
             let count = room.len().min(octets.len());
             room.get_mut(..count)?.copy_from_slice(octets.get(..count)?);
             filled += count;

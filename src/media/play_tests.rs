@@ -6,6 +6,10 @@ use crate::media::PromptId;
 
 const ULAW: Codec = Codec::G711(Law::Ulaw);
 
+fn room() -> [u8; LONGEST_PACKET] {
+    [0; LONGEST_PACKET]
+}
+
 fn store() -> PromptStore {
     let mut store = PromptStore::default();
     store.add_prompt(PromptId(1), &[1000; 200]);
@@ -23,8 +27,8 @@ fn deadlines_keep_to_the_first_one_when_ticks_come_late() {
     let mut now = Now { mono_ns: 1_000 * MS, wall_ms: 0 };
     let mut player = Player::new(&Source::Music(MusicId(1)), now).unwrap();
     for frame in 1..=500u64 {
-        assert!(matches!(player.handle_tick(&store, ULAW, 160, now), Some(Step::Coded(_))));
-        assert_eq!(player.handle_tick(&store, ULAW, 160, now), None);
+        assert!(matches!(player.handle_tick(&store, ULAW, 160, now, &mut room()), Some(Step::Coded(_))));
+        assert_eq!(player.handle_tick(&store, ULAW, 160, now, &mut room()), None);
         assert_eq!(player.deadline(), (1_000 + frame * 20) * MS);
         now = Now { mono_ns: player.deadline() + 3 * MS, wall_ms: 0 };
     }
@@ -37,10 +41,12 @@ fn a_list_is_played_once_and_a_missing_prompt_is_told() {
     for (prompts, frames, completed) in [(&[1, 1][..], 4, true), (&[1, 9], 2, false), (&[], 0, true)] {
         let mut player = Player::new(&list(prompts), Now::default()).unwrap();
         for _ in 0..frames {
-            let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late);
+            let mut room = room();
+            let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late, &mut room);
             assert!(matches!(step, Some(Step::Coded(octets)) if octets.len() == 160));
         }
-        let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late);
+        let mut room = room();
+        let step = player.handle_tick(&store, Codec::G711(Law::Alaw), 160, late, &mut room);
         assert_eq!(step, Some(Step::Finished { id: 7, completed }));
     }
 }
@@ -51,7 +57,8 @@ fn played(store: &PromptStore, codec: Codec, samples: usize, prompts: &[u32]) ->
     let (mut packets, mut ready) = (Vec::new(), Vec::new());
     loop {
         let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
-        let (packet, coded) = match player.handle_tick(store, codec, samples, now).unwrap() {
+        let mut room = room();
+        let (packet, coded) = match player.handle_tick(store, codec, samples, now, &mut room).unwrap() {
             Step::Coded(packet) => (packet, true),
             Step::Plain(packet) => (packet, false),
             Step::Finished { .. } | Step::Nothing => return (packets, ready),
@@ -115,7 +122,7 @@ fn a_long_prompt_comes_from_the_disk_chunk_by_chunk_and_a_late_disk_is_silence()
             }
         }
         let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
-        let (alaw, starved) = match player.handle_tick(&store, Codec::G711(Law::Alaw), 160, now).unwrap() {
+        let (alaw, starved) = match player.handle_tick(&store, Codec::G711(Law::Alaw), 160, now, &mut room()).unwrap() {
             Step::Coded(octets) => (octets.to_vec(), false),
             Step::Plain(_) => panic!("A-law is what there is"),
             Step::Finished { completed, .. } => {
@@ -148,7 +155,7 @@ fn a_long_prompt_comes_from_the_disk_chunk_by_chunk_and_a_late_disk_is_silence()
     let mut steps = 0;
     loop {
         let now = Now { mono_ns: player.deadline(), wall_ms: 0 };
-        match player.handle_tick(&store, ULAW, 160, now).unwrap() {
+        match player.handle_tick(&store, ULAW, 160, now, &mut room()).unwrap() {
             Step::Finished { completed, .. } => break assert!(!completed && steps == 2),
             _ => steps += 1,
         }
@@ -157,7 +164,8 @@ fn a_long_prompt_comes_from_the_disk_chunk_by_chunk_and_a_late_disk_is_silence()
     player.place = Some(Place { item: 0, offset: CHUNK_BYTES, missing: false });
     let order = player.poll_order(&store).unwrap();
     player.handle_chunk(chunk(order.number));
-    let step = player.handle_tick(&store, ULAW, 160, Now::default()).unwrap();
+    let mut room = room();
+    let step = player.handle_tick(&store, ULAW, 160, Now::default(), &mut room).unwrap();
     assert_eq!(step, Step::Plain(&whole[CHUNK_BYTES..CHUNK_BYTES + 160]));
 }
 
@@ -168,12 +176,13 @@ fn whoever_listens_to_music_hears_what_all_hear() {
     let mut heard = Vec::new();
     for n in 0..20 {
         let now = Now { mono_ns: start + n * 20 * MS, wall_ms: 0 };
-        let Some(Step::Coded(octets)) = first.handle_tick(&store, ULAW, 160, now) else { panic!() };
+        let mut room = room();
+        let Some(Step::Coded(octets)) = first.handle_tick(&store, ULAW, 160, now, &mut room) else { panic!() };
         heard.push(octets.to_vec());
     }
     let later = Now { mono_ns: start + 7 * 20 * MS, wall_ms: 0 };
     let mut second = Player::new(&Source::Music(MusicId(1)), later).unwrap();
-    assert_eq!(second.handle_tick(&store, ULAW, 160, later), Some(Step::Coded(&heard[7])));
+    assert_eq!(second.handle_tick(&store, ULAW, 160, later, &mut room()), Some(Step::Coded(&heard[7])));
     assert_ne!(heard[6], heard[7]);
 }
 
@@ -182,7 +191,7 @@ fn a_long_stall_makes_no_burst() {
     let store = store();
     let mut player = Player::new(&Source::Music(MusicId(1)), Now::default()).unwrap();
     let now = Now { mono_ns: 5_005 * MS, wall_ms: 0 };
-    assert!(player.handle_tick(&store, ULAW, 160, now).is_some());
-    assert_eq!(player.handle_tick(&store, ULAW, 160, now), None);
+    assert!(player.handle_tick(&store, ULAW, 160, now, &mut room()).is_some());
+    assert_eq!(player.handle_tick(&store, ULAW, 160, now, &mut room()), None);
     assert_eq!(player.deadline(), 5_020 * MS);
 }

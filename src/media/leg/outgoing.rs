@@ -78,16 +78,14 @@ impl Leg {
         }
         let (format, samples) = (self.media.format, self.packet_samples());
         loop {
-            let mut payload = [0; LONGEST_PACKET];
-            let len = match self.player.as_mut()?.handle_tick(store, format.codec, samples, now)? {
-                Step::Coded(coded) => payload.get_mut(..coded.len()).map(|room| {
-                    room.copy_from_slice(coded);
-                    coded.len()
-                }),
+            let (mut room, mut encoded) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+            let payload = match self.player.as_mut()?.handle_tick(store, format.codec, samples, now, &mut room)? {
+                Step::Coded(coded) => Some(coded),
                 Step::Plain(octets) => {
                     let mut linear = [0; LONGEST_PACKET];
                     linear.iter_mut().zip(octets).for_each(|(sample, octet)| *sample = Law::Alaw.decode(*octet));
-                    self.voice.as_mut()?.encode_narrow(linear.get(..octets.len())?, &mut payload)
+                    let len = self.voice.as_mut()?.encode_narrow(linear.get(..octets.len())?, &mut encoded);
+                    len.and_then(|len| encoded.get(..len))
                 }
                 Step::Finished { id, completed } => {
                     self.player = None;
@@ -100,7 +98,7 @@ impl Leg {
                 }
             };
             // A party whose address is unknown misses what is played, as it would on the network.
-            let Some((to, payload)) = self.lock.destination().zip(payload.get(..len?)) else { continue };
+            let Some((to, payload)) = self.lock.destination().zip(Some(payload?)) else { continue };
             let header = self.stream.handle_frame(self.source, format.payload_type, samples as u32, now);
             return Some((to, self.write(&header, payload, buf)?));
         }
