@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use trunkline::codec::dtmf::Detector;
+use trunkline::codec::g711::Law;
 
 const SPEECH: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 
@@ -17,7 +18,9 @@ fn keys_in(folder: &Path, seconds: &mut f64) -> Vec<String> {
             assert_eq!(reader.spec().sample_rate, 8_000);
             let samples = reader.samples::<i16>().map(|sample| sample.expect("a sample"));
             let mut keys = String::new();
-            Detector::default().listen(samples.inspect(|_| *seconds += 1.0 / 8_000.0), |key| keys.push(key));
+            let octets: Vec<u8> = samples.map(|sample| Law::Ulaw.encode(sample)).collect();
+            *seconds += octets.len() as f64 / 8_000.0;
+            Detector::default().listen(Law::Ulaw, &octets, |key| keys.push(key));
             found.extend((!keys.is_empty()).then(|| format!("{keys} in {}", path.display())));
         }
     }
