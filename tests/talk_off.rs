@@ -20,7 +20,8 @@ fn keys_in(folder: &Path, seconds: &mut f64) -> Vec<String> {
             let mut keys = String::new();
             let octets: Vec<u8> = samples.map(|sample| Law::Ulaw.encode(sample)).collect();
             *seconds += octets.len() as f64 / 8_000.0;
-            Detector::default().listen(Law::Ulaw, &octets, |key| keys.push(key));
+            let mut detector = Detector::default();
+            octets.chunks(160).for_each(|packet| detector.listen(Law::Ulaw, packet, |key| keys.push(key)));
             found.extend((!keys.is_empty()).then(|| format!("{keys} in {}", path.display())));
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Slot {
     /// Which of the thread's recordings the party speaks into, and on which channel.
     pub recording: Option<(usize, Side)>,
     pub reading: Reading,
+    /// The place of the leg that was passed its packets last; another leg may have it now.
+    pub peer: usize,
     /// The deadline under which the leg stands in the heap; other entries are stale.
     pub armed_ns: u64,
 }
@@ -67,8 +69,8 @@ impl Slot {
 /// When a leg's RTP socket is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reading {
-    /// Whenever something has come: the thread is woken for it.
-    AtOnce,
+    /// Whenever something has come: the thread is woken for it; until an instant (monotonic) at least.
+    AtOnce { until_ns: u64 },
     /// At the leg's own ticks, the last of which was at `last_ns` (monotonic).
     AtTicks { last_ns: u64 },
 }

@@ -1,6 +1,6 @@
 //! Datagrams with the instant at which they reached the machine, for sockets that are read later than that.
 
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 
@@ -13,7 +13,7 @@ pub(super) struct Datagram {
     pub len: usize,
     /// Who sent it.
     pub from: SocketAddr,
-    /// When it came, by the wall clock; nothing where the system had not begun to stamp.
+    /// When it came, by the wall clock; when it was read, where it had come before the system was asked to stamp.
     pub wall_ns: Option<u64>,
 }
 
@@ -22,15 +22,18 @@ pub(super) fn control() -> Vec<u8> {
     nix::cmsg_space!(TimeSpec)
 }
 
-/// Has the system stamp what comes to a socket; gives whether it does.
-pub(super) fn enable(socket: &UdpSocket) -> bool {
-    setsockopt(socket, sockopt::ReceiveTimestampns, &true).is_ok()
+/// Has the system stamp what comes to a socket, or stamp it no more; gives whether it does as asked.
+pub(super) fn set(socket: &UdpSocket, stamps: bool) -> bool {
+    setsockopt(socket, sockopt::ReceiveTimestampns, &stamps).is_ok()
 }
 
 /// The next datagram of a non-blocking socket, in `buf`; `control` is that of [`control`].
-pub(super) fn receive(socket: &UdpSocket, buf: &mut [u8], control: &mut [u8]) -> Option<Datagram> {
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] where there is none; others where a packet of ours was refused, or a sender has no address.
+pub(super) fn receive(socket: &UdpSocket, buf: &mut [u8], control: &mut [u8]) -> io::Result<Datagram> {
     let mut parts = [IoSliceMut::new(buf)];
-    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty()).ok()?;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
     let wall_ns = message.cmsgs().ok().and_then(|mut all| {
         all.find_map(|one| match one {
             ControlMessageOwned::ScmTimestampns(at) => {
@@ -39,10 +42,13 @@ pub(super) fn receive(socket: &UdpSocket, buf: &mut [u8], control: &mut [u8]) ->
             _ => None,
         })
     });
-    let sender = message.address?;
+    let from = message.address.as_ref().and_then(address_of).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok(Datagram { len: message.bytes, from, wall_ns })
+}
+
+fn address_of(sender: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = sender.as_sockaddr_in().map(|addr| SocketAddr::V4(SocketAddrV4::from(*addr)));
-    let from = v4.or_else(|| Some(SocketAddr::V6(SocketAddrV6::from(*sender.as_sockaddr_in6()?))))?;
-    Some(Datagram { len: message.bytes, from, wall_ns })
+    v4.or_else(|| Some(SocketAddr::V6(SocketAddrV6::from(*sender.as_sockaddr_in6()?))))
 }
 
 #[cfg(test)]
@@ -56,19 +62,19 @@ mod tests {
         for host in ["127.0.0.1:0", "[::1]:0"] {
             let (reader, writer) = (UdpSocket::bind(host).unwrap(), UdpSocket::bind(host).unwrap());
             let (mut buf, mut control) = ([0; 64], control());
-            assert!(enable(&reader));
-            // The system begins to stamp some time after it was asked to: until then packets come without.
-            let (mut before, mut came) = (0, None);
-            while came.is_none() {
-                before = clock::now().wall_ms;
-                writer.send_to(b"packet", reader.local_addr().unwrap()).unwrap();
-                let one = receive(&reader, &mut buf, &mut control).unwrap();
-                assert_eq!((&buf[..one.len], one.from), (&b"packet"[..], writer.local_addr().unwrap()));
-                came = one.wall_ns.map(|ns| (ns / MS) as i64);
-            }
-            assert!((before..=clock::now().wall_ms).contains(&came.unwrap()), "{before} {came:?}");
+            assert!(set(&reader, true));
+            let before = clock::now().wall_ms;
+            writer.send_to(b"packet", reader.local_addr().unwrap()).unwrap();
+            let one = receive(&reader, &mut buf, &mut control).unwrap();
+            assert_eq!((&buf[..one.len], one.from), (&b"packet"[..], writer.local_addr().unwrap()));
+            let came = (one.wall_ns.unwrap() / MS) as i64;
+            assert!((before..=clock::now().wall_ms).contains(&came), "{before} {came:?}");
             reader.set_nonblocking(true).unwrap();
-            assert!(receive(&reader, &mut buf, &mut control).is_none());
+            let none = receive(&reader, &mut buf, &mut control).err().unwrap();
+            assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
+            assert!(set(&reader, false));
+            writer.send_to(b"packet", reader.local_addr().unwrap()).unwrap();
+            assert_eq!(receive(&reader, &mut buf, &mut control).unwrap().wall_ns, None);
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::media::{
     AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PortLease, PromptStore, Protection, Side,
     StreamStart,
 };
-use crate::time::Now;
+use crate::time::{MS, Now};
 
 /// The epoll token of the wake-up.
 const WAKE: u64 = u64::MAX;
@@ -40,6 +40,8 @@ const BROWSERS: u64 = u64::MAX - 1;
 const EVENTS: usize = 256;
 /// More than an Ethernet frame carries; longer datagrams are cut and then fail to parse or to be negotiated.
 const DATAGRAM: usize = 2_048;
+/// Legs that are read at their ticks have one in so many milliseconds.
+const SOON_MS: u64 = 20;
 /// Room for the last report of a leg, its name and its BYE.
 const FAREWELL: usize = 256;
 
@@ -86,6 +88,8 @@ pub(super) struct MediaThread {
     vacant: Vec<usize>,
     by_leg: HashMap<LegId, usize>,
     pub recorders: Recorders,
+    /// Whether the system was last asked in vain to watch a socket.
+    refused: bool,
     due: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
@@ -114,6 +118,7 @@ impl MediaThread {
             vacant: Vec::new(),
             by_leg: HashMap::new(),
             recorders: Recorders::default(),
+            refused: false,
             due: BinaryHeap::new(),
         };
         thread.top_up();
@@ -143,7 +148,7 @@ impl MediaThread {
             // First, so that a packet meets the state that was commanded before it came. A token may now name another leg's slot:
             // that leg's sockets are asked in vain, nothing worse.
             if events.iter().any(|event| event.data.u64() == WAKE) {
-                self.handle_wake();
+                self.handle_wake(&mut buf);
             }
             let turn = clock::now();
             for event in events.drain(..) {
@@ -171,7 +176,7 @@ impl MediaThread {
             if self.slots.get(index).and_then(Option::as_ref).is_none_or(|slot| slot.armed_ns != at) {
                 continue;
             }
-            self.read_at_tick(index, buf, &clocks);
+            self.read_at_tick(index, buf, &clocks, false);
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
             while let Some((to, len)) = slot.leg.handle_tick(&self.links.store, &mut buf.outgoing, now) {
                 slot.send_rtp(&mut buf.outgoing, len, to);
@@ -198,11 +203,11 @@ impl MediaThread {
         }
     }
 
-    fn handle_wake(&mut self) {
+    fn handle_wake(&mut self, buf: &mut Buffers) {
         let mut count = [0; 8];
         // Only to make it quiet; what there is to do, the channels say.
         let _ = rustix::io::read(&self.links.shared.wake, &mut count);
-        let now = clock::now();
+        let clocks = Clocks::read();
         // Commands that come while the stores are looked at wait for the next turn: theirs may be newer.
         let commands = self.links.commands.len();
         if let Some(store) = self.links.stores.try_iter().last() {
@@ -217,8 +222,8 @@ impl MediaThread {
         for _ in 0..commands {
             let Ok(command) = self.links.commands.try_recv() else { break };
             match command {
-                LegCommand::Desire { leg, epoch, desired } => self.desire(leg, epoch, desired, now),
-                LegCommand::Release { leg, lease } => self.release(leg, lease, now),
+                LegCommand::Desire { leg, epoch, desired } => self.desire(leg, epoch, desired, buf, &clocks),
+                LegCommand::Release { leg, lease } => self.release(leg, lease, clocks.now()),
             }
         }
         self.top_up();
@@ -237,12 +242,15 @@ impl MediaThread {
         }
     }
 
-    fn desire(&mut self, id: LegId, epoch: u32, desired: LegMedia, now: Now) {
+    fn desire(&mut self, id: LegId, epoch: u32, desired: LegMedia, buf: &mut Buffers, clocks: &Clocks) {
+        let now = clocks.now();
         if !desired.format.codec.passes_as(AudioFormat::PCMA.codec) {
             // No room, or nobody there any more: it was asked for already.
             let _ = self.links.encode.try_send(Work::Wanted);
         }
         if let Some(index) = self.by_leg.get(&id).copied() {
+            // What came before the command is judged as it was then.
+            self.read_at_tick(index, buf, clocks, true);
             if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
                 let protection = desired.protection.clone();
                 if slot.leg.handle_command(epoch, desired, now) {
@@ -256,6 +264,7 @@ impl MediaThread {
                 }
             }
             self.choose_recording(index, now);
+            self.choose_reading(index, now);
             self.report(index);
             self.arm(index);
             return;
@@ -288,7 +297,8 @@ impl MediaThread {
             way,
             connected: None,
             recording: None,
-            reading: Reading::AtOnce,
+            reading: Reading::AtOnce { until_ns: 0 },
+            peer: 0,
             armed_ns: 0,
         });
         match self.slots.get_mut(index) {
@@ -357,9 +367,8 @@ impl MediaThread {
     pub(super) fn arm(&mut self, index: usize) {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
         slot.armed_ns = slot.leg.deadline();
-        // What has come so far is taken as it came, and everything else at once from then on.
-        if matches!(slot.reading, Reading::AtTicks { .. }) && !slot.leg.can_wait() {
-            slot.armed_ns = 0;
+        if let Reading::AtTicks { last_ns } = slot.reading {
+            slot.armed_ns = slot.armed_ns.min(last_ns.saturating_add(SOON_MS * MS));
         }
         if let Way::Browser(way) = &slot.way {
             slot.armed_ns = slot.armed_ns.min(way.deadline());

@@ -224,3 +224,30 @@ fn a_key_that_came_by_signalling_goes_in_between_the_packets_and_leaves_no_hole(
     }
     assert!(bridge.agent.deadline() > at(40).mono_ns - 20_000_000, "nothing is due any more");
 }
+
+#[test]
+fn only_who_hears_something_played_and_is_heard_by_nobody_can_wait() {
+    let can_wait = |change: fn(&mut LegMedia)| {
+        let mut desired = media(4000, Source::Music(crate::media::MusicId(1)));
+        change(&mut desired);
+        let start = StreamStart { ssrc: 77, sequence: 1, timestamp: 1, reporter: 1 };
+        Leg::new(LegId(1), 1, desired, start, None, START).can_wait()
+    };
+    assert!(can_wait(|_| {}));
+    let recording = |desired: &mut LegMedia| {
+        let (call, marks) = (crate::id::CallId::new(1, 1), std::sync::Arc::from([]));
+        let (id, side, consent) = ("r1".to_owned(), crate::media::Side::Caller, crate::media::Consent::Announced);
+        desired.recording = Some(crate::media::RecordingSpec { id, call, side, consent, marks });
+    };
+    assert!(!can_wait(recording));
+    assert!(!can_wait(|desired| desired.heard = true));
+    assert!(!can_wait(|desired| desired.format.packet_ms = 30));
+    assert!(!can_wait(|desired| desired.send = Source::Echo));
+    assert!(!can_wait(|desired| desired.send = Source::Silence));
+    assert!(!can_wait(|desired| desired.send = Source::Bridge(LegId(2))));
+    // Music that does not exist is found out at the first tick.
+    let mut leg = leg(1, 4000, 2);
+    assert!(leg.handle_command(2, media(4000, Source::Music(crate::media::MusicId(9))), START) && leg.can_wait());
+    assert_eq!(leg.handle_tick(&PromptStore::default(), &mut [0; 200], START.plus_ms(2)), None);
+    assert!(!leg.can_wait());
+}

@@ -137,8 +137,8 @@ impl Player {
         self.starved
     }
 
-    /// The packet that is due, of `samples` (8 to a millisecond, 480 at most) and put together in `room`, or `None` where none is. Call until `None`: a late
-    /// thread catches up, by at most 200 ms.
+    /// The packet that is due, of `samples` (8 to a millisecond, 480 at most) and put together in `room`, or `None` where none is.
+    /// Call until `None`: a late thread catches up, by at most 200 ms.
     pub fn handle_tick<'a>(
         &mut self,
         store: &'a PromptStore,

@@ -77,13 +77,15 @@ impl Leg {
             return Some(key);
         }
         let (format, samples) = (self.media.format, self.packet_samples());
-        loop {
-            let (mut room, mut encoded) = ([0; LONGEST_PACKET], [0; LONGEST_PACKET]);
+        while self.player.as_ref().is_some_and(|player| player.deadline() <= now.mono_ns) {
+            let mut room = [0; LONGEST_PACKET];
+            let mut encoded;
             let payload = match self.player.as_mut()?.handle_tick(store, format.codec, samples, now, &mut room)? {
                 Step::Coded(coded) => Some(coded),
                 Step::Plain(octets) => {
                     let mut linear = [0; LONGEST_PACKET];
                     linear.iter_mut().zip(octets).for_each(|(sample, octet)| *sample = Law::Alaw.decode(*octet));
+                    encoded = [0; LONGEST_PACKET];
                     let len = self.voice.as_mut()?.encode_narrow(linear.get(..octets.len())?, &mut encoded);
                     len.and_then(|len| encoded.get(..len))
                 }
@@ -102,6 +104,7 @@ impl Leg {
             let header = self.stream.handle_frame(self.source, format.payload_type, samples as u32, now);
             return Some((to, self.write(&header, payload, buf)?));
         }
+        None
     }
 
     /// Sends what is due of a key; it goes in between whatever else the party is sent.
