@@ -3,12 +3,14 @@
 # bare relay of relay.c runs in the same minutes, as the limit that system calls set.
 #
 #   benches/media/calls.sh             each kind of call once, with CALLS=200
-#   benches/media/calls.sh pairs [N]   the relay and bridged calls in turns, N=7 times, and the median of their ratios
+#   benches/media/calls.sh pairs [N]   the relay and calls of KINDS ("2 3": bridged, and recorded) in turns, N=7 times, and the median
+#                                      of their ratios
 #   benches/media/calls.sh most        as many calls of each kind as are wanted of one core
 set -euo pipefail
 # shellcheck source=benches/media/common.sh
 source "$(dirname "$0")/common.sh"
 calls=${CALLS:-200}
+read -ra kinds <<<"${KINDS:-2 3}"
 names=([1]="echo" [2]="bridged" [3]="bridged, recorded" [4]="queued" [5]="queued, recorded" [6]="prompt")
 
 once() {
@@ -16,10 +18,10 @@ once() {
   run_relay "$calls"
   local base prefix
   base=$(value cpu_ms_per_call_s)
-  row "bare relay" "$base"
+  row "bare relay" "$base" "$calls"
   for prefix in 2 3 4 5 1 6; do
     run_calls "$prefix" "$daemon" "$calls"
-    row "${names[$prefix]}" "$base"
+    row "${names[$prefix]}" "$base" "$calls"
   done
 }
 
@@ -33,15 +35,15 @@ pairs() {
     run_relay "$calls"
     base=$(value cpu_ms_per_call_s)
     late=$(value gen_lag_us)
-    row "bare relay" "$base"
-    for prefix in 2 3; do
+    row "bare relay" "$base" "$calls"
+    for prefix in "${kinds[@]}"; do
       run_calls "$prefix" "$daemon" "$calls"
-      row "${names[$prefix]}" "$base"
+      row "${names[$prefix]}" "$base" "$calls"
       echo "$prefix $(awk "BEGIN { print $(value cpu_ms_per_call_s) / $base }") $((late > 1000 || $(value gen_lag_us) > 1000))" \
         >>"$folder/ratios"
     done
   done
-  for prefix in 2 3; do
+  for prefix in "${kinds[@]}"; do
     printf '%-34s median of all %s, of those that are not void %s\n' "${names[$prefix]}" \
       "$(awk -v p=$prefix '$1 == p { print $2 }' "$folder/ratios" | median)" \
       "$(awk -v p=$prefix '$1 == p && !$3 { print $2 }' "$folder/ratios" | median)"
@@ -56,9 +58,9 @@ most() {
     run_relay "${wanted[$prefix]}"
     local base
     base=$(value cpu_ms_per_call_s)
-    row "bare relay, ${wanted[$prefix]} calls" "$base"
+    row "bare relay, ${wanted[$prefix]} calls" "$base" "${wanted[$prefix]}"
     run_calls "$prefix" "$daemon" "${wanted[$prefix]}"
-    row "${names[$prefix]}, ${wanted[$prefix]} calls" "$base"
+    row "${names[$prefix]}, ${wanted[$prefix]} calls" "$base" "${wanted[$prefix]}"
   done
 }
 

@@ -66,15 +66,16 @@ heading() {
   printf '%-34s %8s %8s %9s %8s %8s %8s\n' "" "call-sec" "relay" "p50 ms" "ms" "%" "late ms"
 }
 
-# A line of the table and of JSON: a name, and what the relay took. A prompt comes from us alone, so nothing that the caller sent can
-# be missed. A run in which the generator was late by more than a millisecond is void.
+# A line of the table and of JSON: a name, what the relay took, and how many calls. Of a prompt, which comes from us alone, what is lost
+# is what the generator did not get of 50 packets a second and call. A run in which the generator was late by more than a millisecond
+# is void.
 row() {
   local cost ratio lost late void=
   cost=$(value cpu_ms_per_call_s)
   ratio=$(awk "BEGIN { printf \"%.2f\", $cost / $2 }")
   lost=$(value loss_pct)
   late=$(awk "BEGIN { printf \"%.1f\", $(value gen_lag_us) / 1000 }")
-  [[ $1 == prompt* ]] && lost=-
+  [[ $1 == prompt* ]] && lost=$(awk "BEGIN { printf \"%.4f\", 100 - $(value pps_in) * 100 / (50 * $3) }")
   awk "BEGIN { exit !($late > 1) }" && void=void
   printf '%-34s %8s %8s %9s %8s %8s %8s %8s\n' "$1" "$cost" "$ratio" "$(value lat_ms)" "$(value lat_ms 2)" "$lost" "$late" "$void"
   json+=("{\"name\":\"$1\",\"value\":$cost,\"unit\":\"CPU ms per call-second\",\"peer\":\"bare relay\",\"ratio\":$ratio}")

@@ -23,13 +23,13 @@ end() {
 }
 
 run() {
-  run_calls "$2" "$3" "$calls" && row "$1" "$base"
+  run_calls "$2" "$3" "$calls" && row "$1" "$base" "$calls"
 }
 
 heading
 run_relay "$calls"
 base=$(value cpu_ms_per_call_s)
-row "bare relay" "$base"
+row "bare relay" "$base" "$calls"
 
 start_floor
 run "bridged, Trunkline" 2 "$daemon"

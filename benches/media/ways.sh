@@ -17,14 +17,14 @@ for ((turn = 0; turn < ${1:-3}; turn++)); do
   "$folder/ways" 1 "$calls" 0
   run_relay "$calls"
   base=$(value cpu_ms_per_call_s)
-  row "bare relay" "$base"
+  row "bare relay" "$base" "$calls"
   for way in 1 2 3 4 5 6 7; do
     "$folder/ways" "$way" "$calls" $((window + 5)) &
     relay=$!
     pids+=("$relay")
     line=$("$folder/loadgen" -t "$folder/pairs" -w "$window" -p "$relay" | tail -1)
     wait "$relay"
-    row "${names[$way]}" "$base"
+    row "${names[$way]}" "$base" "$calls"
   done
 done
 printf '%s\n' "${json[@]}"
