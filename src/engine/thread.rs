@@ -27,8 +27,8 @@ use super::stamped;
 use super::tap::{Desk, Recorders, drain};
 use crate::id::LegId;
 use crate::media::{
-    AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PortLease, PromptStore, Protection, Side,
-    StreamStart,
+    AudioFormat, LONGEST_MIX, Leg, LegCommand, LegMedia, MediaReport, PortLease, PromptStore, Protection, SOON_MS,
+    Side, StreamStart,
 };
 use crate::time::{MS, Now};
 
@@ -40,8 +40,6 @@ const BROWSERS: u64 = u64::MAX - 1;
 const EVENTS: usize = 256;
 /// More than an Ethernet frame carries; longer datagrams are cut and then fail to parse or to be negotiated.
 const DATAGRAM: usize = 2_048;
-/// Legs that are read at their ticks have one in so many milliseconds.
-const SOON_MS: u64 = 20;
 /// Room for the last report of a leg, its name and its BYE.
 const FAREWELL: usize = 256;
 

@@ -32,7 +32,7 @@ const COMFORT_NOISE: u8 = 13;
 /// The one-way delay that a score assumes beside the network's, milliseconds: our own part and a far jitter buffer.
 const ONE_WAY_MS: f64 = 60.0;
 /// A leg whose packets are further apart (milliseconds) does not wait: keys may lie unread for two of them.
-const SOON_MS: u64 = 20;
+pub const SOON_MS: u64 = 20;
 /// How often silence and strangers are looked at, milliseconds.
 const WATCH_MS: u64 = 1_000;
 

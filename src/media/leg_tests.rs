@@ -1,7 +1,12 @@
 //! Packets as phones really send them, through the two legs of a bridge.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::media::{AudioFormat, Learn, PortLease, PromptStore, Protection, SentKey};
+use crate::id::CallId;
+use crate::media::{
+    AudioFormat, Consent, Learn, MusicId, PortLease, PromptStore, Protection, RecordingSpec, SentKey, Side,
+};
 use crate::rtp::rtcp;
 
 const START: Now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
@@ -228,16 +233,16 @@ fn a_key_that_came_by_signalling_goes_in_between_the_packets_and_leaves_no_hole(
 #[test]
 fn only_who_hears_something_played_and_is_heard_by_nobody_can_wait() {
     let can_wait = |change: fn(&mut LegMedia)| {
-        let mut desired = media(4000, Source::Music(crate::media::MusicId(1)));
+        let mut desired = media(4000, Source::Music(MusicId(1)));
         change(&mut desired);
         let start = StreamStart { ssrc: 77, sequence: 1, timestamp: 1, reporter: 1 };
         Leg::new(LegId(1), 1, desired, start, None, START).can_wait()
     };
     assert!(can_wait(|_| {}));
     let recording = |desired: &mut LegMedia| {
-        let (call, marks) = (crate::id::CallId::new(1, 1), std::sync::Arc::from([]));
-        let (id, side, consent) = ("r1".to_owned(), crate::media::Side::Caller, crate::media::Consent::Announced);
-        desired.recording = Some(crate::media::RecordingSpec { id, call, side, consent, marks });
+        let (call, marks) = (CallId::new(1, 1), Arc::from([]));
+        let (id, side, consent) = ("r1".to_owned(), Side::Caller, Consent::Announced);
+        desired.recording = Some(RecordingSpec { id, call, side, consent, marks });
     };
     assert!(!can_wait(recording));
     assert!(!can_wait(|desired| desired.heard = true));
@@ -247,7 +252,7 @@ fn only_who_hears_something_played_and_is_heard_by_nobody_can_wait() {
     assert!(!can_wait(|desired| desired.send = Source::Bridge(LegId(2))));
     // Music that does not exist is found out at the first tick.
     let mut leg = leg(1, 4000, 2);
-    assert!(leg.handle_command(2, media(4000, Source::Music(crate::media::MusicId(9))), START) && leg.can_wait());
+    assert!(leg.handle_command(2, media(4000, Source::Music(MusicId(9))), START) && leg.can_wait());
     assert_eq!(leg.handle_tick(&PromptStore::default(), &mut [0; 200], START.plus_ms(2)), None);
     assert!(!leg.can_wait());
 }

@@ -34,7 +34,7 @@ pub use command::{
     AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, SentKey, Source,
     SrtpKeys,
 };
-pub use leg::{Leg, StreamStart};
+pub use leg::{Leg, SOON_MS, StreamStart};
 pub use play::{LONGEST_MIX, Player, Step};
 pub use prompt::{CHUNK_BYTES, FRAME_BYTES, FRAME_MS, PromptStore, alaw_ms, alaw_of};
 pub use recorder::{Recorder, RecordingStep, RecordingWork};
