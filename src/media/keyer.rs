@@ -4,7 +4,7 @@ use crate::rtp::event::{DigitPacket, DigitSender};
 use crate::time::{MS, Now};
 
 /// How long such a key is down: what phones send of one that is pressed shortly, ms.
-const KEY_MS: u16 = 160;
+pub(super) const KEY_MS: u16 = 160;
 /// One packet each 20 ms.
 const STEP_MS: u64 = 20;
 

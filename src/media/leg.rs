@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use super::arrival::{Arrival, Clock, Kind, Narrow};
 use super::command::{LegMedia, Source};
 use super::ear::Ear;
-use super::keyer::Keyer;
+use super::keyer::{KEY_MS, Keyer};
 use super::mix::Mixer;
 use super::play::Player;
 use super::report::{DropReason, MediaReport, PacketFate};
@@ -210,11 +210,16 @@ impl Leg {
                 self.player = Player::new(&media.send, now);
             }
         }
-        if let Some(key) = media.key.filter(|key| self.media.key != Some(*key) && media.dtmf_pt.is_some()) {
-            self.keyer = Keyer::new(key.digit, self.stream.timestamp_at(now), now);
-        }
+        let pressed = media.key.filter(|key| self.media.key != Some(*key));
         self.media = media;
         self.equip(recoded, now);
+        match (pressed, &mut self.mixer) {
+            (Some(key), _) if self.media.dtmf_pt.is_some() => {
+                self.keyer = Keyer::new(key.digit, self.stream.timestamp_at(now), now);
+            }
+            (Some(key), Some(mixer)) => mixer.press(key.digit, KEY_MS),
+            (Some(_) | None, _) => {}
+        }
         true
     }
 

@@ -71,11 +71,7 @@ impl Mixer {
             Some(Key::Down { digit }) if takes_events => {
                 self.event = DigitSender::new(digit, timestamp, LONGEST_KEY_MS);
             }
-            Some(Key::Down { digit }) => {
-                let left = u32::from(LONGEST_KEY_MS) * 8;
-                let pair = dtmf::tones_of(digit).map(|pair| pair.map(|hz| Sine::new(hz, self.band.rate(), TONE_PEAK)));
-                self.tones = pair.map(|pair| Tones { pair, left, played: 0 });
-            }
+            Some(Key::Down { digit }) => self.press(digit, LONGEST_KEY_MS),
             Some(Key::Up { duration, .. }) => {
                 let duration = duration / factor.max(1);
                 if let Some(tones) = &mut self.tones {
@@ -88,6 +84,12 @@ impl Mixer {
             }
             None => {}
         }
+    }
+
+    /// Has a key heard as sound, for so long unless it is let go before.
+    pub(super) fn press(&mut self, digit: char, ms: u16) {
+        let pair = dtmf::tones_of(digit).map(|pair| pair.map(|hz| Sine::new(hz, self.band.rate(), TONE_PEAK)));
+        self.tones = pair.map(|pair| Tones { pair, left: u32::from(ms) * 8, played: 0 });
     }
 
     /// The packet of the key that is down: it goes in the place of sound.

@@ -10,7 +10,7 @@ use crate::call::CallState;
 use crate::dialplan::{Cursor, CursorInput};
 use crate::id::{CallId, LegId};
 use crate::journal::{Cause, Event, RecordingState};
-use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, SentKey, Source};
+use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Source};
 use crate::sdp::{AudioCodec, Negotiated};
 use crate::sip::trunk::{Net, is_private};
 use crate::time::Now;
@@ -115,7 +115,7 @@ impl Switch {
     }
 
     /// Whom a leg's party hears, where that is one other party.
-    fn partner(&self, leg: LegId) -> Option<LegId> {
+    pub(super) fn partner(&self, leg: LegId) -> Option<LegId> {
         match self.legs.get(&leg)?.media.as_ref()?.send {
             Source::Bridge(partner) => Some(partner),
             _ => None,
@@ -123,17 +123,20 @@ impl Switch {
     }
 
     /// What two legs have agreed on, if both have.
-    fn agreed(&self, one: LegId, other: LegId) -> Option<(&Negotiated, &Negotiated)> {
+    pub(super) fn agreed(&self, one: LegId, other: LegId) -> Option<(&Negotiated, &Negotiated)> {
         let of = |leg: LegId| self.legs.get(&leg)?.media.as_ref()?.negotiated.as_ref();
         of(one).zip(of(other))
     }
 
-    /// Whether `listener` can be passed the packets of `speaker` as they are.
+    /// Whether `listener` can be passed the packets of `speaker` as they are. Who takes no telephone-events hears the other's keys as
+    /// sound, which has to be made.
     fn passes(&self, speaker: LegId, listener: LegId) -> bool {
+        let party = |leg| self.legs.get(&leg).and_then(|party| party.media.as_ref());
+        let signals = party(speaker).is_some_and(|media| media.signals_keys);
         self.agreed(speaker, listener).is_none_or(|(speaks, hears)| {
             usual(speaks.codec).codec.passes_as(usual(hears.codec).codec)
                 && hears.ptime_ms == PACKET_MS
-                && (hears.dtmf_send.is_some() || speaks.dtmf_receive.is_none())
+                && (hears.dtmf_send.is_some() || (speaks.dtmf_receive.is_none() && !signals))
         })
     }
 
@@ -148,7 +151,7 @@ impl Switch {
         let mixed = partner.is_some_and(|partner| self.mixes(leg, partner));
         let heard = partner.is_some_and(|partner| self.partner(partner) == Some(leg) && self.mixes(partner, leg));
         let signalling = self.endpoint.flow_of(leg).map(|flow| flow.remote.ip());
-        let codes = self.recorder_on(leg).is_some();
+        let (codes, aloud) = (self.recorder_on(leg).is_some(), self.presses_aloud(leg));
         let Some(party) = self.legs.get(&leg) else { return };
         let side = party.media.as_ref().and_then(|media| media.recording);
         let recording = side.and_then(|side| self.recording_spec(party.call, side));
@@ -162,8 +165,8 @@ impl Switch {
         };
         let sound_due =
             matches!(media.send, Source::Bridge(_)) && negotiated.direction.receives() && talks(&party.call);
-        // In a conversation nobody waits for the caller's keys, and finding them in the sound costs as much as a third of passing it on.
-        let digits = codes || (is_caller && !matches!(media.send, Source::Bridge(_)));
+        // In a conversation nobody waits for the caller's keys but, perhaps, the other party; finding them in the sound costs.
+        let digits = codes || aloud || (is_caller && !matches!(media.send, Source::Bridge(_)));
         let desired = LegMedia {
             lease: media.lease,
             remote: media.remote,
@@ -207,28 +210,12 @@ impl Switch {
         }
     }
 
-    /// A key, whichever way it came, first pressed at `at`. An agent's keys are for the caller's ears, not for the plan.
-    pub(super) fn handle_digit(&mut self, leg: LegId, digit: char, at: Now, now: Now) {
-        self.handle_code(leg, digit, at, now);
-        if let Some(party) = self.legs.get(&leg).filter(|party| party.role == Role::Caller) {
-            self.advance(party.call, CursorInput::Digit(digit), now);
-        }
-    }
-
-    /// A key that came by INFO is pressed in the media of whoever hears the party who pressed it: what comes in the media passes by
-    /// itself.
-    pub(super) fn pass_key(&mut self, leg: LegId, digit: char, now: Now) {
-        let Some(partner) = self.partner(leg).filter(|partner| self.partner(*partner) == Some(leg)) else { return };
-        if let Some(media) = self.media_of(partner) {
-            let number = media.key.map_or(0, |key| key.number.wrapping_add(1));
-            media.key = Some(SentKey { number, digit });
-            self.command_leg(partner, now);
-        }
-    }
-
     pub(super) fn handle_media(&mut self, report: MediaReport, now: Now) {
         match report {
-            MediaReport::Digit { leg, digit, at } => self.handle_digit(leg, digit, at, now),
+            MediaReport::Digit { leg, digit, at } => {
+                self.handle_digit(leg, digit, at, now);
+                self.pass_key_of_sound(leg, digit, now);
+            }
             MediaReport::PlayFinished { leg, .. } if self.handle_announced(leg, now) => {}
             MediaReport::PlayFinished { leg, id, completed } => {
                 if let Some(call) = self.legs.get(&leg).map(|party| party.call) {

@@ -14,6 +14,7 @@ mod figures;
 mod flow;
 mod inbound;
 mod io;
+mod keys;
 mod legs;
 mod media;
 mod orders;
@@ -359,7 +360,7 @@ impl Switch {
             Sip::Referred { leg, target, replaces } => self.handle_referred(leg, &target, replaces.as_ref(), now),
             Sip::Digit { leg, digit } => {
                 self.handle_digit(leg, digit, self.received, now);
-                self.pass_key(leg, digit, now);
+                self.pass_signalled_key(leg, digit, now);
             }
             Sip::RecordWish { leg, on } => self.handle_record_wish(leg, on, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),

@@ -246,6 +246,8 @@ pub(super) struct Media {
     pub(super) send: Source,
     /// The last key that it was sent because its partner pressed it by signalling.
     pub(super) key: Option<SentKey>,
+    /// Whether the party itself has pressed a key by signalling.
+    pub(super) signals_keys: bool,
     /// Supervisors whom the party hears beside its partner.
     pub(super) beside: Vec<LegId>,
     /// Supervisors, or those whom a supervisor speaks to, hear the party decoded.
@@ -274,6 +276,7 @@ impl Media {
             turned_ns: 0,
             send: Source::Silence,
             key: None,
+            signals_keys: false,
             beside: Vec::new(),
             overheard: false,
             recording: None,

@@ -3,6 +3,7 @@
 use trunkline::records::Disposition;
 
 use super::daemon::{Daemon, wait};
+use super::keys::hear_key;
 use super::long_prompt::{prompts, tones};
 use super::queue::{agent, caller};
 use super::tone;
@@ -49,17 +50,7 @@ fn keys_are_heard_in_the_sound_of_a_caller_who_has_no_other_way() {
     // The agent's keys are telephone-events, which this caller hears as sound.
     assert!(tone::share(&caller.ear.hear(80)[8_000..], 1_000.0) > 0.9);
     agent.ear.press('7');
-    let mut loudest = (0.0, 0.0);
-    wait(
-        || {
-            let heard = caller.ear.hear(10);
-            let share = |hz| heard.chunks(400).map(|piece| tone::share(piece, hz)).fold(0.0, f64::max);
-            loudest = (share(852.0), share(1_209.0));
-            // Beside the tone that the agent goes on with.
-            loudest.0 > 0.15 && loudest.1 > 0.15
-        },
-        || "no key was heard".to_owned(),
-    );
+    hear_key(&caller.ear, 852.0, 1_209.0);
     caller.hang_up();
     agent.expect_bye();
     assert_eq!(daemon.stop()[0].language.as_deref(), Some("en"));
