@@ -10,6 +10,13 @@ const LATE: i64 = 480;
 /// A frame this far from its place (samples, 1 s) belongs to a new clock.
 const FAR: i64 = 8_000;
 
+/// A frame that comes this much after its place (samples, 300 ms) finds it given out already.
+const TOO_LATE: i64 = 2_400;
+
+/// So many frames in a row that are too late, all by about as much (samples, 20 ms), show that the path has become longer, or that the
+/// source's clock has stood still: what a network lets go at once is less late with each frame.
+const STEP: (u32, i64) = (5, 160);
+
 /// Frames over which the promptest is sought: one second of 20 ms.
 const WINDOW: u32 = 50;
 
@@ -21,6 +28,8 @@ struct Anchor {
     position: i64,
     promptest: i64,
     frames: u32,
+    /// How many frames in a row were too late, and by how much the first of them.
+    too_late: (u32, i64),
 }
 
 /// One party's RTP clock against the arrival clock: jitter moves nothing, drift never adds up.
@@ -44,6 +53,15 @@ impl Placement {
         if position > anchor.position {
             (anchor.timestamp, anchor.position) = (timestamp, position);
         }
+        if lateness <= TOO_LATE || (lateness - anchor.too_late.1).abs() > STEP.1 {
+            anchor.too_late = (0, lateness);
+        }
+        if lateness > TOO_LATE {
+            anchor.too_late.0 += 1;
+            if anchor.too_late.0 >= STEP.0 {
+                return self.restart(ssrc, timestamp, arrival);
+            }
+        }
         anchor.promptest = anchor.promptest.min(lateness);
         anchor.frames += 1;
         if anchor.frames >= WINDOW {
@@ -56,7 +74,8 @@ impl Placement {
     }
 
     fn restart(&mut self, ssrc: u32, timestamp: u32, arrival: i64) -> i64 {
-        self.anchor = Some(Anchor { ssrc, timestamp, position: arrival, promptest: i64::MAX, frames: 0 });
+        self.anchor =
+            Some(Anchor { ssrc, timestamp, position: arrival, promptest: i64::MAX, frames: 0, too_late: (0, 0) });
         arrival
     }
 }

@@ -211,6 +211,32 @@ fn frames_far_out_of_time_are_dropped_and_a_stalled_thread_writes_in_pieces() {
 }
 
 #[test]
+fn a_path_that_becomes_half_a_second_longer_costs_a_tenth_of_one() {
+    let mut room = Room::armed();
+    room.both(0..100);
+    (100..200).for_each(|number| room.hear(Side::Caller, 400.0, number, 500));
+    let closed = room.close(4_500);
+    assert!(closed.misplaced <= 5, "{}", closed.misplaced);
+    let left = room.channel(Side::Caller);
+    let loud = |ms: usize| energy_at(&left[ms * 8..(ms + 100) * 8], 400.0, 8_000) > 4e6;
+    assert!(loud(1_800) && !loud(2_200) && loud(2_620) && loud(4_300), "said at 2,000 it is heard from 2,500 on");
+}
+
+#[test]
+fn what_a_network_held_back_for_a_while_still_finds_its_place() {
+    let mut room = Room::armed();
+    room.both(0..100);
+    // 500 ms of sound at once, as the last of it is said.
+    (100..125).for_each(|number| room.hear(Side::Caller, 400.0, number, 500 - (number - 100) * 20));
+    (125..200).for_each(|number| room.hear(Side::Caller, 400.0, number, 0));
+    room.close(4_000);
+    let left = room.channel(Side::Caller);
+    for ms in (2_240..3_900).step_by(100) {
+        assert!(energy_at(&left[ms * 8..(ms + 100) * 8], 400.0, 8_000) > 1.4e7, "at {ms} ms");
+    }
+}
+
+#[test]
 fn pauses_that_overlap_out_of_order_leave_no_gap() {
     let mut room = Room::armed();
     room.both(0..51);
