@@ -74,6 +74,8 @@ pub enum SourceLock {
         heard_ns: u64,
         /// What goes on with its stream by another port.
         candidate: Candidate,
+        /// What the SDP said, where somebody else was learned before it spoke: whoever speaks from there has the better claim.
+        signalled: Option<SocketAddr>,
     },
 }
 
@@ -113,7 +115,7 @@ impl SourceLock {
             Self::Learning { signalled, candidate, foreign } => {
                 let row = row_of(candidate, from);
                 if row >= PROOF_PACKETS {
-                    return self.transition_to_learned(from, ssrc, now);
+                    return self.transition_to_learned(from, ssrc, Some(signalled), now);
                 }
                 let foreign = foreign.saturating_add(1);
                 *self = if foreign >= LEARNING_PACKETS {
@@ -127,25 +129,26 @@ impl SourceLock {
             Self::LearningAt { guess, candidate } => {
                 let row = row_of(candidate, from);
                 if row >= PROOF_PACKETS {
-                    return self.transition_to_learned(from, ssrc, now);
+                    return self.transition_to_learned(from, ssrc, None, now);
                 }
                 *self = Self::LearningAt { guess, candidate: Some((from, row)) };
                 Verdict::Learning
             }
-            Self::Learned { party, .. } if party == from => {
-                *self = Self::Learned { party, ssrc, heard_ns: now.mono_ns, candidate: None };
+            Self::Learned { party, signalled, .. } if party == from => {
+                *self = Self::Learned { party, ssrc, heard_ns: now.mono_ns, candidate: None, signalled };
                 Verdict::Ours
             }
-            Self::Learned { party, ssrc: own, heard_ns, candidate } => {
+            Self::Learned { signalled: Some(signalled), .. } if signalled == from => self.transition_to_locked(from),
+            Self::Learned { party, ssrc: own, heard_ns, candidate, signalled } => {
                 let silent = now.mono_ns >= Now { mono_ns: heard_ns, ..now }.in_ms(MOVE_AFTER_MS);
                 if party.ip() != from.ip() || own != ssrc || !silent {
                     return Verdict::Stranger;
                 }
                 let row = row_of(candidate, from);
                 if row >= PROOF_PACKETS {
-                    return self.transition_to_learned(from, ssrc, now);
+                    return self.transition_to_learned(from, ssrc, signalled, now);
                 }
-                *self = Self::Learned { party, ssrc, heard_ns, candidate: Some((from, row)) };
+                *self = Self::Learned { party, ssrc, heard_ns, candidate: Some((from, row)), signalled };
                 Verdict::Learning
             }
         }
@@ -156,8 +159,14 @@ impl SourceLock {
         Verdict::Locked
     }
 
-    fn transition_to_learned(&mut self, party: SocketAddr, ssrc: u32, now: Now) -> Verdict {
-        *self = Self::Learned { party, ssrc, heard_ns: now.mono_ns, candidate: None };
+    fn transition_to_learned(
+        &mut self,
+        party: SocketAddr,
+        ssrc: u32,
+        signalled: Option<SocketAddr>,
+        now: Now,
+    ) -> Verdict {
+        *self = Self::Learned { party, ssrc, heard_ns: now.mono_ns, candidate: None, signalled };
         Verdict::Locked
     }
 }
@@ -204,7 +213,15 @@ mod tests {
         assert_eq!(lock.hear(addr(5000)), Verdict::Learning);
         assert_eq!(lock.hear(addr(5000)), Verdict::Locked);
         assert_eq!(lock.destination(), Some(addr(5000)));
-        assert_eq!(lock.hear(addr(4000)), Verdict::Stranger);
+        assert_eq!(lock.hear(addr(6000)), Verdict::Stranger);
+    }
+
+    #[test]
+    fn who_is_faster_than_the_signalled_party_gives_way_to_it_for_good() {
+        let mut lock = SourceLock::new(Some(addr(4000)), Learn::Anywhere);
+        assert_eq!((0..20).map(|_| lock.hear(addr(6000))).last(), Some(Verdict::Ours));
+        assert_eq!(lock.hear(addr(4000)), Verdict::Locked);
+        assert_eq!((lock.hear(addr(6000)), lock.destination()), (Verdict::Stranger, Some(addr(4000))));
     }
 
     #[test]
