@@ -203,7 +203,14 @@ fn is_dynamic(number: u8) -> bool {
 }
 
 /// What the peer's line gives together with our side. Payload types are taken from the peer for both ways.
-pub(super) fn negotiate(line: &MediaLine, local: &LocalMedia, secured: Secured) -> Result<Negotiated, Refused> {
+///
+/// Who answers with several codecs sends the first one (RFC 3264 §6.1); of an offer we choose.
+pub(super) fn negotiate(
+    line: &MediaLine,
+    local: &LocalMedia,
+    secured: Secured,
+    answered: bool,
+) -> Result<Negotiated, Refused> {
     // A browser's address is proved by its checks, and what it writes here says nothing.
     let web = matches!(secured, Secured::Dtls { .. });
     let nowhere = web.then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -218,7 +225,8 @@ pub(super) fn negotiate(line: &MediaLine, local: &LocalMedia, secured: Secured) 
     let first = local.codecs.first().filter(|first| first.is_rare());
     let wanted =
         first.and_then(|first| line.payload_types.iter().find(|one| first.is(one)).map(|one| (*first, one.number)));
-    let (codec, pt) = wanted.or_else(|| common(false)).or_else(|| common(true)).ok_or(Refused::NoCodec)?;
+    let chosen = if answered { common(true) } else { wanted.or_else(|| common(false)).or_else(|| common(true)) };
+    let (codec, pt) = chosen.ok_or(Refused::NoCodec)?;
     // Digits by the codec's clock where they are offered so (RFC 4733 §2.5.1): a stream has one.
     let digits = |hz: u32| {
         line.payload_types

@@ -93,7 +93,7 @@ impl Negotiator {
     /// Our answer to the peer's offer, and what is agreed. An error leaves the session as it was.
     pub fn answer(&mut self, offer: &Description, local: &LocalMedia) -> Result<(String, Negotiated), Refused> {
         let (voice, line, secured, tag) = voice_of(offer, local)?;
-        let negotiated = negotiate(line, local, secured)?;
+        let negotiated = negotiate(line, local, secured, false)?;
         self.lines = offer.media.iter().enumerate().map(|(index, line)| keep(line, index == voice)).collect();
         self.offered = None;
         let mut types = vec![Format::Sound(negotiated.pt_receive, negotiated.codec)];
@@ -134,7 +134,7 @@ impl Negotiator {
         }
         let line = answer.media.get(voice).filter(|line| is_audio(line)).ok_or(Refused::NoAudio)?;
         let secured = protection::of_answer(line, local, self.offers_keys(local))?;
-        let negotiated = negotiate(line, local, secured)?;
+        let negotiated = negotiate(line, local, secured, true)?;
         // Each side receives under the numbers that it wrote itself (RFC 3264 §5.1).
         Ok(Negotiated {
             pt_receive: negotiated.codec.payload_type(),

@@ -153,6 +153,18 @@ fn each_side_receives_under_its_own_numbers() {
 }
 
 #[test]
+fn who_answers_with_several_codecs_sends_the_first_of_them() {
+    for (types, codec, number) in [("9 8 0 101", AudioCodec::G722, 9), ("0 9 101", AudioCodec::Pcmu, 0)] {
+        let mut negotiator = Negotiator::new(2);
+        let codecs = vec![AudioCodec::Pcma, AudioCodec::Pcmu, AudioCodec::G722];
+        negotiator.offer(&LocalMedia { codecs, ..local() });
+        let answer = read(&format!("m=audio 4000 RTP/AVP {types}\r\na=rtpmap:101 telephone-event/8000\r\n"));
+        let settled = negotiator.accept_answer(&answer).unwrap();
+        assert_eq!((settled.codec, settled.pt_send, settled.pt_receive), (codec, number, number), "{types}");
+    }
+}
+
+#[test]
 fn an_answer_must_fit_its_offer() {
     let mut negotiator = Negotiator::new(2);
     negotiator.offer(&local());
