@@ -93,7 +93,7 @@ impl Floor {
             heard: false,
             sound_due: true,
             deliver_digits: digits,
-            key: None,
+            keys: Vec::new(),
             protection: Protection::Plain,
         };
         self.legs += 1;

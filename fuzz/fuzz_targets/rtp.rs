@@ -62,7 +62,7 @@ fn leg(id: u64, other: u64, what: u8, now: Now) -> Leg {
         heard: true,
         sound_due: true,
         deliver_digits: true,
-        key: None,
+        keys: Vec::new(),
         protection: Protection::Plain,
     };
     Leg::new(

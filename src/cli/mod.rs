@@ -7,6 +7,7 @@ mod callback;
 mod check;
 mod client;
 mod demo;
+mod figures;
 mod floor;
 mod graph;
 mod hours;

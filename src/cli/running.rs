@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::figures::figures;
 use super::floor::Floor;
 use super::reload::{self, names};
 use crate::api::{self, ApiHandle, ApiSettings, Figures, Handles, Named, Readiness, WebSockets};
 use crate::hooks::{Hook, Notifier, NotifierStatus, Poster};
-use crate::node::{self, Bell, CommandPort, Node, State, Watch};
+use crate::node::{self, Bell, CommandPort, Node, State};
 use crate::store::{Compressor, FollowSettings, Follower, QueueLogWriter, Tap};
-use crate::switch::{Health, Standing, Storage, TrunkStatus};
 
 /// Entries that may wait for a follower of the journal before it reads them from the files.
 const BACKLOG: usize = 65_536;
@@ -201,13 +201,12 @@ fn ready() -> Readiness {
     readiness
 }
 
-fn figures_of(node: &Node, hooks: Vec<(String, NotifierStatus)>) -> Box<dyn Fn() -> Figures + Send + Sync> {
+/// Who tells other systems, by the name of each.
+pub(super) type Hooks = Vec<(String, NotifierStatus)>;
+
+fn figures_of(node: &Node, hooks: Hooks) -> Box<dyn Fn() -> Figures + Send + Sync> {
     let watch = Arc::clone(&node.watch);
-    Box::new(move || {
-        let mut figures = figures(&watch);
-        hooks.iter().for_each(|(name, status)| add_hook(&mut figures, name, status));
-        figures
-    })
+    Box::new(move || figures(&watch, &hooks))
 }
 
 /// Something of the node's figures, looked at when somebody asks.
@@ -220,190 +219,4 @@ fn websockets_of(node: &Node) -> WebSockets {
     let upgrades = node.upgrades.clone();
     let carry = Box::new(move |stream, local, remote| upgrades.carry(stream, local, remote));
     WebSockets { answer: crate::net::answer_upgrade, carry }
-}
-
-fn figures(watch: &Watch) -> Figures {
-    let (switch, net) = (watch.figures(), watch.net.figures());
-    let mut figures = Figures::default();
-    figures
-        .gauge(
-            "trunkline_calls",
-            "Calls that the switch holds, until the last leg of each is gone.",
-            switch.calls as f64,
-        )
-        .gauge("trunkline_legs", "Legs in progress.", switch.legs as f64)
-        .gauge("trunkline_rtp_leases", "Pairs of RTP and RTCP ports that legs hold.", switch.leases as f64)
-        .gauge("trunkline_sip_dialogs", "Open SIP dialogs.", switch.dialogs as f64)
-        .gauge("trunkline_sip_transactions", "Open SIP transactions.", switch.transactions as f64)
-        .gauge("trunkline_sip_bindings", "Contacts that are bound.", switch.bindings as f64)
-        .gauge("trunkline_sip_subscriptions", "Subscriptions that stand.", switch.subscriptions as f64)
-        .gauge("trunkline_callbacks", "Requests to be called back that stand.", switch.callbacks as f64)
-        .counter("trunkline_calls_offered", "Calls offered.", switch.calls_offered)
-        .counter("trunkline_calls_ended", "Calls ended.", switch.calls_ended)
-        .counter("trunkline_calls_bridged", "Calls in which two parties were joined.", switch.calls_bridged)
-        .counter("trunkline_expected_waits", "Expected waits that an answer has put to the test.", switch.estimates)
-        .counter(
-            "trunkline_expected_waits_error_milliseconds",
-            "The sum of their errors, whatever the direction.",
-            switch.estimates_error_ms,
-        )
-        .counter("trunkline_sip_invites", "INVITEs outside dialogs.", switch.invites)
-        .counter("trunkline_sip_challenges", "Requests that were challenged.", switch.challenges)
-        .counter("trunkline_sip_wrong_answers", "Wrong answers to challenges.", switch.wrong_answers)
-        .counter("trunkline_sip_malformed", "Messages refused or dropped unread.", switch.malformed)
-        .gauge("trunkline_sip_bans", "Sources that are ignored now.", switch.bans.len() as f64)
-        .counter("trunkline_sip_banned", "Sources that were banned.", switch.banned)
-        .counter("trunkline_sip_shed", "New calls that got 503 because signalling was late.", switch.shed + net.shed)
-        .counter("trunkline_sip_ignored", "Messages of banned sources, not looked at.", switch.ignored)
-        .counter(
-            "trunkline_sip_slowed",
-            "Requests without an answer, because their source asks too often.",
-            switch.slowed,
-        )
-        .counter("trunkline_rtp_stranger_packets", "Media packets from strangers, dropped.", switch.stranger_packets)
-        .counter(
-            "trunkline_webrtc_lost",
-            "Browsers' calls that ended because their media failed.",
-            switch.browsers_lost,
-        )
-        .counter(
-            "trunkline_webrtc_stranger_packets",
-            "Datagrams to browsers' ports from who has proved nothing.",
-            switch.web_strangers,
-        )
-        .counter("trunkline_rtp_silences", "Times that a party of a conversation sent no sound.", switch.silences)
-        .counter(
-            "trunkline_rtp_timeouts",
-            "Calls that were ended because nothing came from a party.",
-            switch.media_timeouts,
-        )
-        .counter(
-            "trunkline_rtp_without_ports",
-            "Calls, and phones to be called, that got 503 because all media ports were taken.",
-            switch.without_ports,
-        )
-        .gauge(
-            "trunkline_recording_free_bytes",
-            "Bytes that are left where recordings lie.",
-            switch.storage.free_bytes as f64,
-        )
-        .counter(
-            "trunkline_recording_lost_ms",
-            "Milliseconds of sound that could not be written; silence stands for them.",
-            switch.storage.lost_ms,
-        )
-        .counter(
-            "trunkline_prompt_late_ms",
-            "Milliseconds of long prompts that came too late from the disk; silence was heard in their place.",
-            switch.storage.late_ms,
-        )
-        .counter(
-            "trunkline_recording_refused_calls",
-            "Calls that were not put through because they must be recorded and could not be.",
-            switch.unrecordable,
-        )
-        .counter(
-            "trunkline_desks_refused",
-            "Agents who were not let in at a phone, by a wrong PIN mostly.",
-            switch.desks_refused,
-        )
-        .counter(
-            "trunkline_queue_wishes_unheeded",
-            "Callers who were served without what the rules of their queue ask, as too many kinds of callers waited.",
-            switch.wishes_unheeded,
-        )
-        .counter("trunkline_journal_early_effects", "Effects that left before they were written.", switch.early_effects)
-        .counter("trunkline_dns_questions", "Questions put to DNS servers.", switch.dns_questions)
-        .counter(
-            "trunkline_dns_failures",
-            "Questions that no DNS server answered with sense in time.",
-            switch.dns_failures,
-        )
-        .counter(
-            "trunkline_dns_stale",
-            "Times that records served on after their end for want of an answer.",
-            switch.dns_stale,
-        )
-        .gauge("trunkline_dns_cached", "Answers of DNS that are remembered.", switch.dns_cached as f64)
-        .counter(
-            "trunkline_sip_udp_fallbacks",
-            "Requests too large for a datagram that went back from TCP to UDP.",
-            switch.udp_fallbacks,
-        )
-        .counter("trunkline_net_received", "SIP messages taken from the network.", net.received)
-        .counter("trunkline_trace_dropped", "Copies for the trace that its writer was too slow for.", net.trace_dropped)
-        .counter("trunkline_net_sent", "SIP messages handed to the network.", net.sent)
-        .gauge("trunkline_net_inbound_connections", "Connections that peers have open to SIP.", net.inbound as f64)
-        .counter("trunkline_net_refused", "Connections closed because of a limit, or in their handshake.", net.refused);
-    for trouble in Storage::TROUBLES {
-        figures.add(api::Figure {
-            name: "trunkline_recording_alarm",
-            help: "Whether recordings cannot be written, and why: 1 for the reason that holds.",
-            kind: api::Kind::Gauge,
-            labels: vec![("reason", trouble.name().to_owned())],
-            value: f64::from(u8::from(switch.storage.storage == trouble)),
-        });
-    }
-    for (status, count) in &switch.responses {
-        figures.add(api::Figure {
-            name: "trunkline_sip_invite_responses",
-            help: "Final responses to INVITEs outside dialogs.",
-            kind: api::Kind::Counter,
-            labels: vec![("status", status.to_string())],
-            value: *count as f64,
-        });
-    }
-    for (reason, count) in &switch.srtp_dropped {
-        figures.add(api::Figure {
-            name: "trunkline_srtp_dropped_packets",
-            help: "Media packets that could not be opened, dropped.",
-            kind: api::Kind::Counter,
-            labels: vec![("reason", (*reason).to_owned())],
-            value: *count as f64,
-        });
-    }
-    switch.trunks.iter().for_each(|trunk| add_trunk(&mut figures, trunk));
-    figures
-}
-
-fn add_hook(figures: &mut Figures, name: &str, status: &NotifierStatus) {
-    use api::Kind::{Counter, Gauge};
-    let mut add = |metric: &'static str, help, kind, value: u64| {
-        let labels = vec![("webhook", name.to_owned())];
-        figures.add(api::Figure { name: metric, help, kind, labels, value: value as f64 });
-    };
-    add("trunkline_webhook_notices", "Notices that a webhook has taken.", Counter, status.told());
-    add("trunkline_webhook_failures", "How often a notice was not taken.", Counter, status.failures());
-    add("trunkline_webhook_waiting", "Notices that are not taken yet.", Gauge, status.waiting());
-}
-
-fn add_trunk(figures: &mut Figures, trunk: &TrunkStatus) {
-    use api::Kind::{Counter, Gauge};
-    let mut add = |name: &'static str, help, kind, label: Option<(&'static str, &str)>, value: f64| {
-        let own = [("trunk", trunk.id.to_string())].into_iter();
-        let labels = own.chain(label.map(|(name, value)| (name, value.to_owned()))).collect();
-        figures.add(api::Figure { name, help, kind, labels, value });
-    };
-    for (direction, (present, total)) in [("in", trunk.inbound), ("out", trunk.outbound)] {
-        let label = Some(("direction", direction));
-        add("trunkline_trunk_calls", "Calls that the trunk carries now.", Gauge, label, f64::from(present));
-        add("trunkline_trunk_calls_carried", "Calls that the trunk has carried.", Counter, label, total as f64);
-    }
-    for (reason, count) in [("full", trunk.refused.0), ("rate", trunk.refused.1)] {
-        let help = "Calls that did not fit the trunk's limits.";
-        add("trunkline_trunk_refused", help, Counter, Some(("reason", reason)), count as f64);
-    }
-    for target in &trunk.targets {
-        let help = "Whether a target of the trunk answers OPTIONS: 1, 0, or 0.5 where it was not asked yet.";
-        let value = match target.health {
-            Health::Up => 1.0,
-            Health::Unknown => 0.5,
-            Health::Down => 0.0,
-        };
-        add("trunkline_trunk_target_up", help, Gauge, Some(("target", &target.uri.to_string())), value);
-    }
-    if let Some((standing, _)) = trunk.registration {
-        let stands = matches!(standing, Standing::Registered { .. });
-        add("trunkline_trunk_registered", "Whether we are registered at the trunk.", Gauge, None, f64::from(stands));
-    }
 }

@@ -119,7 +119,7 @@ pub(super) fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMed
         heard: false,
         sound_due: false,
         deliver_digits: true,
-        key: None,
+        keys: Vec::new(),
         protection: Protection::Plain,
     }
 }

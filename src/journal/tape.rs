@@ -38,6 +38,8 @@ pub enum PausedBy {
     Dialplan,
     /// A supervisor or a program, by the API.
     Operator,
+    /// Nobody: the call is being handed on, and no agent speaks with the caller.
+    Transfer,
 }
 
 /// A place in a recording that a listener looks for.

@@ -67,6 +67,8 @@ pub struct Playlist {
 pub enum Source {
     /// Nothing is sent.
     Silence,
+    /// Packets of silence: who only listens is still there for systems between us that end what no sound comes through.
+    Quiet,
     /// Prompts, once; their end is reported.
     Play(Playlist),
     /// Music, over and over.
@@ -167,11 +169,14 @@ pub struct LegMedia {
     pub sound_due: bool,
     /// Whether digits are reported (they pass over a bridge in any case).
     pub deliver_digits: bool,
-    /// The last key that is pressed for the party's ears because it came by signalling, where one has.
-    pub key: Option<SentKey>,
+    /// The last keys that are pressed for the party's ears because they came by signalling, the oldest first: [`KEYS`] at most.
+    pub keys: Vec<SentKey>,
     /// How its packets are protected. Other keys of the same party go on with its streams.
     pub protection: Protection,
 }
+
+/// Keys by signalling that one command names: more than anybody presses within a turn.
+pub const KEYS: usize = 8;
 
 /// A key that a leg's party is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +185,8 @@ pub struct SentKey {
     pub number: u32,
     /// 0–9, *, #, A–D.
     pub digit: char,
+    /// How long it is down, ms: 40 to 8,000.
+    pub ms: u16,
 }
 
 /// A command to the media threads. Later ones replace earlier ones, so a backlog is never longer than the legs.
@@ -255,7 +262,7 @@ mod tests {
             heard: false,
             sound_due: false,
             deliver_digits: false,
-            key: None,
+            keys: Vec::new(),
             protection: Protection::Plain,
         };
         let at = |epoch| LegCommand::Desire { leg, epoch, desired: desired.clone() };

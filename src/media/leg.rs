@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use super::arrival::{Arrival, Clock, Kind, Narrow};
 use super::command::{LegMedia, Source};
 use super::ear::Ear;
-use super::keyer::{KEY_MS, Keyer};
+use super::keyer::Keyer;
 use super::mix::Mixer;
 use super::play::Player;
 use super::report::{DropReason, MediaReport, PacketFate};
@@ -59,8 +59,7 @@ pub struct Leg {
     source: SourceId,
     player: Option<Player>,
     mixer: Option<Mixer>,
-    /// The key that the party is being sent.
-    keyer: Option<Keyer>,
+    keyer: Keyer,
     /// What encodes for the party, where others are not just passed on to it.
     voice: Option<Voice>,
     digits: DigitReceiver,
@@ -75,6 +74,9 @@ pub struct Leg {
     reporter: Reporter,
     strangers: u64,
     strangers_told: u64,
+    /// Packets of a payload type that was not agreed on, and the last such type.
+    unusable: (u64, u8),
+    unusable_told: u64,
     silence: Silence,
     /// Whether the party was heard within the last two seconds or so.
     speaks: bool,
@@ -94,7 +96,7 @@ impl Leg {
             source: 0,
             player: Player::new(&media.send, now),
             mixer: None,
-            keyer: None,
+            keyer: Keyer::new(&media.keys),
             voice: None,
             digits: DigitReceiver::default(),
             clock: Clock::default(),
@@ -105,6 +107,8 @@ impl Leg {
             reporter: Reporter::new(start.reporter, now),
             strangers: 0,
             strangers_told: 0,
+            unusable: (0, 0),
+            unusable_told: 0,
             silence: Silence::new(id, media.sound_due, lost_ms, now),
             speaks: false,
             watch_ns: now.in_ms(WATCH_MS),
@@ -123,7 +127,7 @@ impl Leg {
             (self.voice, self.narrow, self.ear, self.mixer) = (None, None, None, None);
         }
         let mixes = matches!(media.send, Source::Mix(_));
-        let plays = matches!(media.send, Source::Play(_) | Source::Music(_));
+        let plays = matches!(media.send, Source::Play(_) | Source::Music(_) | Source::Quiet);
         if self.voice.is_none() && (mixes || plays) {
             self.voice = Voice::of(codec);
         }
@@ -171,7 +175,7 @@ impl Leg {
         let own = self.watch_ns.min(self.reporter.deadline());
         let played = self.player.as_ref().map_or(u64::MAX, Player::deadline);
         let mixed = self.mixer.as_ref().map_or(u64::MAX, Mixer::deadline);
-        let keyed = self.keyer.as_ref().map_or(u64::MAX, Keyer::deadline);
+        let keyed = self.media.dtmf_pt.map_or(u64::MAX, |_| self.keyer.deadline());
         own.min(played).min(mixed).min(keyed)
     }
 
@@ -210,16 +214,9 @@ impl Leg {
                 self.player = Player::new(&media.send, now);
             }
         }
-        let pressed = media.key.filter(|key| self.media.key != Some(*key));
         self.media = media;
         self.equip(recoded, now);
-        match (pressed, &mut self.mixer) {
-            (Some(key), _) if self.media.dtmf_pt.is_some() => {
-                self.keyer = Keyer::new(key.digit, self.stream.timestamp_at(now), now);
-            }
-            (Some(key), Some(mixer)) => mixer.press(key.digit, KEY_MS),
-            (Some(_) | None, _) => {}
-        }
+        self.keyer.handle_keys(&self.media.keys, now);
         true
     }
 
@@ -251,6 +248,7 @@ impl Leg {
         }
         self.speaks = true;
         let Some(kind) = self.kind_of(&header) else {
+            self.unusable = (self.unusable.0 + 1, header.payload_type);
             return PacketFate::Drop(DropReason::PayloadType);
         };
         let header = self.clock.slow_down(header, self.media.format.codec.clock_factor());
@@ -286,7 +284,7 @@ impl Leg {
                 Some(to) => PacketFate::Forward { to: *to, arrival },
                 None => PacketFate::Consumed(arrival),
             },
-            Source::Silence | Source::Play(_) | Source::Music(_) => PacketFate::Consumed(arrival),
+            Source::Silence | Source::Quiet | Source::Play(_) | Source::Music(_) => PacketFate::Consumed(arrival),
         }
     }
 
@@ -379,6 +377,11 @@ impl Leg {
         if self.strangers > self.strangers_told {
             self.strangers_told = self.strangers;
             self.reports.push_back(MediaReport::Strangers { leg: self.id, count: self.strangers });
+        }
+        let (count, payload_type) = self.unusable;
+        if count > self.unusable_told {
+            self.unusable_told = count;
+            self.reports.push_back(MediaReport::Unusable { leg: self.id, payload_type, count });
         }
     }
 }

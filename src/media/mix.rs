@@ -4,7 +4,7 @@ use super::arrival::{Arrival, Kind};
 use super::ear::sample_at;
 use crate::codec::tone::Sine;
 use crate::codec::{Band, dtmf};
-use crate::rtp::event::{DigitPacket, DigitReceiver, DigitSender, Key};
+use crate::rtp::event::{DigitPacket, DigitReceiver, DigitSender, Event, Key};
 use crate::time::{MS, Now};
 
 /// How late a thread may be before packets are skipped in time instead of sent in a burst.
@@ -13,6 +13,8 @@ const BURST_LIMIT_MS: u64 = 100;
 const KEY_STEP_MS: u64 = 20;
 /// The longest that a key is down, ms.
 const LONGEST_KEY_MS: u16 = 8_000;
+/// A key of which nothing more came for so long (ms) is up: all packets that say so were lost.
+const LET_GO_MS: u64 = 150;
 /// How long a key is heard at least (Q.24 asks for 40 ms): 70 ms, in 8,000ths of a second.
 const SHORTEST_TONES: u32 = 560;
 /// Peak of each of the two tones of a key: −9 dBm0 together, as phones send them.
@@ -27,6 +29,8 @@ pub(super) struct Mixer {
     event: Option<DigitSender>,
     /// Else as the sound of it.
     tones: Option<Tones>,
+    /// When the last packet of the key that is down came (monotonic ns).
+    held_ns: Option<u64>,
 }
 
 /// A key as sound.
@@ -40,7 +44,7 @@ struct Tones {
 impl Mixer {
     /// Of a party that hears this band.
     pub(super) fn new(band: Band, now: Now) -> Self {
-        Self { band, next_ns: now.mono_ns, keys: DigitReceiver::default(), event: None, tones: None }
+        Self { band, next_ns: now.mono_ns, keys: DigitReceiver::default(), event: None, tones: None, held_ns: None }
     }
 
     /// When the next packet is due (monotonic nanoseconds).
@@ -54,6 +58,9 @@ impl Mixer {
         if now.mono_ns < self.next_ns {
             return None;
         }
+        if self.held_ns.is_some_and(|held_ns| now.mono_ns.saturating_sub(held_ns) > LET_GO_MS * MS) {
+            self.release(0);
+        }
         let step = if self.event.is_some() { KEY_STEP_MS } else { packet_ms } * MS;
         let late = now.mono_ns - self.next_ns;
         if late > BURST_LIMIT_MS * MS {
@@ -65,24 +72,36 @@ impl Mixer {
     }
 
     /// Takes a telephone-event packet of the party that is listened to. `timestamp` is what our stream stands at.
-    pub(super) fn handle_key(&mut self, arrival: &Arrival<'_>, timestamp: u32, takes_events: bool) {
+    pub(super) fn handle_key(&mut self, arrival: &Arrival<'_>, timestamp: u32, takes_events: bool, now: Now) {
         let Kind::Digit(factor) = arrival.kind else { return };
+        let ended = Event::parse(arrival.payload).filter(|event| event.end);
         match self.keys.handle_packet(&arrival.header, arrival.payload) {
-            Some(Key::Down { digit }) if takes_events => {
-                self.event = DigitSender::new(digit, timestamp, LONGEST_KEY_MS);
-            }
-            Some(Key::Down { digit }) => self.press(digit, LONGEST_KEY_MS),
-            Some(Key::Up { duration, .. }) => {
-                let duration = duration / factor.max(1);
-                if let Some(tones) = &mut self.tones {
-                    // As long as it was down, however late and close together its packets came.
-                    tones.left = duration.max(SHORTEST_TONES).saturating_sub(tones.played);
+            Some(Key::Down { digit }) => {
+                match takes_events {
+                    true => self.event = DigitSender::new(digit, timestamp, LONGEST_KEY_MS),
+                    false => self.press(digit, LONGEST_KEY_MS),
                 }
-                if let Some(event) = &mut self.event {
-                    event.release(duration);
+                // Of some keys only the end is heard.
+                if let Some(event) = ended {
+                    return self.release(u32::from(event.duration) / factor.max(1));
                 }
             }
+            Some(Key::Up { duration, .. }) => return self.release(duration / factor.max(1)),
+            None if self.held_ns.is_none() => return,
             None => {}
+        }
+        self.held_ns = Some(now.mono_ns);
+    }
+
+    /// The key is up, after so long (8,000ths of a second).
+    fn release(&mut self, duration: u32) {
+        self.held_ns = None;
+        if let Some(tones) = &mut self.tones {
+            // As long as it was down, however late and close together its packets came.
+            tones.left = duration.max(SHORTEST_TONES).saturating_sub(tones.played);
+        }
+        if let Some(event) = &mut self.event {
+            event.release(duration);
         }
     }
 

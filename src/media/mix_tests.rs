@@ -10,7 +10,7 @@ use crate::codec::g711::Law;
 use crate::codec::tone::{Sine, energy_at};
 use crate::codec::{Band, Codec};
 use crate::id::LegId;
-use crate::rtp::event::{DigitReceiver, DigitSender, Key};
+use crate::rtp::event::{DigitPacket, DigitReceiver, DigitSender, Key};
 use crate::rtp::packet::{self, Header};
 use crate::time::{MS, Now};
 
@@ -46,7 +46,7 @@ fn state(id: u64, format: AudioFormat, send: Source, dtmf: Option<u8>) -> LegMed
         heard: true,
         sound_due: false,
         deliver_digits: false,
-        key: None,
+        keys: Vec::new(),
         protection: Protection::Plain,
     }
 }
@@ -222,6 +222,11 @@ fn packets_have_the_length_that_each_party_wants() {
 
 /// Phone 2 presses a key for 200 ms after half a second; what phone 1 gets.
 fn press(formats: [AudioFormat; 2], takes: Option<u8>) -> [Phone; 2] {
+    press_losing(formats, takes, |_| false)
+}
+
+/// The same, where some of the key's packets are lost.
+fn press_losing(formats: [AudioFormat; 2], takes: Option<u8>, lost: fn(&DigitPacket) -> bool) -> [Phone; 2] {
     let mut phones =
         [Phone::new(1, 440.0, formats[0], &[2], takes), Phone::new(2, 2_200.0, formats[1], &[1], Some(101))];
     let mut key = DigitSender::new('7', 25 * 160, 200).unwrap();
@@ -230,6 +235,9 @@ fn press(formats: [AudioFormat; 2], takes: Option<u8>) -> [Phone; 2] {
             return speak(phone, frame);
         }
         let Some(packet) = key.poll_packet() else { return speak(phone, frame) };
+        if lost(&packet) {
+            return None;
+        }
         let header = Header {
             marker: packet.marker,
             payload_type: 101,
@@ -262,6 +270,29 @@ fn a_key_passes_between_clocks_with_its_duration_and_its_end() {
         for pair in phone.heard.windows(2) {
             assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
         }
+    }
+}
+
+#[test]
+fn a_key_whose_end_is_lost_is_let_go_and_one_of_which_only_the_end_is_heard_is_short() {
+    let ends: fn(&DigitPacket) -> bool = |packet| packet.event.end;
+    for (lost, most) in [(ends, 400), (|packet| !packet.event.end, 240)] {
+        let [phone, _] = press_losing([AudioFormat::PCMA, AudioFormat::PCMA], Some(101), lost);
+        let events: Vec<_> = phone.heard.iter().filter(|header| header.payload_type == 101).collect();
+        let mut receiver = DigitReceiver::default();
+        let keys: Vec<Key> = (phone.heard.iter().zip(&phone.payloads))
+            .filter(|(header, _)| header.payload_type == 101)
+            .filter_map(|(header, payload)| receiver.handle_packet(header, payload))
+            .collect();
+        let [Key::Down { digit: '7' }, Key::Up { duration, .. }] = keys[..] else { panic!("{keys:?}, {events:?}") };
+        assert!(duration / 8 <= most, "{} ms", duration / 8);
+        let after = phone.heard.iter().rev().take_while(|header| header.payload_type != 101).count();
+        assert!(after > 50, "the sound goes on: {after}");
+        let [phone, _] = press_losing([AudioFormat::PCMA, AudioFormat::PCMA], None, lost);
+        let sound = phone.sound();
+        let loud = sound.chunks(160).filter(|piece| energy_at(piece, 1_209.0, 8_000) > f64::from(PEAK).powi(2) / 20.0);
+        let ms = loud.count() * 20;
+        assert!((40..=most as usize + 40).contains(&ms), "{ms} ms of tones");
     }
 }
 

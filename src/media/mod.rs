@@ -27,12 +27,13 @@ pub use crate::recording::{
     SealedReader, Sealer, Side, sha256, wav_header,
 };
 pub use crate::rtp::srtp::{MasterKey, Refusal, Suite};
+pub use crate::rtp::stats::Snapshot;
 pub use arrival::Arrival;
 pub use chunk::{Chunk, ChunkOrder};
 pub use command::RecordingSpec;
 pub use command::{
-    AudioFormat, Browser, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, SentKey, Source,
-    SrtpKeys,
+    AudioFormat, Browser, KEYS, LegCommand, LegMedia, MusicId, Playlist, PortLease, PromptId, Protection, SentKey,
+    Source, SrtpKeys,
 };
 pub use leg::{Leg, SOON_MS, StreamStart};
 pub use play::{LONGEST_MIX, Player, Step};

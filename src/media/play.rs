@@ -21,6 +21,7 @@ pub const LONGEST_MIX: usize = 2 * LONGEST_PACKET;
 enum Programme {
     Prompts(Playlist),
     Music(MusicId),
+    Quiet,
 }
 
 /// How far the playing is.
@@ -71,6 +72,7 @@ impl Player {
         let (programme, place) = match source {
             Source::Play(list) => (Programme::Prompts(list.clone()), Some(Place::default())),
             Source::Music(id) => (Programme::Music(*id), None),
+            Source::Quiet => (Programme::Quiet, None),
             Source::Silence | Source::Echo | Source::Bridge(_) | Source::Mix(_) => return None,
         };
         let next_ns = now.mono_ns.next_multiple_of(BEAT_MS * MS);
@@ -86,7 +88,7 @@ impl Player {
     pub fn playlist(&self) -> Option<u32> {
         match &self.programme {
             Programme::Prompts(list) => Some(list.id),
-            Programme::Music(_) => None,
+            Programme::Music(_) | Programme::Quiet => None,
         }
     }
 
@@ -95,6 +97,7 @@ impl Player {
         match (&self.programme, source) {
             (Programme::Prompts(list), Source::Play(wanted)) => list.id == wanted.id,
             (Programme::Music(playing), Source::Music(wanted)) => playing == wanted,
+            (Programme::Quiet, Source::Quiet) => true,
             _ => false,
         }
     }
@@ -165,6 +168,11 @@ impl Player {
             return Some(Step::Coded(packet));
         }
         let packet = room.get_mut(..samples)?;
+        if self.programme == Programme::Quiet {
+            let own = if let Codec::G711(law) = codec { Some(law) } else { None };
+            packet.fill(own.unwrap_or(Law::Alaw).silence());
+            return Some(if own.is_some() { Step::Coded(packet) } else { Step::Plain(packet) });
+        }
         let coded = self.fill(store, codec, packet, began);
         let (law, filled) = match coded {
             Some(filled) => (codec.law(), filled),
@@ -178,7 +186,7 @@ impl Player {
             let missing = self.place.is_some_and(|place| place.missing);
             return match &self.programme {
                 Programme::Prompts(list) => Step::Finished { id: list.id, completed: !missing },
-                Programme::Music(_) => Step::Nothing,
+                Programme::Music(_) | Programme::Quiet => Step::Nothing,
             };
         }
         packet.iter_mut().skip(filled).for_each(|octet| *octet = law.silence());
@@ -233,7 +241,7 @@ impl Programme {
     fn tuned_in(&self, store: &PromptStore, ns: u64) -> Place {
         let len = match self {
             Self::Music(id) => store.music(*id).map_or(0, Piece::len),
-            Self::Prompts(_) => 0,
+            Self::Prompts(_) | Self::Quiet => 0,
         };
         let frames = (len / FRAME_BYTES).max(1) as u64;
         let offset = (sample_at(ns) / FRAME_BYTES as u64 % frames) as usize * FRAME_BYTES;
@@ -262,6 +270,7 @@ impl Programme {
                 }
                 None
             }
+            Self::Quiet => None,
         }
     }
 }

@@ -51,6 +51,27 @@ fn a_list_is_played_once_and_a_missing_prompt_is_told() {
     }
 }
 
+#[test]
+fn quiet_is_silence_in_every_codec_for_as_long_as_it_is_wanted() {
+    let (store, now) = (PromptStore::default(), Now::default());
+    let player = Player::new(&Source::Quiet, now).unwrap();
+    assert!(player.serves(&Source::Quiet) && !player.serves(&Source::Silence) && player.playlist().is_none());
+    for (codec, law) in [(ULAW, Law::Ulaw), (Codec::G711(Law::Alaw), Law::Alaw), (Codec::G722, Law::Alaw)] {
+        let mut player = player.clone();
+        for _ in 0..100 {
+            let mut room = room();
+            let due = Now { mono_ns: player.deadline(), wall_ms: 0 };
+            let step = player.handle_tick(&store, codec, 240, due, &mut room);
+            let octets = match step {
+                Some(Step::Coded(octets)) if codec == Codec::G711(law) => octets,
+                Some(Step::Plain(octets)) if codec == Codec::G722 => octets,
+                other => panic!("{codec:?}: {other:?}"),
+            };
+            assert!(octets.len() == 240 && octets.iter().all(|octet| *octet == law.silence()));
+        }
+    }
+}
+
 /// Everything that a player gives out, and whether it had been encoded before.
 fn played(store: &PromptStore, codec: Codec, samples: usize, prompts: &[u32]) -> (Vec<Vec<u8>>, Vec<bool>) {
     let mut player = Player::new(&list(prompts), Now::default()).unwrap();

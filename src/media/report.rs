@@ -64,6 +64,15 @@ pub enum MediaReport {
         /// How many since the leg began.
         count: u64,
     },
+    /// Packets of a payload type came that was not agreed on, and were dropped; said at most once a second.
+    Unusable {
+        /// Which leg.
+        leg: LegId,
+        /// The last such type.
+        payload_type: u8,
+        /// How many since the leg began.
+        count: u64,
+    },
     /// Packets came that could not be opened: forged, replayed or no SRTP; said at most once a second.
     Unopened {
         /// Which leg.

@@ -67,11 +67,26 @@ pub struct Watch {
     pub progress: Progress,
     /// What passes the sockets.
     pub net: Arc<net::Counters>,
+    lost: Mutex<Lost>,
+}
+
+/// What somebody was too slow for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lost {
+    /// Reports of media threads that the switch had no room for.
+    pub reports: u64,
+    /// Entries of the journal that followers had no room for and read from its files.
+    pub entries: u64,
 }
 
 impl Watch {
     pub(super) fn new(progress: Progress, net: Arc<net::Counters>) -> Self {
-        Self { figures: Mutex::new(Figures::default()), progress, net }
+        Self { figures: Mutex::new(Figures::default()), progress, net, lost: Mutex::default() }
+    }
+
+    /// What was lost on the way, or took another one; as old as the figures.
+    pub fn lost(&self) -> Lost {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The switch's figures, at most a quarter of a second old.
@@ -267,6 +282,8 @@ impl EventLoop {
             self.published_ns = now.mono_ns;
             let storage = self.parts.engine.storage();
             self.parts.switch.handle(Input::Storage(storage), now);
+            let lost = Lost { reports: self.parts.engine.reports_lost(), entries: self.parts.feed.dropped() };
+            *self.watch.lost.lock().unwrap_or_else(PoisonError::into_inner) = lost;
             *self.watch.figures.lock().unwrap_or_else(PoisonError::into_inner) = self.parts.switch.figures(now);
         }
     }

@@ -10,7 +10,7 @@ mod tracer;
 
 pub use crate::store::Bell;
 use event_loop::Control;
-pub use event_loop::{CommandPort, Watch};
+pub use event_loop::{CommandPort, Lost, Watch};
 pub use opening::{StartError, State, hooks, open, recording_keys};
 pub use prompts::{PromptError, prompt_lengths, unplayable};
 pub use reload::{ReloadError, Reloaded, Reloader};

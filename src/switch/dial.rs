@@ -61,7 +61,10 @@ impl Switch {
             }
             CallOutput::Bridge { caller, agent, record } => self.bridge(call, caller, agent, record, now),
             CallOutput::Suspend { caller, agent } => self.suspend(call, caller, agent, now),
-            CallOutput::Rejoin => self.follow_hold(call, now),
+            CallOutput::Rejoin => {
+                self.set_handed_on(call, false, now);
+                self.follow_hold(call, now);
+            }
             CallOutput::TransferEnded { leg, code } => self.endpoint.report_refer(leg, code, now),
             CallOutput::PresentationFailed { agent, end } => {
                 let why = match end {

@@ -14,6 +14,7 @@ pub(super) struct Counts {
     pub(super) calls_ended: u64,
     pub(super) calls_bridged: u64,
     pub(super) strangers: u64,
+    pub(super) unusable: u64,
     pub(super) silences: u64,
     pub(super) media_timeouts: u64,
     pub(super) without_ports: u64,
@@ -68,6 +69,8 @@ pub struct Figures {
     pub early_effects: u64,
     /// Media packets from strangers that were dropped.
     pub stranger_packets: u64,
+    /// Media packets of payload types that were not agreed on, dropped.
+    pub unusable_packets: u64,
     /// SRTP packets that were dropped, by why.
     pub srtp_dropped: BTreeMap<&'static str, u64>,
     /// Browsers' calls that ended because their media failed.
@@ -159,6 +162,7 @@ impl Switch {
             trunks: self.endpoint.trunks(),
             early_effects: self.outbox.early(),
             stranger_packets: self.counts.strangers,
+            unusable_packets: self.counts.unusable,
             srtp_dropped: Refusal::ALL.iter().map(|why| why.as_str()).zip(self.counts.unopened).collect(),
             browsers_lost: self.counts.browsers_lost,
             web_strangers: self.counts.web_strangers,

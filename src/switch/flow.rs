@@ -23,7 +23,7 @@ pub struct Floor<'a> {
     pub acd: &'a Acd,
     /// What ops have ordered.
     pub orders: &'a Orders,
-    /// Whether recordings can be written.
+    /// Whether recordings can be written, and one of this call.
     pub can_record: bool,
     /// Who may sit down at the phone that calls.
     pub seats: Seats<'a>,
@@ -106,7 +106,9 @@ impl Switch {
     }
 
     pub(super) fn floor(&self, call: CallId, now: Now) -> Floor<'_> {
-        let (acd, orders, can_record) = (&self.acd, &self.orders, self.can_record());
+        // A call has one recording: once that has ended, nothing more of it is recorded.
+        let over = self.calls.get(&call).is_some_and(|cell| cell.recording == Recording::Over);
+        let (acd, orders, can_record) = (&self.acd, &self.orders, self.can_record() && !over);
         Floor { call, acd, orders, can_record, seats: self.seats(call), wall_ms: now.wall_ms }
     }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use super::party::{Media, PartyCall, Role, Unopened};
+use super::party::{Media, Role, Unopened};
 use super::secrecy::wanted;
 use super::{Output, Switch, Timer};
 use crate::call::CallState;
-use crate::dialplan::{Cursor, CursorInput};
+use crate::dialplan::CursorInput;
 use crate::id::{CallId, LegId};
-use crate::journal::{Cause, Event, RecordingState};
-use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Source};
+use crate::journal::{Cause, Event};
+use crate::media::{AudioFormat, Learn, LegCommand, LegMedia, MediaReport, PortLease, Snapshot, Source};
 use crate::sdp::{AudioCodec, Negotiated};
 use crate::sip::trunk::{Net, is_private};
 use crate::time::Now;
@@ -184,7 +184,7 @@ impl Switch {
             heard: heard || media.overheard,
             sound_due,
             deliver_digits: digits,
-            key: media.key,
+            keys: media.keys_sent.iter().copied().collect(),
             protection: wanted(&negotiated.secured, media.web.as_ref()),
         };
         if media.commanded.as_ref() == Some(&desired) {
@@ -222,43 +222,8 @@ impl Switch {
                     self.advance(call, CursorInput::PlayFinished { id, completed }, now);
                 }
             }
-            MediaReport::Quality { leg, figures, mos, .. } => {
-                if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
-                    let (of, told) = (|value: f64| value as f32, figures.told);
-                    let event = Event::QualityMeasured {
-                        call,
-                        leg,
-                        mos: mos.map(of),
-                        loss: of(figures.loss),
-                        jitter_ms: of(figures.jitter_ms),
-                        round_trip_ms: told.round_trip_ms.map(of),
-                        sent_loss: told.loss.map(of),
-                        sent_jitter_ms: told.jitter_ms.map(of),
-                    };
-                    self.journal(event, now);
-                }
-                self.handle_media_gone(leg, now);
-            }
-            MediaReport::RecordingClosed { manifest } => {
-                let (call, failed) = (manifest.call, manifest.state == RecordingState::Failed);
-                let event = Event::RecordingClosed {
-                    call: manifest.call,
-                    recording: manifest.recording,
-                    state: manifest.state,
-                    expected_ms: manifest.expected_ms,
-                    written_ms: manifest.written_ms,
-                    sha256: manifest.sha256,
-                };
-                self.journal(event, now);
-                let stores = |cell: &PartyCall| cell.cursor.as_ref().is_some_and(Cursor::is_storing);
-                match self.calls.get(&call) {
-                    Some(cell) if stores(cell) && failed => {
-                        self.advance(call, CursorInput::Stored { safe: false }, now);
-                    }
-                    Some(cell) if stores(cell) => self.store_for(call, now),
-                    _ => {}
-                }
-            }
+            MediaReport::Quality { leg, figures, mos, .. } => self.handle_quality(leg, figures, mos, now),
+            MediaReport::RecordingClosed { manifest } => self.handle_recording_closed(manifest, now),
             MediaReport::LeaseUnknown { leg } => {
                 tracing::error!(leg = %leg, "a media thread does not know the ports of a leg; its call ends");
                 let cause = Cause::new(500, "media_lost");
@@ -272,6 +237,15 @@ impl Switch {
                 self.counts.strangers += count.saturating_sub(std::mem::replace(&mut party.strangers, count));
                 let call = party.call;
                 tracing::warn!(leg = %leg, %call, count, "packets from strangers are dropped");
+            }
+            MediaReport::Unusable { leg, payload_type, count } => {
+                let Some(party) = self.legs.get_mut(&leg) else { return };
+                self.counts.unusable += count.saturating_sub(std::mem::replace(&mut party.unusable, count));
+                let call = party.call;
+                tracing::warn!(
+                    leg = %leg, %call, payload_type, count,
+                    "a party sends packets of a payload type that was not agreed on; they are dropped"
+                );
             }
             MediaReport::Unopened { leg, counts } => self.handle_unopened(leg, counts),
             MediaReport::BrowserLost { leg, fault, why } => self.handle_browser_lost(leg, fault, &why),
@@ -323,6 +297,24 @@ impl Switch {
         );
         let cause = Cause::new(41, "media_timeout");
         self.tell(call, crate::call::Input::Hangup { cause, as_designed: false });
+    }
+
+    fn handle_quality(&mut self, leg: LegId, figures: Snapshot, mos: Option<f64>, now: Now) {
+        if let Some(call) = self.legs.get(&leg).map(|party| party.call) {
+            let (of, told) = (|value: f64| value as f32, figures.told);
+            let event = Event::QualityMeasured {
+                call,
+                leg,
+                mos: mos.map(of),
+                loss: of(figures.loss),
+                jitter_ms: of(figures.jitter_ms),
+                round_trip_ms: told.round_trip_ms.map(of),
+                sent_loss: told.loss.map(of),
+                sent_jitter_ms: told.jitter_ms.map(of),
+            };
+            self.journal(event, now);
+        }
+        self.handle_media_gone(leg, now);
     }
 
     /// The thread has given the leg's ports back.

@@ -358,9 +358,9 @@ impl Switch {
             Sip::Modified { leg, body } => self.handle_modified(leg, body.as_deref(), now),
             Sip::ModifyFailed { leg, why } => self.handle_offer_refused(leg, why.code),
             Sip::Referred { leg, target, replaces } => self.handle_referred(leg, &target, replaces.as_ref(), now),
-            Sip::Digit { leg, digit } => {
+            Sip::Digit { leg, digit, ms } => {
                 self.handle_digit(leg, digit, self.received, now);
-                self.pass_signalled_key(leg, digit, now);
+                self.pass_signalled_key(leg, digit, ms, now);
             }
             Sip::RecordWish { leg, on } => self.handle_record_wish(leg, on, now),
             Sip::Gone { leg } => self.handle_dialog_gone(leg, now),

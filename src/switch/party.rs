@@ -186,6 +186,8 @@ pub(super) struct Party {
     pub(super) described: Option<String>,
     /// Packets from strangers that its media thread has told of.
     pub(super) strangers: u64,
+    /// Packets of another payload type than was agreed on, told likewise.
+    pub(super) unusable: u64,
     pub(super) typed: Typed,
     /// Packets that its media thread could not open, by why.
     pub(super) unopened: Unopened,
@@ -209,6 +211,7 @@ impl Party {
             offer: None,
             described: None,
             strangers: 0,
+            unusable: 0,
             typed: Typed::default(),
             unopened: Unopened::default(),
             dialog_gone: false,
@@ -244,8 +247,8 @@ pub(super) struct Media {
     /// When the party came, held or resumed last (monotonic ns).
     pub(super) turned_ns: u64,
     pub(super) send: Source,
-    /// The last key that it was sent because its partner pressed it by signalling.
-    pub(super) key: Option<SentKey>,
+    /// The last keys that it was sent because its partner pressed them by signalling.
+    pub(super) keys_sent: VecDeque<SentKey>,
     /// Whether the party itself has pressed a key by signalling.
     pub(super) signals_keys: bool,
     /// Supervisors whom the party hears beside its partner.
@@ -275,7 +278,7 @@ impl Media {
             negotiated: None,
             turned_ns: 0,
             send: Source::Silence,
-            key: None,
+            keys_sent: VecDeque::new(),
             signals_keys: false,
             beside: Vec::new(),
             overheard: false,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::party::{Recording, Role};
+use super::party::{PartyCall, Recording, Role};
 use super::{CommandError, Switch};
 use crate::call::CallState;
-use crate::dialplan::RecordChange;
+use crate::dialplan::{Cursor, CursorInput, RecordChange};
 use crate::id::{CallId, LegId};
-use crate::journal::{Consent, Cue, Event, PausedBy};
-use crate::media::{Mark, RecordingSpec, Side, Source};
+use crate::journal::{Consent, Cue, Event, PausedBy, RecordingState};
+use crate::media::{Manifest, Mark, RecordingSpec, Side, Source};
 use crate::time::{MS, Now};
 
 /// Marks of one recording. Past them places are told no more, and a pause stays in force: bounded, and on the side of privacy.
@@ -22,17 +22,25 @@ const TYPED: usize = 8;
 #[derive(Default)]
 pub(super) struct Tape {
     consent: Option<Consent>,
+    /// Somebody has paused it.
     paused: bool,
+    /// The call is being handed on: the caller waits, or is in a menu.
+    handed_on: bool,
     marks: Arc<[Mark]>,
 }
 
 impl Tape {
+    /// Whether what is said is kept out.
+    fn is_silent(&self) -> bool {
+        self.paused || self.handed_on
+    }
+
     /// Of what was before only who speaks counts, and a pause.
     fn begin(&mut self, now: Now) {
         let speaks = |mark: &&Mark| matches!(mark.cue, Cue::Agent { .. } | Cue::Peer);
         let pauses = |mark: &&Mark| matches!(mark.cue, Cue::Paused { .. });
         let speaker = self.marks.iter().rev().find(speaks);
-        let pause = self.marks.iter().rev().find(pauses).filter(|_| self.paused);
+        let pause = self.marks.iter().rev().find(pauses).filter(|_| self.is_silent());
         self.marks = speaker.into_iter().chain(pause).map(|mark| Mark { at: now, cue: mark.cue.clone() }).collect();
     }
 
@@ -82,7 +90,7 @@ impl Switch {
                 let consent = cell.tape.consent.unwrap_or(Consent::Announced);
                 self.journal(Event::RecordingStarted { call, recording: call.to_string(), consent }, now);
             }
-            (Recording::Running, true) => {}
+            (Recording::Running, true) => self.set_handed_on(call, false, now),
             (Recording::Running, false) => {
                 cell.recording = Recording::Over;
                 if let Some(media) = self.media_of(caller) {
@@ -136,7 +144,9 @@ impl Switch {
         now: Now,
     ) -> Result<(), CommandError> {
         let tape = self.tape_of(call, by)?;
-        if !std::mem::replace(&mut tape.paused, true) {
+        let silent = tape.is_silent();
+        tape.paused = true;
+        if !silent {
             let from_ms = from.min(now).wall_ms;
             tracing::info!(%call, ?by, from_ms, "the recording is paused");
             self.journal(Event::RecordingPaused { call, by, from_ms }, now);
@@ -150,11 +160,33 @@ impl Switch {
         if tape.paused && tape.marks.len() >= MARKS {
             return Err(CommandError::PausedForGood(call));
         }
-        if std::mem::replace(&mut tape.paused, false) {
+        let silent = tape.is_silent();
+        tape.paused = false;
+        if silent && !tape.is_silent() {
             tracing::info!(%call, ?by, "the recording goes on");
             self.journal(Event::RecordingResumed { call, by }, now);
         }
         Ok(())
+    }
+
+    /// What is said while a call is handed on, by a caller who waits or pays and by an agent who is about to leave, is for nobody's
+    /// ears: it is kept out until somebody speaks with the caller again.
+    pub(super) fn set_handed_on(&mut self, call: CallId, handed_on: bool, now: Now) {
+        let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.recording == Recording::Running) else { return };
+        let (tape, by) = (&mut cell.tape, PausedBy::Transfer);
+        let silent = tape.is_silent();
+        tape.handed_on = handed_on;
+        // With no room for another mark a pause stays in force.
+        tape.paused |= silent && !handed_on && tape.marks.len() >= MARKS;
+        match (silent, tape.is_silent()) {
+            (false, true) => {
+                self.journal(Event::RecordingPaused { call, by, from_ms: now.wall_ms }, now);
+            }
+            (true, false) => {
+                self.journal(Event::RecordingResumed { call, by }, now);
+            }
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// The tape of a call that is recorded; a plan may say beforehand how its recording begins.
@@ -220,8 +252,30 @@ impl Switch {
         if let Some(media) = self.media_of(caller) {
             media.recording = Some(Side::Caller);
         }
-        self.play(caller, Source::Silence, now);
+        self.play(caller, Source::Quiet, now);
         true
+    }
+
+    /// A recording's file is closed; a caller who has left a message may wait for that.
+    pub(super) fn handle_recording_closed(&mut self, manifest: Manifest, now: Now) {
+        let (call, failed) = (manifest.call, manifest.state == RecordingState::Failed);
+        let event = Event::RecordingClosed {
+            call: manifest.call,
+            recording: manifest.recording,
+            state: manifest.state,
+            expected_ms: manifest.expected_ms,
+            written_ms: manifest.written_ms,
+            sha256: manifest.sha256,
+        };
+        self.journal(event, now);
+        let stores = |cell: &PartyCall| cell.cursor.as_ref().is_some_and(Cursor::is_storing);
+        match self.calls.get(&call) {
+            Some(cell) if stores(cell) && failed => {
+                self.advance(call, CursorInput::Stored { safe: false }, now);
+            }
+            Some(cell) if stores(cell) => self.store_for(call, now),
+            _ => {}
+        }
     }
 
     /// A phone asks by INFO that the recording pause or go on, from when its request was received.

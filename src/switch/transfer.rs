@@ -221,6 +221,7 @@ impl Switch {
                 self.tell(call, Input::ToTarget { leg, record: route.record });
             }
             Onto::Flow(cursor) => {
+                self.set_handed_on(call, true, now);
                 self.tell(call, Input::ToFlow);
                 let (flow, language) = (cursor.flow().to_owned(), cursor.language().to_owned());
                 if let Some(cell) = self.calls.get_mut(&call) {
@@ -234,6 +235,7 @@ impl Switch {
     /// The call is being handed on: its caller hears music, its agent nothing.
     pub(super) fn suspend(&mut self, call: CallId, caller: LegId, other: LegId, now: Now) {
         let music = self.calls.get(&call).map_or(self.settings.default_music, |cell| cell.music);
+        self.set_handed_on(call, true, now);
         self.play(caller, Source::Music(music), now);
         self.play(other, Source::Silence, now);
         if let Some(Role::Agent(agent)) = self.legs.get(&other).map(|party| party.role.clone()) {

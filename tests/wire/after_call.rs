@@ -87,9 +87,34 @@ fn message(daemon: &mut Daemon) -> trunkline::records::CallRecord {
 }
 
 #[test]
+fn after_a_message_nobody_is_put_through_who_must_be_recorded() {
+    let plan = |plan: String| {
+        without_acw(plan).replacen("[queue.sales]\n", "[queue.sales]\nrecording = \"required\"\n", 1).replacen(
+            "prompts = [\"message_kept\"]\nnext = \"goodbye\"\n",
+            "prompts = [\"message_kept\"]\nnext = \"told\"\n",
+            1,
+        ) + "\n[flow.hotline_at_night.step.told]\ndo = \"play\"\nprompts = [\"recording_notice\"]\nnotice = true\nnext = \"sales\"\n"
+            + "\n[flow.hotline_at_night.step.sales]\ndo = \"queue\"\nqueue = \"sales\"\nrecord = true\n"
+    };
+    let mut daemon = Daemon::start_with(plan, &[]);
+    let agent = agent(&daemon, "1005");
+    let caller = speaks_a_message(&daemon);
+    caller.ear.press('#');
+    let bye = caller.expect_bye();
+    assert!(bye.header("Reason").contains("503"), "{bye:?}");
+    let refused = || daemon.metric("trunkline_recording_refused_calls_total");
+    wait(|| refused() == 1.0, || format!("{} calls were refused", refused()));
+    assert!(agent.try_receive().is_none_or(|text| !text.is("INVITE")), "no agent is called");
+    daemon.until_idle();
+    daemon.stop();
+}
+
+#[test]
 fn a_message_is_kept_before_its_caller_hears_so() {
     let mut daemon = Daemon::start();
     let caller = speaks_a_message(&daemon);
+    // Who hears nothing at all is cut off by what watches for packets in between.
+    assert!(caller.ear.hear(50)[4_000..].iter().all(|sample| sample.unsigned_abs() <= 8), "silence, in packets");
     caller.ear.press('#');
     caller.expect_bye();
     let record = message(&mut daemon);

@@ -247,13 +247,13 @@ fn a_plan_keeps_a_payment_out_and_the_recording_goes_on_with_the_next_agent() {
     let records = daemon.stop();
     let [record] = records.as_slice() else { panic!("{records:?}") };
     let recording = record.recording.as_ref().expect("recorded");
-    assert_eq!(recording.pauses.iter().map(|pause| pause.by).collect::<Vec<_>>(), [PausedBy::Dialplan]);
+    assert_eq!(recording.pauses.iter().map(|pause| pause.by).collect::<Vec<_>>(), [PausedBy::Transfer]);
     let manifest = manifest(&daemon, record);
-    assert_eq!(cues(&manifest), ["agent", "handed_on", "paused", "resumed", "agent"], "{manifest}");
-    assert_eq!(manifest["cues"][4]["agent"], "1005");
+    assert_eq!(cues(&manifest), ["agent", "paused", "handed_on", "agent", "resumed"], "{manifest}");
+    assert_eq!(manifest["cues"][3]["agent"], "1005");
     let (left, right) = tone::channels(&daemon.recording(record));
     assert!(tone::share(&left, SECRET_HZ) < 0.01, "the secret is nowhere");
     let place = |cue: usize| manifest["cues"][cue]["at_ms"].as_u64().expect("a place") as usize * 8;
-    assert!(left[place(2) + 8..place(3)].iter().all(|sample| sample.unsigned_abs() <= 8), "silence stands for it");
+    assert!(left[place(1) + 8..place(4)].iter().all(|sample| sample.unsigned_abs() <= 8), "silence stands for it");
     assert!(tone::share(&right[place(4) + 2_000..place(4) + 6_000], AGENT_HZ) > 0.9, "the second agent");
 }

@@ -48,6 +48,31 @@ fn an_agent_with_g722_alone_and_a_caller_with_a_law_hear_each_other_and_both_are
 }
 
 #[test]
+fn an_agent_who_answers_with_several_codecs_is_heard_in_the_first_of_them() {
+    let mut daemon = Daemon::start();
+    let (mut agent, mut caller) = (wide_agent(&daemon), caller(&daemon));
+    caller.call("4001");
+    let invite = agent.expect_invite();
+    let body = agent.sdp("").replacen(" RTP/AVP 9 101", " RTP/AVP 9 8 0 101", 1);
+    agent.reply_tagged(&invite, "200 OK", &body);
+    agent.ear.speak_to(invite.rtp());
+    agent.expect("ACK", |text| text.is("ACK"));
+    assert!(tone::share(&caller.ear.hear(100)[8_000..], AGENT_HZ) > 0.9, "the caller hears the agent");
+    assert!(tone::share(&agent.ear.hear(60)[4_800..], CALLER_HZ) > 0.9, "the agent hears the caller");
+    assert_eq!(daemon.metric("trunkline_rtp_unusable_packets_total"), 0.0);
+    // Nobody has agreed on this one.
+    caller.ear.speak_wide();
+    wait(
+        || daemon.metric("trunkline_rtp_unusable_packets_total") > 0.0,
+        || "packets of an unknown type are not counted".to_owned(),
+    );
+    assert!(daemon.log().contains("of a payload type that was not agreed on"), "{}", daemon.log());
+    caller.hang_up();
+    agent.expect_bye();
+    assert_eq!(daemon.stop()[0].codec_out.as_deref(), Some("G722"));
+}
+
+#[test]
 fn a_caller_with_g722_alone_hears_prompts_and_speaks_g722_with_an_agent_who_has_it() {
     let policy = |settings: String| {
         settings.replacen("[trunk.carrier]\n", "[trunk.carrier]\ncodecs = [\"PCMA\", \"G722\", \"PCMU\"]\n", 1)

@@ -8,6 +8,7 @@ mod message;
 mod park;
 mod queued;
 mod say;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,97 +20,12 @@ use super::program::{Program, StepRef};
 use crate::journal::{Cause, LeaveReason};
 use crate::time::Now;
 
-use message::Message;
-use queued::Queued;
+use state::State;
 
 /// Keys kept for the next question when they come early.
 const TYPE_AHEAD: usize = 16;
 /// Plays that may fail in a row before the call is given up, so that a loop over a broken file ends.
 const FAILED_PLAYS: u32 = 10;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    /// Waiting for the 200 to leave.
-    Answering {
-        next: StepRef,
-    },
-    /// The caller hears ringing.
-    Ringing {
-        deadline_ns: u64,
-        next: StepRef,
-    },
-    Playing {
-        id: u32,
-        notice: bool,
-        interruptible: bool,
-        next: StepRef,
-    },
-    /// The question is being played.
-    Asking {
-        id: u32,
-        question: StepRef,
-        attempt: u32,
-    },
-    /// The question was played, silence runs.
-    Listening {
-        deadline_ns: u64,
-        question: StepRef,
-        attempt: u32,
-    },
-    /// The first keys of an entry have come.
-    Collecting {
-        keys: String,
-        deadline_ns: u64,
-        question: StepRef,
-        attempt: u32,
-    },
-    Queued(Queued),
-    /// An agent speaks with the caller.
-    Talking {
-        after: Option<StepRef>,
-    },
-    /// Somebody is being called for the caller, or speaks with the caller.
-    Dialling {
-        next: StepRef,
-    },
-    /// What comes before a message is said.
-    Greeting {
-        id: u32,
-        step: StepRef,
-    },
-    /// The caller speaks a message.
-    Speaking(Message),
-    /// Another system is being asked.
-    Consulting {
-        id: u32,
-        about: u32,
-        deadline_ns: u64,
-        step: StepRef,
-        tries: u32,
-    },
-    /// What the caller has left is being kept.
-    Storing {
-        deadline_ns: u64,
-        next: StepRef,
-        failed: StepRef,
-    },
-    /// The caller speaks with everybody in a room.
-    Conferring {
-        step: StepRef,
-    },
-    /// The caller waits in a slot, or has come to fetch somebody out of it.
-    Parked {
-        deadline_ns: u64,
-        step: StepRef,
-    },
-    Echoing,
-    /// A last tone is heard.
-    Parting {
-        deadline_ns: u64,
-        cause: Cause,
-    },
-    Ended,
-}
 
 /// Where a called flow comes back to, and what its caller's variables held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,28 +197,12 @@ impl Cursor {
 
     /// When to call [`Cursor::handle_timeout`] (monotonic nanoseconds).
     pub fn poll_timeout(&self) -> Option<u64> {
-        match &self.state {
-            State::Listening { deadline_ns, .. }
-            | State::Collecting { deadline_ns, .. }
-            | State::Ringing { deadline_ns, .. }
-            | State::Storing { deadline_ns, .. }
-            | State::Parked { deadline_ns, .. }
-            | State::Parting { deadline_ns, .. }
-            | State::Consulting { deadline_ns, .. } => Some(*deadline_ns),
-            State::Queued(queued) => queued.deadline_ns(),
-            State::Speaking(message) => Some(message.deadline_ns),
-            _ => None,
-        }
+        self.state.deadline_ns()
     }
 
     /// Whether a key would lead somewhere now, or is waited for.
     pub fn takes_keys(&self) -> bool {
-        match &self.state {
-            State::Listening { .. } | State::Collecting { .. } | State::Asking { .. } | State::Speaking(_) => true,
-            State::Conferring { .. } => true,
-            State::Queued(queued) => queued.has_keys(&self.program),
-            _ => false,
-        }
+        self.state.takes_keys(&self.program)
     }
 
     /// Whether it waits to hear that something is kept.

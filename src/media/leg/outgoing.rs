@@ -30,7 +30,7 @@ impl Leg {
             Source::Bridge(heard) if *heard == from => self.send(arrival, out, now),
             Source::Mix(heard) if heard.first() == Some(&from) => {
                 let (timestamp, takes) = (self.stream.timestamp_at(now), self.media.dtmf_pt.is_some());
-                self.mixer.as_mut()?.handle_key(arrival, timestamp, takes);
+                self.mixer.as_mut()?.handle_key(arrival, timestamp, takes, now);
                 None
             }
             _ => None,
@@ -109,12 +109,9 @@ impl Leg {
 
     /// Sends what is due of a key; it goes in between whatever else the party is sent.
     fn send_key(&mut self, buf: &mut [u8], now: Now) -> Option<(SocketAddr, usize)> {
-        let Some(due) = self.keyer.as_mut()?.poll(now) else {
-            self.keyer = None;
-            return None;
-        };
-        let (packet, to) = (due?, self.lock.destination()?);
-        let header = self.stream.handle_event(self.media.dtmf_pt?, packet.marker, packet.timestamp, now);
+        let (payload_type, to) = self.media.dtmf_pt.zip(self.lock.destination())?;
+        let packet = self.keyer.poll_packet(self.stream.timestamp_at(now), now)?;
+        let header = self.stream.handle_event(payload_type, packet.marker, packet.timestamp, now);
         let mut payload = packet.event.write()?;
         event::rescale(&mut payload, 1, self.media.dtmf_clock);
         Some((to, self.write(&header, &payload, buf)?))
@@ -169,6 +166,11 @@ impl Leg {
             let mut payload = packet.event.write()?;
             event::rescale(&mut payload, 1, self.media.dtmf_clock);
             return Some((to, self.write(&header, &payload, out)?));
+        }
+        if self.media.dtmf_pt.is_none()
+            && let Some(key) = self.keyer.poll_key(now)
+        {
+            mixer.press(key.digit, key.ms);
         }
         if !(mixer.add_tones(mix) || heard) {
             return None;

@@ -192,6 +192,8 @@ pub enum Event {
         leg: LegId,
         /// 0–9, *, #, A–D.
         digit: char,
+        /// How long it was down, ms: 40 to 8,000.
+        ms: u16,
     },
     /// The peer asks that the recording of its call pause or go on; answer with `answer_record`.
     RecordWish {

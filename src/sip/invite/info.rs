@@ -7,6 +7,9 @@ use crate::sip::message::{Message, reason_phrase, response_to};
 use crate::sip::transaction::TransactionKey;
 use crate::time::Now;
 
+/// How long a key is down where nobody says, ms: what phones send of one that is pressed shortly.
+const USUAL_MS: u16 = 160;
+
 impl Endpoint {
     pub(in crate::sip) fn handle_info(&mut self, leg: LegId, key: &TransactionKey, msg: &Message, now: Now) {
         if let Some(wish) = msg.header("Record") {
@@ -19,7 +22,7 @@ impl Endpoint {
             None if msg.body.is_empty() => 200,
             Some(kind) if known.iter().any(|name| name.eq_ignore_ascii_case(kind)) => match digit_of(&msg.body) {
                 Some(digit) => {
-                    self.events.push_back(Event::Digit { leg, digit });
+                    self.events.push_back(Event::Digit { leg, digit, ms: duration_of(&msg.body) });
                     200
                 }
                 None => 400,
@@ -75,9 +78,27 @@ fn digit_of(body: &[u8]) -> Option<char> {
     }
 }
 
+/// The milliseconds of `Duration=160`, within what a key may last.
+fn duration_of(body: &[u8]) -> u16 {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let told = text.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("Duration").then(|| value.trim().parse().ok())?
+    });
+    told.unwrap_or(USUAL_MS).clamp(40, 8_000)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::digit_of;
+    use super::{digit_of, duration_of};
+
+    #[test]
+    fn a_key_lasts_as_long_as_is_told_within_reason() {
+        let of = |text: &str| duration_of(text.as_bytes());
+        assert_eq!((of("Signal=5\r\nDuration=250\r\n"), of("Signal=5\nduration = 100")), (250, 100));
+        assert_eq!((of("Signal=5\r\nDuration=1"), of("Duration=60000")), (40, 8_000));
+        assert_eq!((of("5"), of("Duration=-1"), of("Duration=99999"), duration_of(&[0xff])), (160, 160, 160, 160));
+    }
 
     #[test]
     fn keys_in_the_forms_that_phones_send() {
