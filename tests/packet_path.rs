@@ -88,6 +88,7 @@ impl Floor {
             dtmf_pt: None,
             dtmf_received: None,
             dtmf_clock: 1,
+            noise: false,
             send,
             recording: None,
             heard: false,

@@ -57,6 +57,7 @@ fn leg(id: u64, other: u64, what: u8, now: Now) -> Leg {
         dtmf_pt: Some(101),
         dtmf_received: Some(101),
         dtmf_clock: format.codec.clock_factor(),
+        noise: false,
         send: if mixes { Source::Mix(vec![LegId(other)]) } else { Source::Bridge(LegId(other)) },
         recording: None,
         heard: true,

@@ -12,6 +12,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         port: 20_000,
         codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
         dtmf: true,
+        noise: true,
         direction: Direction::SendRecv,
         ptime_ms: 20,
         protection: Protection { srtp: Srtp::Accept, keys: OwnKeys::drawn(|key| key.fill(7)), web: None },

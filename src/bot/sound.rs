@@ -47,6 +47,7 @@ impl Sound {
             port,
             codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
             dtmf: true,
+            noise: false,
             direction: Direction::SendRecv,
             ptime_ms: 20,
             protection: Default::default(),

@@ -114,6 +114,7 @@ pub(super) fn media(lease: PortLease, phone: &UdpSocket, send: Source) -> LegMed
         dtmf_pt: Some(101),
         dtmf_received: Some(101),
         dtmf_clock: 1,
+        noise: false,
         send,
         recording: None,
         heard: false,

@@ -159,6 +159,8 @@ pub struct LegMedia {
     pub dtmf_received: Option<u8>,
     /// How many units the clock of telephone-event counts in an 8,000th of a second: 1 or 6.
     pub dtmf_clock: u32,
+    /// Whether the party takes comfort noise (RFC 3389): pauses of whom it is passed.
+    pub noise: bool,
     /// What the party hears.
     pub send: Source,
     /// Where the party is recorded, if it is.
@@ -257,6 +259,7 @@ mod tests {
             dtmf_pt: None,
             dtmf_received: None,
             dtmf_clock: 1,
+            noise: false,
             send: Source::Silence,
             recording: None,
             heard: false,

@@ -28,7 +28,7 @@ use crate::rtp::stream::{Rewriter, SourceId};
 use crate::time::Now;
 
 /// Comfort noise: a static payload type of its own, whatever the codec (RFC 3389 §3).
-const COMFORT_NOISE: u8 = 13;
+pub(super) const COMFORT_NOISE: u8 = 13;
 /// The one-way delay that a score assumes beside the network's, milliseconds: our own part and a far jitter buffer.
 const ONE_WAY_MS: f64 = 60.0;
 /// A leg whose packets are further apart (milliseconds) does not wait: keys may lie unread for two of them.

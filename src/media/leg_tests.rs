@@ -26,6 +26,7 @@ fn media(port: u16, send: Source) -> LegMedia {
         dtmf_pt: Some(101),
         dtmf_received: Some(101),
         dtmf_clock: 1,
+        noise: false,
         send,
         recording: None,
         heard: false,
@@ -201,6 +202,24 @@ fn reports_go_to_the_described_port_and_behind_a_nat_to_where_the_partys_come_fr
     let theirs = SocketAddr::new(nat.ip(), 7_777);
     hidden.handle_rtcp(theirs, &out[..len], due);
     assert_eq!(to(&mut hidden, &mut out, due.plus_ms(7_000)), Some(theirs));
+}
+
+#[test]
+fn comfort_noise_goes_to_who_takes_it_and_is_a_pause_for_others() {
+    for noise in [true, false] {
+        let mut bridge = Bridge::new();
+        let takes = LegMedia { noise, ..media(5000, Source::Bridge(LegId(1))) };
+        assert!(bridge.agent.handle_command(2, takes, START));
+        let types = [8, 8, 13, 8, 8];
+        let passed: Vec<Header> = (0..5)
+            .filter_map(|n| bridge.pass(Header { payload_type: types[n as usize], ..header(n) }, at(n)))
+            .collect();
+        let own: Vec<u8> = passed.iter().map(|header| header.payload_type).collect();
+        assert_eq!(own, types.into_iter().filter(|own| noise || *own == 8).collect::<Vec<u8>>());
+        for pair in passed.windows(2) {
+            assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "nothing is missing: {pair:?}");
+        }
+    }
 }
 
 #[test]

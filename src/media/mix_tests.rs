@@ -41,6 +41,7 @@ fn state(id: u64, format: AudioFormat, send: Source, dtmf: Option<u8>) -> LegMed
         dtmf_pt: dtmf,
         dtmf_received: Some(101),
         dtmf_clock: format.codec.clock_factor(),
+        noise: false,
         send,
         recording: None,
         heard: true,

@@ -290,6 +290,7 @@ fn payload_type(format: &str, attributes: &[Attribute]) -> Option<PayloadType> {
             0 => "PCMU",
             8 => "PCMA",
             9 => "G722",
+            13 => "CN",
             18 => "G729",
             _ => return None,
         };

@@ -87,6 +87,8 @@ pub struct LocalMedia {
     pub codecs: Vec<AudioCodec>,
     /// Whether we take digits as telephone-event (RFC 4733).
     pub dtmf: bool,
+    /// Whether our offers name comfort noise (RFC 3389): where somebody who has it will be heard. One of the peer's is agreed to.
+    pub noise: bool,
     /// What we want from our view: `SendOnly` puts the peer on hold, `Inactive` without music.
     pub direction: Direction,
     /// Milliseconds of sound in a packet that we would like to receive.
@@ -114,6 +116,8 @@ pub struct Negotiated {
     pub dtmf_receive: Option<u8>,
     /// The clock of its durations, Hz.
     pub dtmf_hz: u32,
+    /// Whether pauses come and go as comfort noise (RFC 3389), in payload type 13.
+    pub noise: bool,
     /// Milliseconds of sound in a packet that we send: 10 to 60.
     pub ptime_ms: u16,
     /// Who sends, from our view.
@@ -197,6 +201,9 @@ pub(super) fn voice_of<'a>(
     plain.ok_or(refused)
 }
 
+/// The payload type of comfort noise (RFC 3551 §6).
+pub(super) const NOISE: u8 = 13;
+
 /// Not the number of a codec that we offer: a peer that gives digits such a number would spoil our later offers.
 fn is_dynamic(number: u8) -> bool {
     !AudioCodec::ALL.iter().any(|codec| codec.payload_type() == number)
@@ -234,6 +241,10 @@ pub(super) fn negotiate(
             .find(|one| local.dtmf && one.encoding == "TELEPHONE-EVENT" && one.clock_hz == hz && is_dynamic(one.number))
     };
     let digits = digits(codec.clock_hz()).or_else(|| digits(8_000));
+    // Its clock is that of the codecs beside it (RFC 3551 §6).
+    let noise = (!answered || local.noise)
+        && codec.clock_hz() == 8_000
+        && line.payload_types.iter().any(|one| one.number == NOISE && one.encoding == "CN");
     let wants_sound = line.direction.receives() && (web || !address.is_unspecified());
     let (rtcp_port, rtcp_address) = line.rtcp.unwrap_or((line.port.saturating_add(1), None));
     Ok(Negotiated {
@@ -245,6 +256,7 @@ pub(super) fn negotiate(
         dtmf_send: digits.map(|one| one.number),
         dtmf_receive: digits.map(|one| one.number),
         dtmf_hz: digits.map_or(8_000, |one| one.clock_hz),
+        noise,
         ptime_ms: line.ptime_ms.filter(|ms| (10..=60).contains(ms) && ms % 10 == 0).unwrap_or(20),
         direction: Direction::of(
             wants_sound && local.direction.sends(),

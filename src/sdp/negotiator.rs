@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::description::{Description, Direction, MediaLine};
-use super::negotiated::{AudioCodec, LocalMedia, Negotiated, Refused, is_audio, negotiate, voice_of};
+use super::negotiated::{AudioCodec, LocalMedia, NOISE, Negotiated, Refused, is_audio, negotiate, voice_of};
 use super::protection::{self, Secured, Srtp};
 
 /// Our payload type for telephone-event where the peer has not named one, and that for the clock of Opus.
@@ -69,6 +69,7 @@ impl Negotiator {
         }
         let mut types: Vec<Format> =
             local.codecs.iter().map(|codec| Format::Sound(codec.payload_type(), *codec)).collect();
+        types.extend(local.noise.then_some(Format::Noise));
         if local.dtmf {
             types.push(Format::Digits(self.dtmf, 8_000));
             if local.codecs.contains(&AudioCodec::Opus) && self.dtmf != FAST_DTMF {
@@ -97,6 +98,7 @@ impl Negotiator {
         self.lines = offer.media.iter().enumerate().map(|(index, line)| keep(line, index == voice)).collect();
         self.offered = None;
         let mut types = vec![Format::Sound(negotiated.pt_receive, negotiated.codec)];
+        types.extend(negotiated.noise.then_some(Format::Noise));
         self.sdes = matches!(negotiated.secured, Secured::Sdes { .. });
         self.mid = line.mid.as_ref().map(|mid| (mid.clone(), offer.bundle.contains(mid)));
         if let Some(dtmf) = negotiated.dtmf_receive {
@@ -204,6 +206,7 @@ fn family(addr: IpAddr) -> &'static str {
 /// A payload type as we write it.
 enum Format {
     Sound(u8, AudioCodec),
+    Noise,
     /// telephone-event and its clock, Hz.
     Digits(u8, u32),
 }
@@ -220,6 +223,10 @@ fn voice(body: &mut String, profile: &str, local: &LocalMedia, types: &[Format],
             Format::Sound(number, codec) => {
                 maps.push_str(&format!("a=rtpmap:{number} {}/{}\r\n", codec.encoding(), codec.clock_hz()));
                 number
+            }
+            Format::Noise => {
+                maps.push_str("a=rtpmap:13 CN/8000\r\n");
+                &NOISE
             }
             Format::Digits(number, hz) => {
                 maps.push_str(&format!("a=rtpmap:{number} telephone-event/{hz}\r\na=fmtp:{number} 0-15\r\n"));

@@ -9,6 +9,7 @@ fn local() -> LocalMedia {
         port: 20_000,
         codecs: vec![AudioCodec::Pcma, AudioCodec::Pcmu],
         dtmf: true,
+        noise: false,
         direction: Direction::SendRecv,
         ptime_ms: 20,
         protection: Default::default(),
@@ -32,6 +33,7 @@ fn settled() -> Negotiated {
         dtmf_send: Some(96),
         dtmf_receive: Some(96),
         dtmf_hz: 8_000,
+        noise: false,
         ptime_ms: 20,
         direction: Direction::SendRecv,
         hold: false,
@@ -162,6 +164,27 @@ fn who_answers_with_several_codecs_sends_the_first_of_them() {
         let settled = negotiator.accept_answer(&answer).unwrap();
         assert_eq!((settled.codec, settled.pt_send, settled.pt_receive), (codec, number, number), "{types}");
     }
+}
+
+#[test]
+fn comfort_noise_is_agreed_to_and_offered_only_where_it_is_wanted() {
+    let offer = "m=audio 4000 RTP/AVP 8 0 13 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+    let (text, negotiated) = Negotiator::new(2).answer(&read(offer), &local()).unwrap();
+    assert!(
+        negotiated.noise && text.contains(" RTP/AVP 8 13 101\r\n") && text.contains("a=rtpmap:13 CN/8000\r\n"),
+        "{text}"
+    );
+    for (offered, answered, noise) in [(true, " 13", true), (true, "", false), (false, " 13", false)] {
+        let mut negotiator = Negotiator::new(2);
+        let text = negotiator.offer(&LocalMedia { noise: offered, ..local() });
+        assert_eq!(text.contains(" RTP/AVP 8 0 13 101\r\n"), offered, "{text}");
+        let answer = read(&format!("m=audio 4000 RTP/AVP 8{answered}\r\n"));
+        assert_eq!(negotiator.accept_answer(&answer).unwrap().noise, noise);
+    }
+    // Beside a codec of another clock it says nothing.
+    let opus = "m=audio 4000 RTP/AVP 111 13\r\na=rtpmap:111 opus/48000/2\r\n";
+    let local = LocalMedia { codecs: vec![AudioCodec::Opus], ..local() };
+    assert!(!Negotiator::new(2).answer(&read(opus), &local).unwrap().1.noise);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn local(srtp: Srtp, byte: u8) -> LocalMedia {
         port: 20_000,
         codecs: vec![AudioCodec::Pcma],
         dtmf: false,
+        noise: false,
         direction: Direction::SendRecv,
         ptime_ms: 20,
         protection: Protection { srtp, keys: keys(byte), web: None },

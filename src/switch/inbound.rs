@@ -165,7 +165,10 @@ impl Switch {
         }
         let protection = self.protection_of(party)?;
         let (dtmf, direction) = (true, Sending::SendRecv);
-        Some(LocalMedia { addr, port, codecs, dtmf, direction, ptime_ms: PACKET_MS, protection })
+        // Whom a caller who sends it is to speak with may take it; nobody else is asked to leave pauses out.
+        let caller = self.calls.get(&party.call).map(|cell| cell.caller);
+        let noise = [Some(leg), caller].into_iter().flatten().any(|leg| self.agreed_on_noise(leg));
+        Some(LocalMedia { addr, port, codecs, dtmf, noise, direction, ptime_ms: PACKET_MS, protection })
     }
 
     /// Where a call goes. For a user emergency numbers come first, then the dialplan's, then the other users, then routes: no route

@@ -128,6 +128,12 @@ impl Switch {
         of(one).zip(of(other))
     }
 
+    /// Whether a leg's pauses come as comfort noise.
+    pub(super) fn agreed_on_noise(&self, leg: LegId) -> bool {
+        let media = self.legs.get(&leg).and_then(|party| party.media.as_ref());
+        media.and_then(|media| media.negotiated.as_ref()).is_some_and(|negotiated| negotiated.noise)
+    }
+
     /// Whether `listener` can be passed the packets of `speaker` as they are. Who takes no telephone-events hears the other's keys as
     /// sound, which has to be made.
     fn passes(&self, speaker: LegId, listener: LegId) -> bool {
@@ -176,6 +182,7 @@ impl Switch {
             dtmf_pt: negotiated.dtmf_send.or(negotiated.dtmf_receive),
             dtmf_received: negotiated.dtmf_receive.or(negotiated.dtmf_send),
             dtmf_clock: negotiated.dtmf_hz / 8_000,
+            noise: negotiated.noise,
             send: match partner {
                 Some(partner) if mixed => Source::Mix([&[partner], media.beside.as_slice()].concat()),
                 _ => media.send.clone(),

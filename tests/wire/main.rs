@@ -8,6 +8,7 @@ mod baresip;
 mod capacity;
 mod certificates;
 mod chromium;
+mod comfort_noise;
 #[path = "../common/mod.rs"]
 mod common;
 mod conference;

@@ -17,6 +17,7 @@ use trunkline::codec::g711::Law;
 enum Order {
     Towards(SocketAddr),
     Quiet,
+    Pause,
     Wide,
     Sing(f64),
     Key(char),
@@ -29,6 +30,7 @@ struct Heard {
     samples: Vec<i16>,
     packets: u64,
     events: u64,
+    noise: u64,
 }
 
 pub struct Ear {
@@ -57,6 +59,16 @@ impl Ear {
     /// Sends nothing from now on.
     pub fn fall_silent(&self) {
         self.orders.as_ref().expect("open").send(Order::Quiet).expect("the thread runs");
+    }
+
+    /// Sends comfort noise alone from now on (RFC 3389, payload type 13), a packet each 160 ms.
+    pub fn pause(&self) {
+        self.orders.as_ref().expect("open").send(Order::Pause).expect("the thread runs");
+    }
+
+    /// Waits until so many packets of comfort noise were heard.
+    pub fn hear_noise(&self, count: u64) {
+        self.wait(|heard| heard.noise >= count);
     }
 
     /// Speaks G.722 from now on.
@@ -121,7 +133,7 @@ fn speak(socket: &UdpSocket, mut hz: f64, orders: &Receiver<Order>, heard: &Mute
     socket.set_nonblocking(true).expect("a socket");
     let start = Instant::now();
     let (mut remote, mut keys, mut aloud) = (None, VecDeque::new(), VecDeque::new());
-    let (mut wide, mut ear) = (None, G722Decoder::new());
+    let (mut wide, mut ear, mut pauses) = (None, G722Decoder::new(), false);
     let mut sequence = 1u16;
     for number in 0u64.. {
         let due = start + Duration::from_millis(20 * number);
@@ -129,6 +141,7 @@ fn speak(socket: &UdpSocket, mut hz: f64, orders: &Receiver<Order>, heard: &Mute
             match orders.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Order::Towards(to)) => remote = Some(to),
                 Ok(Order::Quiet) => remote = None,
+                Ok(Order::Pause) => pauses = true,
                 Ok(Order::Wide) => wide = Some(G722Encoder::new()),
                 Ok(Order::Sing(other)) => hz = other,
                 Ok(Order::Key(key)) => keys.push_back(key),
@@ -146,6 +159,13 @@ fn speak(socket: &UdpSocket, mut hz: f64, orders: &Receiver<Order>, heard: &Mute
                 let _ = socket.send_to(&packet(101, sequence, timestamp, &payload), remote);
                 sequence = sequence.wrapping_add(1);
             }
+        }
+        if pauses {
+            if number % 8 == 0 {
+                let _ = socket.send_to(&packet(13, sequence, timestamp, &[60]), remote);
+                sequence = sequence.wrapping_add(1);
+            }
+            continue;
         }
         let frame = match &mut wide {
             Some(encoder) => packet(9, sequence, timestamp, &wide_frame(encoder, hz, number)),
@@ -202,6 +222,10 @@ fn listen(socket: &UdpSocket, ear: &mut G722Decoder, heard: &Mutex<Heard>) {
             }
             101 => {
                 heard.events += 1;
+                continue;
+            }
+            13 => {
+                heard.noise += 1;
                 continue;
             }
             other => panic!("payload type {other}"),

@@ -53,8 +53,7 @@ fn an_agent_who_answers_with_several_codecs_is_heard_in_the_first_of_them() {
     let (mut agent, mut caller) = (wide_agent(&daemon), caller(&daemon));
     caller.call("4001");
     let invite = agent.expect_invite();
-    let body = agent.sdp("").replacen(" RTP/AVP 9 101", " RTP/AVP 9 8 0 101", 1);
-    agent.reply_tagged(&invite, "200 OK", &body);
+    agent.reply_tagged(&invite, "200 OK", &agent.sdp_of("9 8 0 101"));
     agent.ear.speak_to(invite.rtp());
     agent.expect("ACK", |text| text.is("ACK"));
     assert!(tone::share(&caller.ear.hear(100)[8_000..], AGENT_HZ) > 0.9, "the caller hears the agent");

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Leg;
+use super::{COMFORT_NOISE, Leg};
 use crate::codec::g711::Law;
 use crate::codec::{Band, Codec};
 use crate::id::LegId;
@@ -43,8 +43,9 @@ impl Leg {
         let payload_type = match arrival.kind {
             Kind::Sound(codec) if codec.passes_as(format.codec) => format.payload_type,
             Kind::Digit(_) => self.media.dtmf_pt?,
+            Kind::Quiet if self.media.noise => COMFORT_NOISE,
             Kind::Sound(_) | Kind::Quiet => {
-                // Nobody has agreed on comfort noise with the other party, nor on this codec: a pause, and not a lost packet.
+                // The other party takes no comfort noise, or not this codec: a pause, and not a lost packet.
                 self.stream.pass_over(self.source, &arrival.header);
                 return None;
             }

@@ -10,10 +10,16 @@ impl Phone {
         self
     }
 
+    /// Its description with these payload types.
+    pub fn sdp_of(&self, types: &str) -> String {
+        let own = format!(" RTP/AVP {} 101", self.codec);
+        self.sdp("").replacen(&own, &format!(" RTP/AVP {types}"), 1)
+    }
+
     /// Sends an INVITE whose offer names these payload types.
     pub fn invite_as_offered(&mut self, number: &str, types: &str) {
         self.begin(number);
-        let body = self.sdp("").replacen(" RTP/AVP 8 101", &format!(" RTP/AVP {types}"), 1);
+        let body = self.sdp_of(types);
         let target = self.target.clone();
         let invite = self.request("INVITE", &target, "", &body);
         self.send(&invite);
