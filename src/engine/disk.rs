@@ -1,7 +1,7 @@
 //! Watches the disk of the recordings: the writer says what it is doing, whoever asks learns whether it still does.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -16,11 +16,22 @@ const TRY: usize = 4_096;
 /// Octets of sound in a millisecond.
 const PER_MS: u64 = 16;
 
-/// How the disk fares; shared by the writer and the switch's end.
+/// Who works on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    /// The thread that writes what grows.
+    Writer,
+    /// The thread that closes it.
+    Closer,
+}
+
+/// How the disk fares; shared by the threads that record and the switch's end.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     /// Since when the writer waits for the system (monotonic nanoseconds); 0 while it does not.
-    busy_ns: AtomicU64,
+    writing_ns: AtomicU64,
+    /// The same of the closer.
+    closing_ns: AtomicU64,
     /// 0: fine; 1: full; 2: failing.
     trouble: AtomicU8,
     free_bytes: AtomicU64,
@@ -29,10 +40,14 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Does something that may stall.
-    pub(super) fn watch<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        self.busy_ns.store(clock::now().mono_ns.max(1), Ordering::Release);
+    pub(super) fn watch<T>(&self, hand: Hand, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let busy_ns = match hand {
+            Hand::Writer => &self.writing_ns,
+            Hand::Closer => &self.closing_ns,
+        };
+        busy_ns.store(clock::now().mono_ns.max(1), Ordering::Release);
         let done = act();
-        self.busy_ns.store(0, Ordering::Release);
+        busy_ns.store(0, Ordering::Release);
         done
     }
 
@@ -53,8 +68,8 @@ impl Disk {
     }
 
     /// Looks at the space in `dir`, of which `min_free` bytes are to be left, and tries to write where that failed before.
-    pub(super) fn look(&self, dir: &Path, min_free: u64) {
-        let looked = self.watch(|| {
+    pub(super) fn look(&self, hand: Hand, dir: &Path, min_free: u64) {
+        let looked = self.watch(hand, || {
             let about = rustix::fs::statvfs(dir)?;
             self.free_bytes.store(about.f_bavail.saturating_mul(about.f_frsize), Ordering::Release);
             if self.is_fine() { Ok(()) } else { attempt(dir) }
@@ -68,8 +83,10 @@ impl Disk {
 
     /// How it fares now.
     pub(super) fn figures(&self) -> StorageFigures {
-        let busy_ns = self.busy_ns.load(Ordering::Acquire);
-        let stalled = busy_ns > 0 && clock::now().mono_ns.saturating_sub(busy_ns) > STALL_MS * MS;
+        let stalled = [&self.writing_ns, &self.closing_ns].into_iter().any(|busy_ns| {
+            let busy_ns = busy_ns.load(Ordering::Acquire);
+            busy_ns > 0 && clock::now().mono_ns.saturating_sub(busy_ns) > STALL_MS * MS
+        });
         let storage = match self.trouble.load(Ordering::Acquire) {
             _ if stalled => Storage::Stalled,
             0 => Storage::Fine,
@@ -96,16 +113,6 @@ fn attempt(dir: &Path) -> io::Result<()> {
     written
 }
 
-/// A file whose every read is watched.
-pub(super) struct Watched<'a, R>(pub(super) &'a Disk, pub(super) R);
-
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let Self(disk, file) = self;
-        disk.watch(|| file.read(buf))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,9 +121,9 @@ mod tests {
     fn too_little_space_is_told_and_so_is_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let disk = Disk::default();
-        disk.look(dir.path(), u64::MAX);
+        disk.look(Hand::Writer, dir.path(), u64::MAX);
         assert_eq!(disk.figures().storage, Storage::Full);
-        disk.look(dir.path(), 0);
+        disk.look(Hand::Writer, dir.path(), 0);
         let figures = disk.figures();
         assert!(figures.storage == Storage::Fine && figures.free_bytes > 0, "{figures:?}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the try leaves nothing");
@@ -130,9 +137,9 @@ mod tests {
         assert_eq!(disk.figures().storage, Storage::Full);
         disk.fail(&io::ErrorKind::PermissionDenied.into());
         assert_eq!(disk.figures().storage, Storage::Failing);
-        disk.look(&dir.path().join("gone"), 0);
+        disk.look(Hand::Writer, &dir.path().join("gone"), 0);
         assert_eq!(disk.figures().storage, Storage::Failing);
-        disk.look(dir.path(), 0);
+        disk.look(Hand::Writer, dir.path(), 0);
         assert!(disk.is_fine());
         disk.lose(160);
         assert_eq!(disk.figures().lost_ms, 10);
@@ -142,9 +149,11 @@ mod tests {
     fn what_does_not_come_back_is_stalled() {
         let disk = Disk::default();
         let long_ago = clock::now().mono_ns.saturating_sub(2 * STALL_MS * MS).max(1);
-        disk.busy_ns.store(long_ago, Ordering::Release);
-        assert_eq!(disk.figures().storage, Storage::Stalled);
-        disk.watch(|| Ok(())).unwrap();
-        assert_eq!(disk.figures().storage, Storage::Fine);
+        for (busy_ns, hand) in [(&disk.writing_ns, Hand::Writer), (&disk.closing_ns, Hand::Closer)] {
+            busy_ns.store(long_ago, Ordering::Release);
+            assert_eq!(disk.figures().storage, Storage::Stalled);
+            disk.watch(hand, || Ok(())).unwrap();
+            assert_eq!(disk.figures().storage, Storage::Fine);
+        }
     }
 }

@@ -2,11 +2,12 @@
 //! same length, so that the time line stays true.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::disk::{Disk, Watched};
+use super::disk::{Disk, Hand};
 use crate::media::{
     Closed, Drawn, Form, HEADER_LEN, KeyRing, Layout, Manifest, RecordingWork, SEALED_CHUNK, SEALED_HEAD_LEN,
     SealedReader, Sealer, sha256, wav_header,
@@ -16,14 +17,27 @@ use crate::media::{
 const PIECE: usize = 65_536;
 
 /// Where recordings go.
-pub(super) struct Home<'a> {
-    pub dir: &'a Path,
+#[derive(Clone)]
+pub(super) struct Home {
+    pub dir: PathBuf,
     /// The keys under which they are sealed; plain where none.
-    pub keys: Option<&'a KeyRing>,
-    pub disk: &'a Disk,
+    pub keys: Option<Arc<KeyRing>>,
+    pub disk: Arc<Disk>,
+    /// Whose view of the disk this is.
+    pub hand: Hand,
 }
 
-impl Home<'_> {
+impl Home {
+    /// Looks at the disk, of which `min_free` bytes are to be left.
+    pub(super) fn look(&self, min_free: u64) {
+        self.disk.look(self.hand, &self.dir, min_free);
+    }
+
+    /// Does something that may stall.
+    fn watch<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.disk.watch(self.hand, act)
+    }
+
     /// The file of a recording with this ending.
     fn path(&self, id: &str, ending: &str) -> io::Result<PathBuf> {
         let plain = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -61,7 +75,7 @@ pub(super) struct Growing {
 
 impl Growing {
     /// Takes sound, behind what was lost before it came here.
-    pub(super) fn append(&mut self, home: &Home<'_>, work: &RecordingWork, sound: &[u8]) {
+    pub(super) fn append(&mut self, home: &Home, work: &RecordingWork, sound: &[u8]) {
         self.lose(home, work.missing);
         if !home.disk.is_fine() {
             return self.lose(home, sound.len() as u64);
@@ -75,13 +89,13 @@ impl Growing {
         }
     }
 
-    fn lose(&mut self, home: &Home<'_>, octets: u64) {
+    fn lose(&mut self, home: &Home, octets: u64) {
         self.owed += octets;
         home.disk.lose(octets);
     }
 
     /// First what waits, then silence for what was lost, then the sound.
-    fn write(&mut self, home: &Home<'_>, work: &RecordingWork, sound: &[u8]) -> io::Result<()> {
+    fn write(&mut self, home: &Home, work: &RecordingWork, sound: &[u8]) -> io::Result<()> {
         let told = self.create(home, work).and_then(|()| self.flush(home, work)).and_then(|()| self.fill(home, work));
         if let Err(error) = told {
             self.lose(home, sound.len() as u64);
@@ -91,14 +105,14 @@ impl Growing {
         self.flush(home, work)
     }
 
-    fn create(&mut self, home: &Home<'_>, work: &RecordingWork) -> io::Result<()> {
+    fn create(&mut self, home: &Home, work: &RecordingWork) -> io::Result<()> {
         if self.file.is_some() {
             return Ok(());
         }
         let path = home.path(&work.id, home.ending())?;
         let new = || OpenOptions::new().create_new(true).read(true).write(true).open(&path);
-        let file = home.disk.watch(new)?;
-        match home.keys {
+        let file = home.watch(new)?;
+        match home.keys.as_deref() {
             Some(keys) => {
                 let (sealer, head) =
                     Sealer::begin(Form::Sound(work.law), &work.id, keys, &drawn()?).map_err(io::Error::other)?;
@@ -112,7 +126,7 @@ impl Growing {
     }
 
     /// Puts silence where sound was lost.
-    fn fill(&mut self, home: &Home<'_>, work: &RecordingWork) -> io::Result<()> {
+    fn fill(&mut self, home: &Home, work: &RecordingWork) -> io::Result<()> {
         while self.owed > 0 {
             let len = self.owed.min(PIECE as u64);
             self.make(&vec![work.law.silence(); len as usize])?;
@@ -135,9 +149,9 @@ impl Growing {
     }
 
     /// The head of a plain file follows each write, so that it is never further behind than a chunk lasts.
-    fn flush(&mut self, home: &Home<'_>, work: &RecordingWork) -> io::Result<()> {
+    fn flush(&mut self, home: &Home, work: &RecordingWork) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| !self.unwritten.is_empty()) else { return Ok(()) };
-        let written = home.disk.watch(|| file.write_all_at(&self.unwritten, self.len));
+        let written = home.watch(|| file.write_all_at(&self.unwritten, self.len));
         if let Err(error) = written {
             // Best effort: without what was half written, the file ends as it did.
             let _ = file.set_len(self.len);
@@ -147,7 +161,7 @@ impl Growing {
         self.unwritten.clear();
         if self.sealer.is_none() {
             let head = wav_header(work.law, self.len.saturating_sub(HEADER_LEN as u64));
-            home.disk.watch(|| file.write_all_at(&head, 0))?;
+            home.watch(|| file.write_all_at(&head, 0))?;
         }
         Ok(())
     }
@@ -165,7 +179,7 @@ impl Growing {
 
     /// Ends the file and writes its manifest, which says what is in it. A file that the disk does not let end gets none: the next
     /// start mends it as it mends what a kill has left.
-    pub(super) fn close(mut self, home: &Home<'_>, work: &RecordingWork, closed: &Closed) -> Manifest {
+    pub(super) fn close(mut self, home: &Home, work: &RecordingWork, closed: &Closed) -> Manifest {
         self.lose(home, work.missing);
         let finished = self.finish(home, work);
         let hash = finished.as_ref().ok().and_then(|()| self.hash(home, work).ok().flatten());
@@ -183,7 +197,7 @@ impl Growing {
         manifest
     }
 
-    fn finish(&mut self, home: &Home<'_>, work: &RecordingWork) -> io::Result<()> {
+    fn finish(&mut self, home: &Home, work: &RecordingWork) -> io::Result<()> {
         self.create(home, work)?;
         self.flush(home, work)?;
         self.fill(home, work)?;
@@ -194,33 +208,43 @@ impl Growing {
     }
 
     /// The hash of the file as a player gets it.
-    fn hash(&mut self, home: &Home<'_>, work: &RecordingWork) -> io::Result<Option<String>> {
+    fn hash(&mut self, home: &Home, work: &RecordingWork) -> io::Result<Option<String>> {
         let Some(file) = &mut self.file else { return Ok(None) };
-        let hash = match home.keys {
+        let hash = match home.keys.as_deref() {
             Some(keys) => {
-                let read = |buf: &mut [u8], at| home.disk.watch(|| file.read_exact_at(buf, at));
+                let read = |buf: &mut [u8], at| home.watch(|| file.read_exact_at(buf, at));
                 sha256(SealedReader::open(self.len, &work.id, keys, read)?)?
             }
             None => {
                 file.seek(SeekFrom::Start(0))?;
-                sha256(Watched(home.disk, file))?
+                sha256(Watched(home, file))?
             }
         };
         Ok(Some(hash))
     }
 
     /// Written beside and renamed: half a manifest would make the file count as closed.
-    fn keep(&self, home: &Home<'_>, work: &RecordingWork, manifest: &Manifest) -> io::Result<()> {
+    fn keep(&self, home: &Home, work: &RecordingWork, manifest: &Manifest) -> io::Result<()> {
         if self.file.is_none() {
             return Ok(());
         }
         let (path, beside) = (home.path(&work.id, "json")?, home.path(&work.id, "json.new")?);
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
-        home.disk.watch(|| {
+        home.watch(|| {
             let mut file = File::create(&beside)?;
             file.write_all(&text)?;
             fs::rename(&beside, &path)
         })
+    }
+}
+
+/// A file whose every read is watched.
+struct Watched<'a, R>(&'a Home, R);
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Self(home, file) = self;
+        home.watch(|| file.read(buf))
     }
 }
 

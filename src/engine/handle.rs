@@ -16,15 +16,15 @@ use rustix::fd::OwnedFd;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::browsers::Browsers;
-use super::disk::Disk;
+use super::disk::{Disk, Hand};
 use super::dtls::Identity;
+use super::growing::Home;
 use super::ports::{PortRange, Ports};
 use super::prompts::{self, Work};
 use super::reader;
 use super::settings::{EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
-use super::tap::Desk;
 use super::thread::{Links, MediaThread};
-use super::writer::Writer;
+use super::writer;
 use crate::id::LegId;
 use crate::media::{LegCommand, MediaReport, PortLease, PromptStore, StorageFigures};
 
@@ -40,9 +40,6 @@ const REPORTS: usize = 16_384;
 const DELIVERIES: usize = 256;
 /// Stores of prompts under way to one thread.
 const STORES: usize = 4;
-/// Chunks of 400 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
-/// manifest says so.
-const CHUNKS: usize = 4_096;
 /// Cores from which on each media thread keeps to one.
 const PINNED_FROM: u32 = 4;
 /// How long a lease may wait for a thread that is about to bind more.
@@ -70,8 +67,8 @@ impl Shared {
 /// Where the switch takes reports, and what wakes it.
 #[derive(Clone)]
 pub(super) struct Reports {
-    sender: Sender<MediaReport>,
-    waker: Waker,
+    pub(super) sender: Sender<MediaReport>,
+    pub(super) waker: Waker,
 }
 
 impl Reports {
@@ -103,7 +100,8 @@ pub struct Engine {
     ports: PortRange,
     fingerprint: Option<[u8; 32]>,
     encode: Sender<Work>,
-    writer: Option<JoinHandle<()>>,
+    /// The threads that write and close recordings.
+    recordings: Vec<JoinHandle<()>>,
     disk: Arc<Disk>,
 }
 
@@ -132,22 +130,16 @@ impl Engine {
             ports,
             fingerprint,
             encode: encode.clone(),
-            writer: None,
+            recordings: Vec::new(),
             disk: Arc::clone(&disk),
         };
-        // After the engine, so that an early end drops this sender before the engine waits for the writer.
-        let (work, chunks) = bounded(CHUNKS);
-        let (bell, rings) = bounded(1);
-        let recordings = Desk { work, bell };
         let dir = settings.recordings;
         std::fs::create_dir_all(&dir).map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
-        let closed = reports.clone();
-        let writer = Writer { dir, keys: settings.keys, min_free: settings.min_free_bytes, disk };
-        let writer = std::thread::Builder::new()
-            .name("recordings".to_owned())
-            .spawn(move || writer.run(&chunks, &rings, &closed))
+        let home = Home { dir, keys: settings.keys, disk, hand: Hand::Writer };
+        // After the engine, so that an early end drops this desk before the engine waits for the writer.
+        let (recordings, threads) = writer::start(&home, settings.min_free_bytes, reports.clone())
             .map_err(|source| StartError::Thread { thread: 0, source })?;
-        engine.writer = Some(writer);
+        engine.recordings = Vec::from(threads);
         let cores = if settings.pinned { own_cores() } else { Vec::new() };
         for number in 0..count {
             let core = cores.iter().rev().cycle().nth(usize::from(number)).copied();
@@ -354,9 +346,11 @@ impl Drop for Engine {
                 tracing::error!("a media thread had panicked; its calls had no audio from then on");
             }
         }
-        // It ends when the threads, which have its senders, are gone, and all that they said is written.
-        if let Some(Err(_)) = self.writer.take().map(JoinHandle::join) {
-            tracing::error!("the writer of recordings had panicked; recordings since then are partial");
+        // They end when the media threads, which have the desk, are gone, and all that was said there is written and closed.
+        for thread in self.recordings.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that records had panicked; the next start mends what it left open");
+            }
         }
     }
 }

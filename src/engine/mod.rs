@@ -4,6 +4,7 @@
 
 mod browsers;
 mod clock;
+mod closer;
 mod disk;
 mod dtls;
 mod growing;
@@ -28,6 +29,8 @@ pub use settings::{BrowserSettings, EngineSettings, Hung, LeaseError, NoSuchThre
 
 #[cfg(test)]
 mod browser_tests;
+#[cfg(test)]
+mod closing_tests;
 #[cfg(test)]
 mod secure_tests;
 #[cfg(test)]

@@ -73,11 +73,15 @@ impl Recorders {
         });
     }
 
-    /// Closes all of them, because the thread ends.
+    /// Closes all of them, because the thread ends. It has no more packets to delay, so it waits for the writer's room.
     pub fn close(&mut self, now: Now, writer: &Desk) {
-        for recorder in self.running.iter_mut().flatten() {
+        for recorder in self.running.iter_mut().flatten().chain(&mut self.closing) {
             recorder.close(now);
-            drain(recorder, writer);
+            while let Some(work) = recorder.poll_work() {
+                if writer.work.send(work).is_err() {
+                    return;
+                }
+            }
         }
     }
 }

@@ -24,7 +24,7 @@ const RANGE: PortRange = PortRange { first: 20_000, last: 20_019 };
 
 /// One engine on one address.
 pub(super) struct Floor {
-    recordings: tempfile::TempDir,
+    pub(super) recordings: tempfile::TempDir,
     pub(super) engine: Engine,
     pub(super) reports: Receiver<MediaReport>,
     address: IpAddr,

@@ -1,19 +1,23 @@
 //! The thread that writes recordings: a slow disk must not delay a packet.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use super::disk::Disk;
+use super::closer::{Closer, ENDINGS, Ending, Endings};
+use super::disk::Hand;
 use super::growing::{Growing, Home};
 use super::handle::Reports;
-use crate::media::{KeyRing, MediaReport, RecordingStep, RecordingWork};
+use super::tap::Desk;
+use crate::media::{RecordingStep, RecordingWork};
 
-/// How long the report of a closed recording may wait for the switch.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Chunks of 400 ms under way to the writer. Where the disk does not keep up, further ones become gaps in the recording, and its
+/// manifest says so.
+const CHUNKS: usize = 4_096;
 /// How long sound may wait to be looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the space that is left is looked at, and a disk that refuses tried again.
@@ -21,45 +25,51 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Where and how recordings are written.
 pub(super) struct Writer {
-    pub dir: PathBuf,
-    /// The keys under which they are sealed; plain where none.
-    pub keys: Option<Arc<KeyRing>>,
+    pub home: Home,
     /// Bytes that are to be left free.
     pub min_free: u64,
-    pub disk: Arc<Disk>,
+}
+
+/// Starts the two threads that record. They end once the desk is gone with all its copies, and all that came to it is closed.
+pub(super) fn start(home: &Home, min_free: u64, reports: Reports) -> io::Result<(Desk, [JoinHandle<()>; 2])> {
+    let (work, chunks) = bounded(CHUNKS);
+    let (bell, rings) = bounded(1);
+    let (endings, ended) = Endings::new(ENDINGS);
+    let closer = Closer { home: Home { hand: Hand::Closer, ..home.clone() }, reports };
+    let closing = std::thread::Builder::new().name("recordings-end".to_owned()).spawn(move || closer.run(&ended))?;
+    let writer = Writer { home: home.clone(), min_free };
+    let writing = std::thread::Builder::new()
+        .name("recordings".to_owned())
+        .spawn(move || writer.run(&chunks, &rings, endings))?;
+    Ok((Desk { work, bell }, [writing, closing]))
 }
 
 impl Writer {
-    /// Writes until all media threads are gone. Sound is taken at a look every tenth of a second, or when the bell rings.
-    pub(super) fn run(&self, work: &Receiver<RecordingWork>, bell: &Receiver<()>, reports: &Reports) {
-        let home = Home { dir: &self.dir, keys: self.keys.as_deref(), disk: &self.disk };
+    /// Writes until all media threads are gone. Sound is taken at a look every tenth of a second, or when the bell rings. Recordings
+    /// that end are handed on with all their sound: nothing that takes long is done here, and nobody waited for but the disk.
+    pub(super) fn run(&self, work: &Receiver<RecordingWork>, bell: &Receiver<()>, mut endings: Endings) {
         let mut files: BTreeMap<Arc<str>, Growing> = BTreeMap::new();
         let mut looked: Option<Instant> = None;
         loop {
             if looked.is_none_or(|at| at.elapsed() >= LOOK) {
-                self.disk.look(&self.dir, self.min_free);
+                self.home.look(self.min_free);
                 looked = Some(Instant::now());
             }
             let ended = bell.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected);
-            work.try_iter().for_each(|work| write(&home, &mut files, work, reports));
-            if ended {
-                return;
+            for work in work.try_iter() {
+                match &work.step {
+                    RecordingStep::Append(sound) => {
+                        files.entry(Arc::clone(&work.id)).or_default().append(&self.home, &work, sound);
+                    }
+                    RecordingStep::Close(_) => {
+                        let growing = files.remove(&work.id).unwrap_or_default();
+                        endings.hand_on(Ending { growing, work });
+                    }
+                }
             }
-        }
-    }
-}
-
-fn write(home: &Home<'_>, files: &mut BTreeMap<Arc<str>, Growing>, work: RecordingWork, reports: &Reports) {
-    match &work.step {
-        RecordingStep::Append(sound) => {
-            files.entry(Arc::clone(&work.id)).or_default().append(home, &work, sound);
-        }
-        RecordingStep::Close(closed) => {
-            let growing = files.remove(&work.id).unwrap_or_default();
-            let manifest = growing.close(home, &work, closed);
-            // The writer may wait for the switch a little; media threads never do. The manifest is on the disk in any case.
-            if !reports.tell(MediaReport::RecordingClosed { manifest }, PATIENCE) {
-                tracing::error!(recording = %work.id, "nobody heard that the recording is closed");
+            endings.retry();
+            if ended {
+                return endings.finish();
             }
         }
     }
