@@ -12,13 +12,15 @@ use super::closer::{Closer, Endings};
 use super::disk::{Disk, Hand};
 use super::growing::Home;
 use super::handle::Reports;
+use super::tap::{Desk, drain};
 use super::tests::{Floor, GUARD, media};
 use super::writer::Writer;
 use crate::id::CallId;
 use crate::media::{
-    AudioFormat, Closed, Consent, Manifest, MediaReport, MusicId, RecordingSpec, RecordingStep, RecordingWork, Side,
-    Source,
+    AudioFormat, Closed, Consent, Manifest, MediaReport, MusicId, Recorder, RecordingSpec, RecordingStep,
+    RecordingWork, Side, Source, Storage,
 };
+use crate::time::Now;
 
 /// Octets of a chunk.
 const CHUNK: usize = 6_400;
@@ -150,4 +152,40 @@ fn an_engine_that_is_dropped_has_closed_every_recording() {
     closed.sort_unstable();
     assert_eq!(closed, ["r1", "r2", "r3"]);
     closed.iter().for_each(|id| assert!(recordings.path().join(format!("{id}.json")).exists(), "{id}"));
+}
+
+#[test]
+fn sound_that_finds_no_room_is_told_until_the_writer_has_caught_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(dir.path());
+    let ((work, chunks), (bell, rings)) = (bounded(1), bounded(1));
+    let desk = Desk { work, bell, disk: Arc::clone(&home.disk) };
+    let (id, call, marks) = ("r".to_owned(), CallId::new(1, 1), Arc::from([]));
+    let spec = RecordingSpec { id, call, side: Side::Caller, consent: Consent::Announced, marks };
+    let mut now = Now { mono_ns: 1_000_000_000, wall_ms: 1_700_000_000_000 };
+    let mut recorder = Recorder::new(&spec, AudioFormat::PCMA.codec.law(), now);
+    recorder.join();
+    now = now.plus_ms(300);
+    let storage = || home.disk.figures().storage;
+    for expected in [Storage::Fine, Storage::Stalled, Storage::Stalled] {
+        now = now.plus_ms(400);
+        recorder.handle_tick(now);
+        drain(&mut recorder, &desk);
+        assert_eq!(storage(), expected);
+    }
+    recorder.leave(now);
+    let writer = Writer { home: home.clone(), min_free: 0 };
+    let (endings, _ended) = Endings::new(1);
+    let writing = std::thread::spawn(move || writer.run(&chunks, &rings, endings));
+    while let Some(work) = recorder.poll_work() {
+        desk.work.send_timeout(work, GUARD).unwrap();
+    }
+    drop(desk);
+    writing.join().unwrap();
+    assert_eq!(home.disk.figures().lost_ms, 800);
+    // That was the one who had to hear of it, however soon all was well again.
+    assert_eq!(storage(), Storage::Fine);
+    home.disk.fall_behind();
+    home.disk.catch_up();
+    assert_eq!([storage(), storage()], [Storage::Stalled, Storage::Fine]);
 }

@@ -16,6 +16,13 @@ const TRY: usize = 4_096;
 /// Octets of sound in a millisecond.
 const PER_MS: u64 = 16;
 
+/// Sound finds room on its way to the writer.
+const ROOM: u8 = 0;
+/// Some found none, and the writer has not caught up.
+const BEHIND: u8 = 1;
+/// It has, and nobody has been told of the loss yet.
+const UNTOLD: u8 = 2;
+
 /// Who works on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hand {
@@ -34,6 +41,8 @@ pub(super) struct Disk {
     closing_ns: AtomicU64,
     /// 0: fine; 1: full; 2: failing.
     trouble: AtomicU8,
+    /// Whether sound finds room on its way to the writer.
+    backlog: AtomicU8,
     free_bytes: AtomicU64,
     lost_octets: AtomicU64,
 }
@@ -62,6 +71,17 @@ impl Disk {
         self.lost_octets.fetch_add(octets, Ordering::Relaxed);
     }
 
+    /// Takes in that sound found no room.
+    pub(super) fn fall_behind(&self) {
+        self.backlog.store(BEHIND, Ordering::Release);
+    }
+
+    /// Takes in that the writer has written all that was there. However soon that is, the loss is told once.
+    pub(super) fn catch_up(&self) {
+        // Where nothing was lost, nothing changes.
+        let _ = self.backlog.compare_exchange(BEHIND, UNTOLD, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// Whether the last writes went well and space is left.
     pub(super) fn is_fine(&self) -> bool {
         self.trouble.load(Ordering::Acquire) == 0
@@ -81,12 +101,14 @@ impl Disk {
         }
     }
 
-    /// How it fares now.
+    /// How it fares now, for the one who tells it on.
     pub(super) fn figures(&self) -> StorageFigures {
         let stalled = [&self.writing_ns, &self.closing_ns].into_iter().any(|busy_ns| {
             let busy_ns = busy_ns.load(Ordering::Acquire);
             busy_ns > 0 && clock::now().mono_ns.saturating_sub(busy_ns) > STALL_MS * MS
         });
+        let told = self.backlog.compare_exchange(UNTOLD, ROOM, Ordering::AcqRel, Ordering::Acquire);
+        let stalled = stalled || told.unwrap_or_else(|backlog| backlog) != ROOM;
         let storage = match self.trouble.load(Ordering::Acquire) {
             _ if stalled => Storage::Stalled,
             0 => Storage::Fine,

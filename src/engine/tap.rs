@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::disk::Disk;
 use super::thread::MediaThread;
 use crate::media::{LegMedia, Recorder, RecordingSpec, RecordingStep, RecordingWork};
 use crate::time::Now;
@@ -15,6 +16,8 @@ pub(super) struct Desk {
     pub work: Sender<RecordingWork>,
     /// Rung where somebody waits for what is done. Sound waits for the writer's next look: to wake it costs as much as a packet.
     pub bell: Sender<()>,
+    /// Hears of sound that found no room.
+    pub disk: Arc<Disk>,
 }
 
 /// The recordings of a thread's legs.
@@ -113,6 +116,9 @@ pub(super) fn drain(recorder: &mut Recorder, writer: &Desk) {
     while let Some(work) = recorder.poll_work() {
         let closes = matches!(work.step, RecordingStep::Close(_));
         if let Err(refused) = writer.work.try_send(work) {
+            if !closes {
+                writer.disk.fall_behind();
+            }
             recorder.handle_refused(refused.into_inner());
             return;
         }

@@ -10,7 +10,7 @@ pub enum Storage {
     Full,
     /// The system refuses to write, for another reason than space.
     Failing,
-    /// A write has not come back for two seconds.
+    /// A write has not come back for two seconds, or sound was lost because there were too many before it.
     Stalled,
 }
 
