@@ -223,17 +223,21 @@ impl Growing {
         Ok(Some(hash))
     }
 
-    /// Written beside and renamed: half a manifest would make the file count as closed.
+    /// Written beside and renamed: half a manifest would make the file count as closed. The sound is on the disk for good before the
+    /// manifest says so, and the manifest before it has its name, so that a power cut leaves either a whole recording or an open one.
     fn keep(&self, home: &Home, work: &RecordingWork, manifest: &Manifest) -> io::Result<()> {
-        if self.file.is_none() {
-            return Ok(());
-        }
+        let Some(sound) = &self.file else { return Ok(()) };
         let (path, beside) = (home.path(&work.id, "json")?, home.path(&work.id, "json.new")?);
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
+        home.watch(|| sound.sync_all())?;
         home.watch(|| {
             let mut file = File::create(&beside)?;
             file.write_all(&text)?;
-            fs::rename(&beside, &path)
+            file.sync_all()
+        })?;
+        home.watch(|| {
+            fs::rename(&beside, &path)?;
+            File::open(&home.dir)?.sync_all()
         })
     }
 }

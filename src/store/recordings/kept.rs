@@ -57,7 +57,8 @@ pub(super) fn kept(dir: &Path) -> Result<Vec<Kept>, KeptError> {
     Ok(found)
 }
 
-/// Written beside and renamed: half a manifest would make the file count as closed.
+/// Written beside and renamed: half a manifest would make the file count as closed. It and what was renamed before it survive a power
+/// cut from then on.
 pub(super) fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), KeptError> {
     let path = dir.join(format!("{}.json", manifest.recording));
     let beside = dir.join(format!("{}.json.new", manifest.recording));
@@ -65,7 +66,8 @@ pub(super) fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), Kept
     let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other).map_err(fail("encode"))?;
     let mut file = File::create(&beside).map_err(fail("create"))?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail("write"))?;
-    fs::rename(&beside, &path).map_err(fail("rename"))
+    fs::rename(&beside, &path).map_err(fail("rename"))?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(KeptError::at("sync", dir))
 }
 
 /// The manifest of a recording; `None` where there is none, or what is there is damaged, which the log tells.

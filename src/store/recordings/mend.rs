@@ -38,7 +38,7 @@ enum Found {
 
 /// Mends what the last run left open, and gives the `RecordingClosed` events that the start is to journal.
 ///
-/// A file without a manifest gets its end (a WAV file its header, a sealed one its last chunk, both without what was half written)
+/// A file without a manifest, or with one that cannot be read, gets its end (a WAV file its header, a sealed one its last chunk, both without what was half written)
 /// and a manifest of state `partial`. A recording of the journal whose manifest is there is closed as the manifest says; one
 /// without a file is `failed`. A file that is none of ours, or that no key opens, is left as it is and told in the log.
 ///
@@ -51,7 +51,7 @@ pub fn mend_recordings(data_dir: &Path, folder: &Folder, keys: Option<&KeyRing>)
     let mut mended = BTreeMap::new();
     let mut locked = BTreeMap::new();
     for file in kept(&dir)? {
-        if dir.join(format!("{}.json", file.name)).exists() {
+        if has_manifest(&dir, &file.name, known.contains_key(file.name.as_str()))? {
             continue;
         }
         let path = file.path(&dir);
@@ -98,6 +98,15 @@ pub fn mend_recordings(data_dir: &Path, folder: &Folder, keys: Option<&KeyRing>)
         events.push(closed(call, name, manifest));
     }
     Ok(events)
+}
+
+/// Whether a file was closed. A power cut may leave a manifest empty or in part; such a one says nothing. Those of recordings that
+/// the journal knows as `open` are read for that; of the many others, of before, none is.
+fn has_manifest(dir: &Path, name: &str, open: bool) -> Result<bool, KeptError> {
+    if open {
+        return Ok(read_manifest(dir, name)?.is_some());
+    }
+    Ok(dir.join(format!("{name}.json")).metadata().is_ok_and(|about| about.len() > 0))
 }
 
 fn closed(call: CallId, name: &str, manifest: Option<Manifest>) -> Event {

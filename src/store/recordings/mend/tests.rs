@@ -70,6 +70,24 @@ fn files_cut_anywhere_are_mended_once() {
 }
 
 #[test]
+fn a_manifest_that_a_power_cut_has_emptied_or_torn_counts_as_none() {
+    let data = tempfile::tempdir().unwrap();
+    let dir = recordings_dir(data.path());
+    fs::create_dir(&dir).unwrap();
+    let (known, unheard) = ("r".to_owned(), CallId::new(9, 9).to_string());
+    for (name, left) in [(&known, ""), (&known, "{\"recording\":\"r\",\"ca"), (&known, "\0\0\0"), (&unheard, "")] {
+        fs::write(dir.join(format!("{name}.wav")), [&wav_header(Law::Alaw, 0)[..], &[0x55; 3_200]].concat()).unwrap();
+        fs::write(dir.join(format!("{name}.json")), left).unwrap();
+        let events = mend_recordings(data.path(), &floor(&[&known]), None).unwrap();
+        if *name == known {
+            assert_eq!(told(&events), [("r", RecordingState::Partial, 200)], "{left:?}");
+        }
+        let manifest = read_manifest(&dir, name).unwrap().unwrap();
+        assert_eq!((manifest.written_ms, manifest.state), (200, RecordingState::Partial), "{left:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_failed_and_what_is_foreign_stays() {
     let data = tempfile::tempdir().unwrap();
     assert_eq!(mend_recordings(data.path(), &Folder::default(), None).unwrap(), []);
