@@ -1,5 +1,6 @@
 //! Recordings that end beside others that go on. Receiving and sending wait for the other side; the timeout is only a guard.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Waker;
@@ -132,6 +133,7 @@ fn recordings_go_on_whole_while_many_others_end_and_neither_closer_nor_switch_ke
 #[test]
 fn an_engine_that_is_dropped_has_closed_every_recording() {
     let mut floor = Floor::new(17);
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let phones: Vec<_> = (0..3).map(|_| floor.phone()).collect();
     for (leg, phone) in (1..).zip(&phones) {
         let lease = floor.engine.lease(0).unwrap();
@@ -153,7 +155,11 @@ fn an_engine_that_is_dropped_has_closed_every_recording() {
         .collect();
     closed.sort_unstable();
     assert_eq!(closed, ["r1", "r2", "r3"]);
-    closed.iter().for_each(|id| assert!(recordings.path().join(format!("{id}.json")).exists(), "{id}"));
+    let files = closed.iter().flat_map(|id| [format!("{id}.json"), format!("{id}.wav")]);
+    files.for_each(|file| {
+        assert_eq!(mode(&recordings.path().join("kept").join(&file)), 0o600, "{file} is nobody else's")
+    });
+    assert_eq!(mode(&recordings.path().join("kept")), 0o700);
 }
 
 #[test]

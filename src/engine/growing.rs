@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use crate::media::{
     SealedReader, Sealer, sha256, wav_header,
 };
 
+/// Nobody but the daemon's own user reads recordings, whatever its umask.
+const PRIVATE: u32 = 0o600;
 /// Silence that is made at once, octets.
 const PIECE: usize = 65_536;
 
@@ -110,7 +112,7 @@ impl Growing {
             return Ok(());
         }
         let path = home.path(&work.id, home.ending())?;
-        let new = || OpenOptions::new().create_new(true).read(true).write(true).open(&path);
+        let new = || OpenOptions::new().create_new(true).read(true).write(true).mode(PRIVATE).open(&path);
         let file = home.watch(new)?;
         match home.keys.as_deref() {
             Some(keys) => {
@@ -231,7 +233,7 @@ impl Growing {
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
         home.watch(|| sound.sync_all())?;
         home.watch(|| {
-            let mut file = File::create(&beside)?;
+            let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(PRIVATE).open(&beside)?;
             file.write_all(&text)?;
             file.sync_all()
         })?;

@@ -1,7 +1,9 @@
 //! The switch's end of the media threads.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
@@ -134,7 +136,11 @@ impl Engine {
             disk: Arc::clone(&disk),
         };
         let dir = settings.recordings;
-        std::fs::create_dir_all(&dir).map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|source| StartError::Recordings { dir: dir.clone(), source })?;
         let home = Home { dir, keys: settings.keys, disk, hand: Hand::Writer };
         // After the engine, so that an early end drops this desk before the engine waits for the writer.
         let (recordings, threads) = writer::start(&home, settings.min_free_bytes, reports.clone())

@@ -23,7 +23,7 @@ pub struct EngineSettings {
     pub prompts: PromptStore,
     /// How long a party that should be heard may send neither RTP nor RTCP before it counts as lost, ms; for ever where none.
     pub lost_ms: Option<u64>,
-    /// The folder of the recordings and their manifests; made where it is missing.
+    /// The folder of the recordings and their manifests; made where it is missing, for the daemon's user alone.
     pub recordings: PathBuf,
     /// How browsers are served; `None` where none are.
     pub browsers: Option<BrowserSettings>,

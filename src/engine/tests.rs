@@ -40,7 +40,7 @@ impl Floor {
     pub(super) fn serving(host: u8, browsers: Option<BrowserSettings>) -> Self {
         let address = loopback(host);
         let recordings = tempfile::tempdir().unwrap();
-        let settings = EngineSettings { browsers, ..settings(address, recordings.path()) };
+        let settings = EngineSettings { browsers, ..settings(address, &recordings.path().join("kept")) };
         let (engine, reports) = Engine::start(settings, Waker::noop().clone()).unwrap();
         Self { recordings, engine, reports, address, epoch: 0 }
     }
@@ -340,13 +340,13 @@ fn a_bridge_is_recorded_caller_left_agent_right() {
         }
     };
     assert!(manifest.expected_ms >= 980 && manifest.written_ms.abs_diff(manifest.expected_ms) <= 20, "{manifest:?}");
-    let file = std::fs::read(floor.recordings.path().join("r1.wav")).unwrap();
+    let file = std::fs::read(floor.recordings.path().join("kept/r1.wav")).unwrap();
     assert_eq!(file[..HEADER_LEN], wav_header(Law::Ulaw, (file.len() - HEADER_LEN) as u64));
     let channel = |at| decoded(Law::Ulaw, &file[HEADER_LEN..]).skip(at).step_by(2).collect::<Vec<_>>();
     for (side, hz, absent) in [(0, 400.0, 1_000.0), (1, 1_000.0, 400.0)] {
         assert!(energy_at(&channel(side), hz, 8_000) > 10_000_000.0, "{side}");
         assert!(energy_at(&channel(side), absent, 8_000) < 100_000.0, "{side}");
     }
-    let kept = std::fs::read(floor.recordings.path().join("r1.json")).unwrap();
+    let kept = std::fs::read(floor.recordings.path().join("kept/r1.json")).unwrap();
     assert_eq!(serde_json::from_slice::<crate::media::Manifest>(&kept).unwrap(), manifest);
 }

@@ -1,5 +1,6 @@
 //! Recordings compressed to Ogg Opus once they are closed; another decoder than ours says what is in them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use trunkline::records::CallRecord;
@@ -51,6 +52,10 @@ fn compressed(environment: &[(&str, &str)], ending: &str) -> (Daemon, CallRecord
 fn check(daemon: &mut Daemon, record: &CallRecord, file: &str) {
     let call = record.call_id.to_string();
     assert_eq!(files(daemon), [format!("{call}.json"), format!("{call}.{file}")]);
+    for file in files(daemon) {
+        let about = daemon.data_dir().join("recordings").join(&file).metadata().expect("there");
+        assert_eq!(about.permissions().mode() & 0o777, 0o600, "{file} is nobody else's");
+    }
     let manifest = super::recording_pause::manifest(daemon, record);
     let recording = record.recording.as_ref().expect("recorded");
     assert_eq!(manifest["recorded_sha256"].as_str(), recording.sha256.as_deref(), "{manifest}");

@@ -2,13 +2,13 @@
 //! grows.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::file::{RecordingFile, UnreadableError};
-use super::kept::{KeptError, read_manifest, write_manifest};
+use super::kept::{KeptError, create, read_manifest, write_manifest};
 use super::{recorded_names, recordings_dir};
 use crate::journal::{Event, RecordingState};
 use crate::recording::{
@@ -150,7 +150,7 @@ fn write(file: &mut RecordingFile, to: &Path, name: &str, keys: Option<&KeyRing>
     let mut head = [0; HEADER_LEN];
     file.read_exact(&mut head)?;
     let mut ogg = OggOpus::begin(law_of(&head).ok_or(Failure::Foreign)?)?;
-    let mut out = File::create(to)?;
+    let mut out = create(to)?;
     let mut sealer = None;
     if let Some(keys) = keys {
         let (begun, head) = Sealer::begin(Form::Ogg, name, keys, &drawn()?)?;

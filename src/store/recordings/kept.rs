@@ -1,7 +1,8 @@
 //! What lies in the folder of the recordings.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::recording::{ENDINGS, Manifest};
@@ -64,10 +65,18 @@ pub(super) fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<(), Kept
     let beside = dir.join(format!("{}.json.new", manifest.recording));
     let fail = |act| KeptError::at(act, &path);
     let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other).map_err(fail("encode"))?;
-    let mut file = File::create(&beside).map_err(fail("create"))?;
+    let mut file = create(&beside).map_err(fail("create"))?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(fail("write"))?;
     fs::rename(&beside, &path).map_err(fail("rename"))?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(KeptError::at("sync", dir))
+}
+
+/// A new file that nobody but the daemon's own user reads, whatever its umask. What a killed process left there has a mode of its own.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => OpenOptions::new().create_new(true).write(true).mode(0o600).open(path),
+    }
 }
 
 /// The manifest of a recording; `None` where there is none, or what is there is damaged, which the log tells.
