@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::keys::KeyRing;
-use super::sealed::{CHUNK, Form, HEAD_LEN, Layout, Opened, SEALED_CHUNK, SealError};
+use super::sealed::{Form, HEAD_LEN, Layout, Opened, SealError};
 use super::wav::wav_header;
 
 /// A sealed file, read through `read_at`, which fills a buffer from an offset of the file.
@@ -25,10 +25,13 @@ impl<F: FnMut(&mut [u8], u64) -> io::Result<()>> SealedReader<F> {
     /// # Errors
     /// Where it cannot be read, no key opens it, or its end is not there; [`SealError`] is inside then.
     pub fn open(file_len: u64, name: &str, keys: &KeyRing, mut read_at: F) -> io::Result<Self> {
-        let layout = Layout::of(file_len).ok_or_else(|| refused(SealError::Foreign))?;
         let mut head = [0; HEAD_LEN];
+        if file_len < HEAD_LEN as u64 {
+            return Err(refused(SealError::Foreign));
+        }
         read_at(&mut head, 0)?;
         let opened = Opened::open(&head, name, keys).map_err(refused)?;
+        let layout = Layout::of(file_len, &head).ok_or_else(|| refused(SealError::Foreign))?;
         let sound_len = layout.sound_len().ok_or_else(|| refused(SealError::Cut))?;
         let head = match opened.form {
             Form::Sound(law) => wav_header(law, sound_len).to_vec(),
@@ -58,8 +61,8 @@ impl<F: FnMut(&mut [u8], u64) -> io::Result<()>> SealedReader<F> {
     fn load(&mut self, number: u32) -> io::Result<&[u8]> {
         if self.chunk.as_ref().is_none_or(|(loaded, _)| *loaded != number) {
             let last = number == self.layout.full;
-            let mut sealed = vec![0; if last { self.layout.rest } else { SEALED_CHUNK }];
-            (self.read_at)(&mut sealed, Layout::offset(number))?;
+            let mut sealed = vec![0; if last { self.layout.rest } else { self.layout.sealed_chunk() }];
+            (self.read_at)(&mut sealed, self.layout.offset(number))?;
             let sound = self.opened.chunk(number, last, &mut sealed).map_err(refused)?.len();
             sealed.truncate(sound);
             self.chunk = Some((number, sealed));
@@ -75,7 +78,10 @@ impl<F: FnMut(&mut [u8], u64) -> io::Result<()>> Read for SealedReader<F> {
             None => self.head.get(self.position as usize..).unwrap_or_default(),
             Some(at) if at >= self.sound_len => return Ok(0),
             // A sealed file has no more chunks than can be numbered.
-            Some(at) => self.load((at / CHUNK as u64) as u32)?.get((at % CHUNK as u64) as usize..).unwrap_or_default(),
+            Some(at) => {
+                let chunk = self.layout.chunk as u64;
+                self.load((at / chunk) as u32)?.get((at % chunk) as usize..).unwrap_or_default()
+            }
         };
         let len = from.len().min(buf.len());
         for (to, octet) in buf.iter_mut().zip(from) {
@@ -94,6 +100,7 @@ fn refused(error: SealError) -> io::Error {
 mod tests {
     use super::*;
     use crate::codec::g711::Law;
+    use crate::recording::sealed::{CHUNK, SEALED_CHUNK};
     use crate::recording::{Drawn, Sealer};
 
     fn keys() -> KeyRing {
@@ -136,7 +143,7 @@ mod tests {
     fn a_part_is_read_without_the_others() {
         let sealed = file(Form::Ogg, &vec![3; 5 * CHUNK]);
         let mut broken = sealed.clone();
-        broken[Layout::offset(0) as usize] ^= 1;
+        broken[HEAD_LEN] ^= 1;
         let mut reader = SealedReader::open(broken.len() as u64, "r", &keys(), reading(&broken)).unwrap();
         reader.seek(3 * CHUNK as u64);
         let mut rest = Vec::new();
@@ -150,7 +157,7 @@ mod tests {
     #[test]
     fn a_cut_file_does_not_even_open() {
         let sealed = file(Form::Ogg, &vec![3; 5 * CHUNK]);
-        for len in [HEAD_LEN, HEAD_LEN + 1, Layout::offset(2) as usize, sealed.len() - 1] {
+        for len in [HEAD_LEN, HEAD_LEN + 1, HEAD_LEN + 2 * SEALED_CHUNK, sealed.len() - 1] {
             assert!(SealedReader::open(len as u64, "r", &keys(), reading(&sealed[..len])).is_err(), "{len}");
         }
     }

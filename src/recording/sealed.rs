@@ -1,4 +1,4 @@
-//! A sealed recording: AES-256-GCM (NIST SP 800-38D) in chunks of 200 ms, each authenticated by itself, so that a file grows while it
+//! A sealed recording: AES-256-GCM (NIST SP 800-38D) in chunks of 50 ms, each authenticated by itself, so that a file grows while it
 //! is recorded, a player may begin anywhere, and a killed process loses no more than the chunk that was being filled.
 //!
 //! ```text
@@ -6,14 +6,14 @@
 //! 8    1  version: 1
 //! 9    1  form of what is inside: 6 and 7 interleaved stereo in A-law and µ-law, 2 Ogg Opus
 //! 10   2  zero
-//! 12   4  octets of sound in a chunk, little endian: 3,200
+//! 12   4  octets of sound in a chunk, little endian: 800; older files have 3,200
 //! 16   7  nonce prefix, drawn for the file; one zero octet follows
 //! 24   1  length of the master key's name
 //! 25  32  the name, zeros behind it
 //! 57  12  nonce of the wrapping, drawn
 //! 69  48  the data key, wrapped by the master key: AES-256-GCM, with octets 0–56 and the recording's name as additional data
 //! 117  3  zero
-//! 120     chunks: 3,200 octets and a tag of 16 each; the last one holds less, and may hold nothing
+//! 120     chunks: so many octets and a tag of 16 each; the last one holds less, and may hold nothing
 //! ```
 //!
 //! Each file has a data key of its own, drawn, so no nonce meets a key twice: the nonce of a chunk is the prefix, its number (big
@@ -29,11 +29,14 @@ use crate::codec::g711::Law;
 
 /// Octets before the first chunk.
 pub const HEAD_LEN: usize = 120;
-/// Octets of sound in a chunk that is full: 200 ms.
-pub const CHUNK: usize = 3_200;
+/// Octets of sound in a chunk that is full, in files that are made now: 50 ms. What fills no chunk yet is lost by a kill, beside what
+/// waits for late pauses (300 ms), for a larger write (400) and for the writer's look (100): together well within a second.
+pub const CHUNK: usize = 800;
+/// The same in files of before.
+const OLDER_CHUNK: usize = 3_200;
 /// Octets of an authentication tag.
 const TAG: usize = 16;
-/// Octets of a full chunk in the file.
+/// Octets of a full chunk in a file that is made now.
 pub const SEALED_CHUNK: usize = CHUNK + TAG;
 
 const MAGIC: &[u8; 8] = b"TLSEALED";
@@ -108,7 +111,7 @@ pub enum SealError {
     /// It ends before its end.
     #[error("it was cut, or its end was changed: its last chunk is not there")]
     Cut,
-    /// It is longer than chunks can be numbered, which is 27 years.
+    /// It is longer than chunks can be numbered, which is six years.
     #[error("it is too long")]
     TooLong,
 }
@@ -118,6 +121,8 @@ pub struct Sealer {
     key: LessSafeKey,
     prefix: [u8; 7],
     next: u32,
+    /// Octets of sound in a full chunk.
+    chunk: usize,
     /// Sound that fills no chunk yet.
     pending: Vec<u8>,
 }
@@ -128,10 +133,20 @@ impl Sealer {
     /// # Errors
     /// Never with keys that were read and random octets; what the library refuses is told all the same.
     pub fn begin(form: Form, name: &str, keys: &KeyRing, drawn: &Drawn) -> Result<(Self, [u8; HEAD_LEN]), SealError> {
+        Self::begin_in(CHUNK, form, name, keys, drawn)
+    }
+
+    fn begin_in(
+        chunk: usize,
+        form: Form,
+        name: &str,
+        keys: &KeyRing,
+        drawn: &Drawn,
+    ) -> Result<(Self, [u8; HEAD_LEN]), SealError> {
         let mut head = [0; HEAD_LEN];
-        let chunk = (CHUNK as u32).to_le_bytes();
+        let octets = (chunk as u32).to_le_bytes();
         let parts: [(usize, &[u8]); 4] =
-            [(0, MAGIC), (8, &[VERSION, form.octet()]), (12, &chunk), (PREFIX.start, &drawn.prefix)];
+            [(0, MAGIC), (8, &[VERSION, form.octet()]), (12, &octets), (PREFIX.start, &drawn.prefix)];
         for (at, octets) in parts {
             put(&mut head, at, octets);
         }
@@ -140,14 +155,15 @@ impl Sealer {
             key: aes_256_gcm(&drawn.data_key),
             prefix: drawn.prefix,
             next: 0,
-            pending: Vec::with_capacity(CHUNK),
+            chunk,
+            pending: Vec::with_capacity(chunk),
         };
         Ok((sealer, head))
     }
 
     /// Goes on with a file that a killed process left: `chunks` full ones stand in it.
     pub fn go_on(opened: &Opened, chunks: u32) -> Self {
-        Self { key: opened.key.clone(), prefix: opened.prefix, next: chunks, pending: Vec::new() }
+        Self { key: opened.key.clone(), prefix: opened.prefix, next: chunks, chunk: opened.chunk, pending: Vec::new() }
     }
 
     /// Takes sound; what it fills is appended to `out`, sealed.
@@ -155,8 +171,8 @@ impl Sealer {
     /// # Errors
     /// Where chunks cannot be numbered any more.
     pub fn push(&mut self, mut sound: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
-        while self.pending.len() + sound.len() >= CHUNK {
-            let (now, later) = sound.split_at(CHUNK.saturating_sub(self.pending.len()).min(sound.len()));
+        while self.pending.len() + sound.len() >= self.chunk {
+            let (now, later) = sound.split_at(self.chunk.saturating_sub(self.pending.len()).min(sound.len()));
             self.pending.extend_from_slice(now);
             sound = later;
             self.seal(false, out)?;
@@ -189,6 +205,7 @@ impl Sealer {
 pub struct Opened {
     key: LessSafeKey,
     prefix: [u8; 7],
+    chunk: usize,
     /// What is inside.
     pub form: Form,
 }
@@ -200,11 +217,11 @@ impl Opened {
     /// Where it is no head, or no key of ours opens it.
     pub fn open(head: &[u8], name: &str, keys: &KeyRing) -> Result<Self, SealError> {
         let head = head.first_chunk::<HEAD_LEN>().ok_or(SealError::Foreign)?;
-        let form = form_of(head).ok_or(SealError::Foreign)?;
+        let (form, chunk) = form_of(head).ok_or(SealError::Foreign)?;
         let mut data_key = unwrap(head, name, keys)?;
         let mut prefix = [0; 7];
         prefix.iter_mut().zip(head.get(PREFIX).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-        let opened = Self { key: aes_256_gcm(&data_key), prefix, form };
+        let opened = Self { key: aes_256_gcm(&data_key), prefix, chunk, form };
         data_key.fill(0);
         std::hint::black_box(&data_key);
         Ok(opened)
@@ -224,6 +241,8 @@ impl Opened {
 /// Where chunks lie in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// Octets of sound in a full chunk.
+    pub chunk: usize,
     /// Chunks that are full.
     pub full: u32,
     /// Octets of what follows them in the file: the last chunk, or what a kill left of one.
@@ -231,24 +250,32 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Octets of sound in a full chunk.
+    /// Octets of sound in a full chunk of a file that is made now.
     pub const SOUND: usize = CHUNK;
 
-    /// That of a file of so many octets; `None` where it has no whole head or is longer than one can be.
-    pub fn of(file_len: u64) -> Option<Self> {
+    /// That of a file of so many octets which begins with `head`; `None` where that is no whole head of ours, or the file is longer
+    /// than one can be.
+    pub fn of(file_len: u64, head: &[u8]) -> Option<Self> {
+        let (_, chunk) = form_of(head.first_chunk()?)?;
         let chunks = file_len.checked_sub(HEAD_LEN as u64)?;
-        let full = u32::try_from(chunks / SEALED_CHUNK as u64).ok()?;
-        Some(Self { full, rest: (chunks % SEALED_CHUNK as u64) as usize })
+        let sealed = (chunk + TAG) as u64;
+        let full = u32::try_from(chunks / sealed).ok()?;
+        Some(Self { chunk, full, rest: (chunks % sealed) as usize })
+    }
+
+    /// Octets of a full chunk in the file.
+    pub fn sealed_chunk(self) -> usize {
+        self.chunk + TAG
     }
 
     /// Octets of sound in a file with a last chunk; `None` where it cannot have one.
     pub fn sound_len(self) -> Option<u64> {
-        Some(u64::from(self.full) * CHUNK as u64 + self.rest.checked_sub(TAG)? as u64)
+        Some(u64::from(self.full) * self.chunk as u64 + self.rest.checked_sub(TAG)? as u64)
     }
 
     /// Where chunk `number` begins in the file.
-    pub fn offset(number: u32) -> u64 {
-        HEAD_LEN as u64 + u64::from(number) * SEALED_CHUNK as u64
+    pub fn offset(self, number: u32) -> u64 {
+        HEAD_LEN as u64 + u64::from(number) * self.sealed_chunk() as u64
     }
 }
 
@@ -276,10 +303,12 @@ pub fn is_sealed(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-fn form_of(head: &[u8; HEAD_LEN]) -> Option<Form> {
-    let chunk = (CHUNK as u32).to_le_bytes();
-    let ours = is_sealed(head) && head.get(8) == Some(&VERSION) && head.get(12..16) == Some(&chunk[..]);
-    Form::of(*head.get(9)?).filter(|_| ours)
+/// What a head of ours says: what is inside, and in chunks of how many octets of sound.
+fn form_of(head: &[u8; HEAD_LEN]) -> Option<(Form, usize)> {
+    let is_chunk = |chunk: &usize| head.get(12..16) == Some(&(*chunk as u32).to_le_bytes()[..]);
+    let chunk = [CHUNK, OLDER_CHUNK].into_iter().find(is_chunk)?;
+    let ours = is_sealed(head) && head.get(8) == Some(&VERSION);
+    Form::of(*head.get(9)?).filter(|_| ours).map(|form| (form, chunk))
 }
 
 fn key_name(head: &[u8; HEAD_LEN]) -> String {

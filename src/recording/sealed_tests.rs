@@ -32,14 +32,14 @@ fn sealed(name: &str, number: u8, sound: &[u8], piece: usize) -> Vec<u8> {
 
 fn open(file: &[u8], name: &str, keys: &KeyRing) -> Result<Vec<u8>, SealError> {
     let opened = Opened::open(file, name, keys)?;
-    let layout = Layout::of(file.len() as u64).unwrap();
+    let layout = Layout::of(file.len() as u64, file).unwrap();
     let mut whole = Vec::new();
     for number in 0..layout.full {
-        let at = Layout::offset(number) as usize;
-        let mut chunk = file[at..at + SEALED_CHUNK].to_vec();
+        let at = layout.offset(number) as usize;
+        let mut chunk = file[at..at + layout.sealed_chunk()].to_vec();
         whole.extend_from_slice(opened.chunk(number, false, &mut chunk)?);
     }
-    let mut last = file[Layout::offset(layout.full) as usize..].to_vec();
+    let mut last = file[layout.offset(layout.full) as usize..].to_vec();
     whole.extend_from_slice(opened.chunk(layout.full, true, &mut last)?);
     assert_eq!(Some(whole.len() as u64), layout.sound_len());
     Ok(whole)
@@ -62,10 +62,11 @@ fn cut_moved_repeated_spliced_and_renamed_files_do_not_open() {
     let sound = sound(4 * CHUNK + 100);
     let (file, other) = (sealed("r", 1, &sound, 800), sealed("s", 2, &sound, 800));
     let ring = keys(OLD);
-    let chunk = |number: u32| Layout::offset(number) as usize..Layout::offset(number + 1) as usize;
+    let offset = |number: u32| HEAD_LEN + number as usize * SEALED_CHUNK;
+    let chunk = |number: u32| offset(number)..offset(number + 1);
     let refused = |file: &[u8]| open(file, "r", &ring).unwrap_err();
     for number in 0..=4 {
-        let cut = &file[..Layout::offset(number) as usize];
+        let cut = &file[..offset(number)];
         assert!(matches!(refused(cut), SealError::Cut), "cut behind chunk {number}");
     }
     assert!(matches!(refused(&file[..file.len() - 1]), SealError::Cut));
@@ -116,13 +117,31 @@ fn a_rotated_file_opens_under_the_new_key_alone_and_its_sound_stays() {
 fn a_file_that_a_kill_left_goes_on_behind_its_last_whole_chunk() {
     let sound = sound(3 * CHUNK);
     let file = sealed("r", 1, &sound, 800);
-    let torn = &file[..Layout::offset(2) as usize + 1_000];
+    let torn = &file[..HEAD_LEN + 2 * SEALED_CHUNK + 500];
     let opened = Opened::open(torn, "r", &keys(OLD)).unwrap();
-    let layout = Layout::of(torn.len() as u64).unwrap();
-    assert_eq!(layout, Layout { full: 2, rest: 1_000 });
-    let mut mended = torn[..Layout::offset(layout.full) as usize].to_vec();
+    let layout = Layout::of(torn.len() as u64, torn).unwrap();
+    assert_eq!(layout, Layout { chunk: CHUNK, full: 2, rest: 500 });
+    let mut mended = torn[..layout.offset(layout.full) as usize].to_vec();
     Sealer::go_on(&opened, layout.full).finish(&mut mended).unwrap();
     assert_eq!(open(&mended, "r", &keys(OLD)).unwrap(), sound[..2 * CHUNK]);
+}
+
+#[test]
+fn an_older_file_of_longer_chunks_opens_and_goes_on() {
+    let (sound, ring) = (sound(2 * OLDER_CHUNK + 5), keys(OLD));
+    let begun = Sealer::begin_in(OLDER_CHUNK, Form::Sound(Law::Ulaw), "r", &ring, &drawn(1)).unwrap();
+    let (mut sealer, mut file) = (begun.0, begun.1.to_vec());
+    sealer.push(&sound, &mut file).unwrap();
+    let mut killed = file.clone();
+    sealer.finish(&mut file).unwrap();
+    assert_eq!(open(&file, "r", &ring).unwrap(), sound);
+    let layout = Layout::of(killed.len() as u64, &killed).unwrap();
+    assert_eq!(layout, Layout { chunk: OLDER_CHUNK, full: 2, rest: 0 });
+    Sealer::go_on(&Opened::open(&killed, "r", &ring).unwrap(), 2).finish(&mut killed).unwrap();
+    assert_eq!(open(&killed, "r", &ring).unwrap(), sound[..2 * OLDER_CHUNK]);
+    // What the head says of it is sealed with the key: nobody reads an older file as a newer one.
+    killed[12..16].copy_from_slice(&(CHUNK as u32).to_le_bytes());
+    assert_eq!(open(&killed, "r", &ring), Err(SealError::WrongKey("old".into())));
 }
 
 proptest! {
@@ -148,6 +167,6 @@ proptest! {
             file[12..16].copy_from_slice(&(CHUNK as u32).to_le_bytes());
         }
         prop_assert!(Opened::open(&file, "r", &keys(OLD)).is_err());
-        let _ = Layout::of(file.len() as u64).and_then(Layout::sound_len);
+        let _ = Layout::of(file.len() as u64, &file).and_then(Layout::sound_len);
     }
 }

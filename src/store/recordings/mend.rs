@@ -14,8 +14,8 @@ use super::recordings_dir;
 use crate::id::CallId;
 use crate::journal::{Cue, Event, RecordingState};
 use crate::recording::{
-    Consent, CueMark, HEADER_LEN, KeyRing, Layout, Manifest, Opened, SEALED_CHUNK, SEALED_HEAD_LEN, SealError,
-    SealedReader, Sealer, pauses_of, repair, sha256,
+    Consent, CueMark, HEADER_LEN, KeyRing, Layout, Manifest, Opened, SEALED_HEAD_LEN, SealError, SealedReader, Sealer,
+    pauses_of, repair, sha256,
 };
 use crate::records::{Folder, OpenRecording, Wall};
 
@@ -143,22 +143,26 @@ fn mend_plain(path: &Path) -> Result<Found, KeptError> {
 /// A sealed file keeps the chunks that are whole, from the first on, and gets a last one behind them.
 fn mend_sealed(path: &Path, name: &str, keys: Option<&KeyRing>) -> Result<Found, KeptError> {
     let (file, len) = open(path)?;
-    let Some(layout) = Layout::of(len) else { return Ok(Found::Foreign) };
     let mut head = [0; SEALED_HEAD_LEN];
+    if len < SEALED_HEAD_LEN as u64 {
+        return Ok(Found::Foreign);
+    }
     file.read_exact_at(&mut head, 0).map_err(KeptError::at("read", path))?;
+    let Some(layout) = Layout::of(len, &head) else { return Ok(Found::Foreign) };
+    let whole_ms = u64::from(layout.full) * layout.chunk as u64 / PER_MS;
     let opened = match keys.map(|keys| Opened::open(&head, name, keys)) {
         Some(Ok(opened)) => opened,
         Some(Err(SealError::Foreign)) => return Ok(Found::Foreign),
         Some(Err(error)) => {
             tracing::error!(file = %path.display(), %error, "a recording that the last run left open cannot be mended");
-            return Ok(Found::Locked { written_ms: u64::from(layout.full) * SOUND_MS });
+            return Ok(Found::Locked { written_ms: whole_ms });
         }
         None => {
             tracing::error!(
                 file = %path.display(),
                 "a recording that the last run left open is sealed, and there are no keys: set recording.key_file or TRUNKLINE_RECORDING_KEYS"
             );
-            return Ok(Found::Locked { written_ms: u64::from(layout.full) * SOUND_MS });
+            return Ok(Found::Locked { written_ms: whole_ms });
         }
     };
     let read = |buf: &mut [u8], at| file.read_exact_at(buf, at);
@@ -172,15 +176,12 @@ fn mend_sealed(path: &Path, name: &str, keys: Option<&KeyRing>) -> Result<Found,
     Ok(Found::Sound { written_ms: sound.saturating_sub(HEADER_LEN as u64) / PER_MS, sha256 })
 }
 
-/// Milliseconds of sound in a full chunk.
-const SOUND_MS: u64 = Layout::SOUND as u64 / PER_MS;
-
 /// Cuts what a power failure may have left behind the last chunk that opens, and seals the end there.
 fn give_end(file: &File, opened: &Opened, layout: Layout) -> io::Result<()> {
     let mut chunks = layout.full;
+    let mut chunk = vec![0; layout.sealed_chunk()];
     while chunks > 0 {
-        let mut chunk = [0; SEALED_CHUNK];
-        file.read_exact_at(&mut chunk, Layout::offset(chunks - 1))?;
+        file.read_exact_at(&mut chunk, layout.offset(chunks - 1))?;
         if opened.chunk(chunks - 1, false, &mut chunk).is_ok() {
             break;
         }
@@ -188,8 +189,8 @@ fn give_end(file: &File, opened: &Opened, layout: Layout) -> io::Result<()> {
     }
     let mut end = Vec::new();
     Sealer::go_on(opened, chunks).finish(&mut end).map_err(io::Error::other)?;
-    file.set_len(Layout::offset(chunks))?;
-    file.write_all_at(&end, Layout::offset(chunks))?;
+    file.set_len(layout.offset(chunks))?;
+    file.write_all_at(&end, layout.offset(chunks))?;
     file.sync_all()
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::codec::g711::Law;
 use crate::id::LegId;
 use crate::journal::{Direction, Entry, Personal};
-use crate::recording::{Drawn, Form, wav_header};
+use crate::recording::{Drawn, Form, SEALED_CHUNK, wav_header};
 
 /// Calls 1… with a recording each, of the given names.
 fn floor(names: &[&str]) -> Folder {
@@ -124,10 +124,10 @@ fn a_sealed_file_keeps_its_whole_chunks_wherever_it_was_cut() {
     let dir = recordings_dir(data.path());
     fs::create_dir(&dir).unwrap();
     let keys = KeyRing::parse(KEYS).unwrap();
-    let whole = sealed("r", &[0x55; 3 * Layout::SOUND + 800], true);
+    let whole = sealed("r", &[0x55; 3 * Layout::SOUND + 160], true);
     let path = dir.join("r.wav.sealed");
     let cuts = [SEALED_HEAD_LEN, SEALED_HEAD_LEN + 7, SEALED_HEAD_LEN + SEALED_CHUNK, whole.len() - 1, whole.len()];
-    for (cut, written_ms) in cuts.into_iter().zip([0, 0, 200, 600, 650]) {
+    for (cut, written_ms) in cuts.into_iter().zip([0, 0, 50, 150, 160]) {
         fs::write(&path, &whole[..cut]).unwrap();
         let folder = floor(&["r"]);
         let events = mend_recordings(data.path(), &folder, Some(&keys)).unwrap();
@@ -147,7 +147,7 @@ fn a_sealed_file_keeps_its_whole_chunks_wherever_it_was_cut() {
     torn[last..].fill(0);
     fs::write(&path, torn).unwrap();
     let events = mend_recordings(data.path(), &floor(&["r"]), Some(&keys)).unwrap();
-    assert_eq!(told(&events), [("r", RecordingState::Partial, 400)]);
+    assert_eq!(told(&events), [("r", RecordingState::Partial, 100)]);
 }
 
 #[test]
@@ -162,10 +162,10 @@ fn a_sealed_file_without_its_key_is_left_for_the_start_that_has_it() {
     let other = KeyRing::parse(&KEYS.replace("k:", "other:")).unwrap();
     for keys in [None, Some(&other)] {
         let events = mend_recordings(data.path(), &floor(&[&name]), keys).unwrap();
-        assert_eq!(told(&events), [(name.as_str(), RecordingState::Partial, 400)]);
+        assert_eq!(told(&events), [(name.as_str(), RecordingState::Partial, 100)]);
         assert!(fs::read(&path).unwrap() == file && read_manifest(&dir, &name).unwrap().is_none());
     }
     let keys = KeyRing::parse(KEYS).unwrap();
     mend_recordings(data.path(), &Folder::default(), Some(&keys)).unwrap();
-    assert_eq!(read_manifest(&dir, &name).unwrap().unwrap().written_ms, 400);
+    assert_eq!(read_manifest(&dir, &name).unwrap().unwrap().written_ms, 100);
 }
