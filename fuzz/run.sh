@@ -7,15 +7,17 @@ cd "$(dirname "$0")/.."
 seconds=${1:?seconds for each target}
 messages=(tests/data/rfc4475 tests/data/rfc5118 tests/data/digest)
 # Folders of their own, as everything below a folder is a seed.
-mkdir -p fuzz/corpus/plans
+mkdir -p fuzz/corpus/plans fuzz/corpus/sounds
 cp dialplans/*.toml fuzz/corpus/plans/
+cp dialplans/prompts/en/beep.wav fuzz/corpus/sounds/
 cargo fuzz build --sanitizer none
-for target in message uri sdp digest stream shed rtp srtp ice recording dialplan import; do
+for target in message uri sdp digest stream shed rtp srtp ice recording wav dialplan import; do
   seeds=("${messages[@]}")
   longest=2048
   case $target in
     # A plan is longer than a datagram.
     dialplan) seeds=(fuzz/corpus/plans) longest=8192 ;;
+    wav) seeds=(fuzz/corpus/sounds) longest=8192 ;;
     import) seeds=(tests/samples) longest=8192 ;;
   esac
   mkdir -p "fuzz/corpus/$target"
