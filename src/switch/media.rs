@@ -169,8 +169,14 @@ impl Switch {
         let talks = |call: &CallId| {
             self.calls.get(call).is_some_and(|cell| matches!(cell.call.state(), CallState::Bridged { .. }))
         };
-        let sound_due =
-            matches!(media.send, Source::Bridge(_)) && negotiated.direction.receives() && talks(&party.call);
+        let meets = || is_caller && self.calls.get(&party.call).is_some_and(|cell| cell.room.is_some());
+        let sound_due = negotiated.direction.receives()
+            && match media.send {
+                Source::Bridge(_) => talks(&party.call),
+                // A dead member would keep a place in the room.
+                Source::Mix(_) => meets(),
+                _ => false,
+            };
         // In a conversation nobody waits for the caller's keys but, perhaps, the other party; finding them in the sound costs.
         let digits = codes || aloud || (is_caller && !matches!(media.send, Source::Bridge(_)));
         let desired = LegMedia {

@@ -54,6 +54,23 @@ fn until_hears(phone: &Phone, wanted: &[f64], who: &str) {
 }
 
 #[test]
+fn a_member_who_is_gone_without_a_word_leaves_the_room() {
+    let mut daemon = Daemon::start_with(plan, &[("TRUNKLINE__RTP__SILENCE_TIMEOUT", "6s")]);
+    let mut phones: Vec<Phone> = (0..2).map(|number| caller(&daemon, number)).collect();
+    phones.iter_mut().for_each(|phone| drop(phone.call("4002")));
+    until_hears(&phones[0], &[TONES[1]], "the first");
+    until_hears(&phones[1], &[TONES[0]], "the second");
+    phones[1].ear.fall_silent();
+    let bye = phones[1].expect_bye();
+    assert!(bye.header("Reason").contains("media_timeout"), "{bye:?}");
+    // Alone again, the first hears music, and stays.
+    wait(|| phones[0].ear.hear(25).iter().any(|sample| sample.unsigned_abs() > 200), || "no music".to_owned());
+    phones[0].hang_up();
+    daemon.until_idle();
+    daemon.stop();
+}
+
+#[test]
 fn everybody_in_a_room_hears_all_others_and_nobody_else() {
     let mut daemon = Daemon::start_with(plan, &[]);
     let mut phones: Vec<Phone> = (0..3).map(|number| caller(&daemon, number)).collect();

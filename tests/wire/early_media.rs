@@ -94,7 +94,7 @@ fn of_two_phones_behind_a_proxy_the_last_to_speak_is_heard_and_the_first_to_answ
     caller.join(&progress);
     assert!(tone::share(&caller.ear.hear(60)[4_800..], TARGET_HZ) > 0.9, "the first");
     second.progress(&invite, "");
-    while tone::share(&caller.ear.hear(50)[4_000..], 2_500.0) < 0.9 {}
+    caller.ear.until(25, 2_500.0);
     first.answer(&invite);
     second.answer_unheard(&invite);
     second.expect("ACK", |text| text.is("ACK"));
@@ -157,7 +157,7 @@ fn both_sides_may_move_their_sound_before_the_answer() {
     let moved = studio.sdp("");
     let answer = target.within("UPDATE", "", &moved);
     assert!(answer.is("200") && answer.0.contains("m=audio"), "{answer:?}");
-    while tone::share(&caller.ear.hear(50)[4_000..], 2_500.0) < 0.9 {}
+    caller.ear.until(25, 2_500.0);
     let same = caller.sdp("");
     assert!(caller.within("UPDATE", "", &same).is("200"));
     // The 200 says nothing new: the session stands as it was moved.
@@ -246,7 +246,7 @@ fn a_caller_holds_the_agent_hears_music_and_sound_follows_a_phone_that_moves() {
         assert!(tone::share(&waiting[4_800..], 440.0) < 0.5 && waiting[4_800..].iter().any(|s| *s != 0), "music");
         daemon.json_until("/api/v1/agents", |agents| agents["items"][0]["state"] == "hold");
         assert!(caller.modify("a=sendrecv\r\n").is("200"));
-        while tone::share(&agent.ear.hear(50)[4_000..], 440.0) < 0.9 {}
+        agent.ear.until(25, 440.0);
         assert!(tone::share(&caller.ear.hear(80)[8_000..], TARGET_HZ) > 0.9);
     }
     // Another address mid-call: from both sides, by re-INVITE and by UPDATE.
@@ -255,14 +255,14 @@ fn a_caller_holds_the_agent_hears_music_and_sound_follows_a_phone_that_moves() {
     let answer = agent.within("INVITE", "", &moved);
     assert!(answer.is("200"), "{answer:?}");
     headset.ear.speak_to(answer.rtp());
-    while tone::share(&caller.ear.hear(50)[4_000..], 2_500.0) < 0.9 {}
+    caller.ear.until(25, 2_500.0);
     assert!(tone::share(&headset.ear.hear(60)[4_800..], 440.0) > 0.9, "the headset hears the caller");
     let other = Phone::new("other", daemon.host, daemon.sip, 700.0);
     let moved = other.sdp("");
     let answer = caller.within("UPDATE", "", &moved);
     assert!(answer.is("200"), "{answer:?}");
     other.ear.speak_to(answer.rtp());
-    while tone::share(&headset.ear.hear(50)[4_000..], 700.0) < 0.9 {}
+    headset.ear.until(25, 700.0);
     assert!(tone::share(&other.ear.hear(60)[4_800..], 2_500.0) > 0.9);
     let (old_caller, old_agent) = (caller.ear.packets(), agent.ear.packets());
     other.ear.hear(50);

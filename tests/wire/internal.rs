@@ -49,7 +49,7 @@ fn they_speak_hold_and_hang_up_and_no_queue_calls_them() {
     let waiting = first.ear.hear(60);
     assert!(tone::share(&waiting[4_800..], SECOND_HZ) < 0.5 && waiting[4_800..].iter().any(|s| *s != 0), "music");
     assert!(second.modify("a=sendrecv\r\n").is("200"));
-    while !hears(&first, SECOND_HZ) {}
+    first.ear.until(30, SECOND_HZ);
     // Whoever comes now is for a third agent.
     let (mut third, mut outside) = (agent(&daemon, "1003"), caller(&daemon));
     outside.call("4001");

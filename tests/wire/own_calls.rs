@@ -111,7 +111,7 @@ fn it_goes_on_to_a_colleague_or_comes_back() {
     let invite = colleague.expect_invite();
     colleague.reply_tagged(&invite, "603 Decline", "");
     expect_outcome(&phone, "SIP/2.0 603 Decline");
-    while !hears(&first, AGENT_HZ) {}
+    first.ear.until(30, AGENT_HZ);
     assert!(hears(&phone, FIRST_HZ), "they speak on");
     // Nor does whoever was handed on in vain.
     assert!(refer(&mut first, "sip:8001@anywhere").is("403"));

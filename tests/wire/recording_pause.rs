@@ -32,10 +32,10 @@ pub fn cues(manifest: &Value) -> Vec<String> {
 /// Reads a secret to the other party once it is sure to be kept out, and waits until it was heard there.
 fn read_out(from: &Phone, to: &Phone, own_hz: f64) {
     from.ear.sing(SECRET_HZ);
-    while tone::share(&to.ear.hear(5), SECRET_HZ) < 0.9 {}
+    to.ear.until(5, SECRET_HZ);
     to.ear.hear(30);
     from.ear.sing(own_hz);
-    while tone::share(&to.ear.hear(5), own_hz) < 0.9 {}
+    to.ear.until(5, own_hz);
 }
 
 /// What is in the one pause of the one record, and around it.
@@ -139,12 +139,12 @@ fn the_api_pauses_from_an_instant_that_has_passed() {
     // The form that asks for the card opens; the caller speaks at once, and the word to pause comes late.
     let opened = jiff::Timestamp::now();
     caller.ear.sing(SECRET_HZ);
-    while tone::share(&agent.ear.hear(2), SECRET_HZ) < 0.9 {}
+    agent.ear.until(2, SECRET_HZ);
     let (status, call) = post(&daemon, &format!("{path}/pause"), &format!(r#"{{"at": "{opened}"}}"#));
     assert_eq!((status, &call["recording"]), (200, &Value::from("paused")), "{call}");
     agent.ear.hear(30);
     caller.ear.sing(CALLER_HZ);
-    while tone::share(&agent.ear.hear(5), CALLER_HZ) < 0.9 {}
+    agent.ear.until(5, CALLER_HZ);
     let (status, call) = post(&daemon, &format!("{path}/resume"), "");
     assert_eq!((status, &call["recording"]), (200, &Value::from("running")), "{call}");
     agent.ear.hear(60);
@@ -239,7 +239,7 @@ fn a_plan_keeps_a_payment_out_and_the_recording_goes_on_with_the_next_agent() {
     caller.ear.press('7');
     let invite = second.expect_invite();
     second.answer(&invite);
-    while tone::share(&second.ear.hear(5), CALLER_HZ) < 0.9 {}
+    second.ear.until(5, CALLER_HZ);
     until_recording(&daemon, "running");
     second.ear.hear(60);
     caller.hang_up();

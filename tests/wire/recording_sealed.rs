@@ -60,7 +60,7 @@ fn talk(daemon: &Daemon) -> (Phone, Phone) {
     let (caller, agent) = conversation(daemon);
     caller.ear.sing(PLAIN_HZ);
     agent.ear.sing(PLAIN_HZ);
-    while tone::share(&agent.ear.hear(5), PLAIN_HZ) < 0.9 {}
+    agent.ear.until(5, PLAIN_HZ);
     agent.ear.hear(100);
     (caller, agent)
 }

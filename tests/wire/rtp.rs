@@ -100,6 +100,14 @@ impl Ear {
         heard.samples[heard.samples.len().saturating_sub(wanted)..].to_vec()
     }
 
+    /// Waits until the last so many packets are a tone of `hz`, and little else.
+    pub fn until(&self, packets: u64, hz: f64) {
+        let since = Instant::now();
+        while tone::share(&self.hear(packets), hz) < 0.9 {
+            assert!(since.elapsed() < PATIENCE, "{hz} Hz is not heard");
+        }
+    }
+
     pub fn packets(&self) -> u64 {
         self.heard.lock().expect("sound").packets
     }

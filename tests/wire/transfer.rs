@@ -110,7 +110,7 @@ fn a_colleague_who_is_busy_gives_the_call_back_and_the_next_one_takes_it() {
     let invite = busy.expect_invite();
     busy.reply_tagged(&invite, "486 Busy Here", "");
     expect_outcome(&first, "SIP/2.0 486 Busy Here");
-    while !hears(&caller, FIRST_HZ) {}
+    caller.ear.until(30, FIRST_HZ);
     assert!(hears(&first, CALLER_HZ), "they speak on");
     assert!(refer(&mut first, "sip:1003@anywhere").is("202"));
     let invite = taker.expect_invite();

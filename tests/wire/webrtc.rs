@@ -195,7 +195,7 @@ fn the_webrtc_crate_is_called_and_both_sides_hear_each_other() {
     });
     let ear = &caller.ear;
     std::thread::scope(|scope| {
-        let hears = scope.spawn(|| while tone::share(&ear.hear(25), HZ) < 0.9 {});
+        let hears = scope.spawn(|| ear.until(25, HZ));
         while !hears.is_finished() {
             runtime.block_on(browser.expect_tone(queue::CALLER_HZ));
         }
