@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,39 +10,24 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use rand_chacha::ChaCha12Rng;
-use rand_core::SeedableRng;
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::OwnedFd;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::browsers::Browsers;
 use super::disk::{Disk, Hand};
 use super::dtls::Identity;
 use super::growing::Home;
-use super::ports::{PortRange, Ports};
+use super::ports::PortRange;
 use super::prompts::{self, Work};
 use super::reader;
 use super::settings::{EngineSettings, Hung, LeaseError, NoSuchThread, StartError};
-use super::thread::{Links, MediaThread};
+use super::starting::{Starting, own_cores};
 use super::writer;
 use crate::id::LegId;
 use crate::media::{LegCommand, MediaReport, PortLease, PromptStore, StorageFigures};
 
-/// Pairs that each thread keeps bound in advance, where they are no more than a quarter of its share.
-const STOCK: usize = 256;
 /// So many may be taken before a thread is woken to bind more.
 const FEW: usize = 8;
-/// Commands under way to one thread; more wait in the handle, the latest for each leg.
-const COMMANDS: usize = 1_024;
 /// Reports under way to the switch. Further ones are dropped and counted: media must not wait for a stalled switch.
 const REPORTS: usize = 16_384;
-/// Chunks of long prompts under way to one thread.
-const DELIVERIES: usize = 256;
-/// Stores of prompts under way to one thread.
-const STORES: usize = 4;
-/// Cores from which on each media thread keeps to one.
-const PINNED_FROM: u32 = 4;
 /// How long a lease may wait for a thread that is about to bind more.
 const TOP_UP: Duration = Duration::from_millis(20);
 
@@ -87,13 +71,14 @@ impl Reports {
     }
 }
 
-struct Thread {
-    shared: Arc<Shared>,
-    commands: Sender<LegCommand>,
-    stores: Sender<Arc<PromptStore>>,
-    waiting: BTreeMap<LegId, LegCommand>,
-    leases: Receiver<PortLease>,
-    join: Option<JoinHandle<()>>,
+/// A media thread, as the handle holds it.
+pub(super) struct Thread {
+    pub shared: Arc<Shared>,
+    pub commands: Sender<LegCommand>,
+    pub stores: Sender<Arc<PromptStore>>,
+    pub waiting: BTreeMap<LegId, LegCommand>,
+    pub leases: Receiver<PortLease>,
+    pub join: Option<JoinHandle<()>>,
 }
 
 /// The media threads. Dropping it stops them and closes their sockets.
@@ -146,64 +131,23 @@ impl Engine {
         let (recordings, threads) = writer::start(&home, settings.min_free_bytes, reports.clone())
             .map_err(|source| StartError::Thread { thread: 0, source })?;
         engine.recordings = Vec::from(threads);
-        let cores = if settings.pinned { own_cores() } else { Vec::new() };
+        let starting = Starting {
+            address: settings.address,
+            ports,
+            count,
+            identity,
+            browsers: settings.browsers,
+            seed: settings.seed,
+            cores: if settings.pinned { own_cores() } else { Vec::new() },
+            reports,
+            store,
+            encode,
+            reader,
+            lost_ms: settings.lost_ms,
+            recordings,
+        };
         for number in 0..count {
-            let core = cores.iter().rev().cycle().nth(usize::from(number)).copied();
-            let mut share = Ports::new(settings.address, ports, number, count);
-            let refused = |source| StartError::Bind { address: settings.address, ports, source };
-            let first = share.bind_next().map_err(refused)?.ok_or(StartError::Range { ports, threads: count })?;
-            let failed = |source: io::Error| StartError::Thread { thread: number, source };
-            let wake =
-                eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
-            let shared = Arc::new(Shared {
-                wake,
-                stopping: AtomicBool::new(false),
-                exhausted: AtomicBool::new(false),
-                reports_lost: AtomicU64::new(0),
-                late_ms: AtomicU64::new(0),
-            });
-            let (commands, inbox) = bounded(COMMANDS);
-            let (stores, newer) = bounded(STORES);
-            let (deliveries, chunks) = bounded(DELIVERIES);
-            let share_of_each = ports.pairs().count() / usize::from(count);
-            let (stock, leases) = bounded((share_of_each / 4).clamp(1, STOCK));
-            let links = Links {
-                shared: Arc::clone(&shared),
-                commands: inbox,
-                reports: reports.clone(),
-                stock,
-                store: Arc::clone(&store),
-                stores: newer,
-                encode: encode.clone(),
-                reader: reader.clone(),
-                deliveries,
-                chunks,
-                lost_ms: settings.lost_ms,
-                recordings: recordings.clone(),
-            };
-            let mut random = ChaCha12Rng::from_seed(settings.seed);
-            random.set_stream(u64::from(number));
-            let browsers = identity.clone().zip(settings.browsers).map(|(identity, served)| {
-                let port = served.first_port.saturating_add(number);
-                let refused = |source| StartError::Browsers { address: settings.address, port, source };
-                Browsers::bind(settings.address, port, identity, served.consent_ms).map_err(refused)
-            });
-            let thread = MediaThread::new(links, share, first, browsers.transpose()?, random).map_err(failed)?;
-            let join = std::thread::Builder::new()
-                .name(format!("media-{number}"))
-                .spawn(move || {
-                    core.inspect(|core| keep_to(*core));
-                    thread.run();
-                })
-                .map_err(failed)?;
-            engine.threads.push(Thread {
-                shared,
-                commands,
-                stores,
-                waiting: BTreeMap::new(),
-                leases,
-                join: Some(join),
-            });
+            engine.threads.push(starting.start(number)?);
         }
         Ok((engine, receiver))
     }
@@ -293,25 +237,6 @@ impl Engine {
         for thread in &mut self.threads {
             thread.flush();
         }
-    }
-}
-
-/// The cores that the process may use; none where they are so few that a media thread is better off with whichever is idle
-/// (`docs/benchmarks.md`).
-fn own_cores() -> Vec<usize> {
-    let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    if allowed.count() < PINNED_FROM {
-        return Vec::new();
-    }
-    (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
-}
-
-/// Keeps the calling thread to a core. The last ones go first, as the rest of the floor begins on the first ones.
-fn keep_to(core: usize) {
-    let mut one = CpuSet::new();
-    one.set(core);
-    if let Err(error) = sched_setaffinity(None, &one) {
-        tracing::warn!(%error, core, "a media thread cannot keep to a core; it runs wherever there is room");
     }
 }
 

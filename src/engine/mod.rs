@@ -15,6 +15,7 @@ mod reader;
 mod settings;
 mod slot;
 mod stamped;
+mod starting;
 mod tap;
 mod thread;
 mod writer;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
+
 use super::Node;
 use super::event_loop::{CommandPort, EventLoop, Parts, Watch};
 use super::prompts::{Library, PromptError};
@@ -14,9 +16,9 @@ use super::tracer::Tracer;
 use crate::config::{
     AccountSettings, Opening, Program, Secret, SecretSource, Settings, TrunkSettings, WebhookSettings,
 };
-use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, PortRange};
+use crate::engine::{self, BrowserSettings, Engine, EngineSettings, KeyRing, PortRange, PromptStore};
 use crate::hooks::{Asker, Hook, Key, Poster};
-use crate::net::{DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
+use crate::net::{Captured, DnsSettings, Limits, Net, NetError, NetSettings, Tls, TlsError, TlsFiles};
 use crate::store::{BadKeys, Feed, Journal, JournalError, RestoreError, Restored};
 use crate::switch::{Binding, Restart, Switch};
 
@@ -106,41 +108,15 @@ pub fn open(
         super::files::forbid_dumps();
     }
     let library = Library::default().of(settings, &program)?;
-    let ports = PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() };
     let bell = Arc::clone(&commands.bell);
-    let engine_settings = EngineSettings {
-        address: settings.media_address(),
-        ports,
-        threads: None,
-        pinned: settings.rtp.pin_threads,
-        prompts: library.store.clone(),
-        lost_ms: Some(settings.rtp.silence_timeout_ms).filter(|ms| *ms > 0),
-        recordings: data_dir.join("recordings"),
-        browsers: settings.browsers_port().map(BrowserSettings::at),
-        keys,
-        min_free_bytes: settings.recording.min_free_bytes,
-        seed: random()?,
-    };
+    let engine_settings = engine_settings(settings, library.store.clone(), keys)?;
     let (engine, reports) = Engine::start(engine_settings, bell.waker())?;
     let (deliver, events) = crossbeam_channel::bounded(NET_BACKLOG);
     let refused = |source| StartError::Trace { path: crate::store::trace::trace_dir(data_dir), source };
     let tracer = settings.trace.as_ref().map(|trace| Tracer::start(data_dir, trace)).transpose().map_err(refused)?;
     let tls = tls(settings)?;
-    let listen = settings.sip.listen().collect();
-    let dns = DnsSettings {
-        servers: settings.dns.servers.clone(),
-        timeout: Duration::from_millis(settings.dns.timeout_ms),
-        attempts: settings.dns.attempts.into(),
-    };
     let capture = tracer.as_ref().map(|tracer| tracer.messages.clone());
-    let net_settings = NetSettings {
-        listen,
-        tls: tls.clone(),
-        dscp: settings.dscp_sip,
-        dns: Some(dns),
-        capture,
-        limits: limits(settings),
-    };
+    let net_settings = net_settings(settings, tls.clone(), capture);
     let net = Net::start(net_settings, deliver, bell.waker())?;
     let (addresses, upgrades) = (net.local_addresses().clone(), net.upgrades());
     let restart = restart(&state);
@@ -201,6 +177,42 @@ pub fn open(
     };
     let reloader = Arc::new(Mutex::new(reloader));
     Ok(Node { addresses, watch, tls, upgrades, reloader, control, waker, thread })
+}
+
+fn engine_settings(
+    settings: &Settings,
+    prompts: PromptStore,
+    keys: Option<Arc<KeyRing>>,
+) -> Result<EngineSettings, StartError> {
+    Ok(EngineSettings {
+        address: settings.media_address(),
+        ports: PortRange { first: *settings.rtp.ports.start(), last: *settings.rtp.ports.end() },
+        threads: None,
+        pinned: settings.rtp.pin_threads,
+        prompts,
+        lost_ms: Some(settings.rtp.silence_timeout_ms).filter(|ms| *ms > 0),
+        recordings: Path::new(&settings.data_dir).join("recordings"),
+        browsers: settings.browsers_port().map(BrowserSettings::at),
+        keys,
+        min_free_bytes: settings.recording.min_free_bytes,
+        seed: random()?,
+    })
+}
+
+fn net_settings(settings: &Settings, tls: Option<Tls>, capture: Option<Sender<Captured>>) -> NetSettings {
+    let dns = DnsSettings {
+        servers: settings.dns.servers.clone(),
+        timeout: Duration::from_millis(settings.dns.timeout_ms),
+        attempts: settings.dns.attempts.into(),
+    };
+    NetSettings {
+        listen: settings.sip.listen().collect(),
+        tls,
+        dscp: settings.dscp_sip,
+        dns: Some(dns),
+        capture,
+        limits: limits(settings),
+    }
 }
 
 /// The other systems that are asked and told, with their secrets.
