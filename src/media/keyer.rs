@@ -24,7 +24,7 @@ impl Keyer {
     /// Of a new leg; `keys` were pressed before its time.
     pub(super) fn new(keys: &[SentKey]) -> Self {
         let taken = keys.last().map(|key| key.number);
-        Self { taken, waiting: VecDeque::with_capacity(KEYS), sender: None, next_ns: 0 }
+        Self { taken, waiting: VecDeque::new(), sender: None, next_ns: 0 }
     }
 
     /// Takes what is new among the last keys. Of those that nobody can send yet no more wait than a list holds.

@@ -38,9 +38,10 @@ enum Found {
 
 /// Mends what the last run left open, and gives the `RecordingClosed` events that the start is to journal.
 ///
-/// A file without a manifest, or with one that cannot be read, gets its end (a WAV file its header, a sealed one its last chunk, both without what was half written)
-/// and a manifest of state `partial`. A recording of the journal whose manifest is there is closed as the manifest says; one
-/// without a file is `failed`. A file that is none of ours, or that no key opens, is left as it is and told in the log.
+/// A file without a manifest, or with one that cannot be read, gets its end (a WAV file its header, a sealed one its last chunk, both
+/// without what was half written) and a manifest of state `partial`. A recording of the journal whose manifest is there is closed as
+/// the manifest says; one without a file is `failed`. A file that is none of ours, or that no key opens, is left as it is and told in
+/// the log.
 ///
 /// # Errors
 /// Where files cannot be read or written.
