@@ -252,7 +252,7 @@ impl Leg {
             return PacketFate::Drop(DropReason::PayloadType);
         };
         let header = self.clock.slow_down(header, self.media.format.codec.clock_factor());
-        if let Some(report) = self.silence.handle_sound(now) {
+        if let Some(report) = self.silence.handle_sound(kind == Kind::Quiet, now) {
             self.reports.push_back(report);
         }
         let lost = self.stats.handle_packet(&header, now);

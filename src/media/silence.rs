@@ -6,6 +6,9 @@ use crate::time::{MS, Now};
 
 /// A party that sends nothing for so long (milliseconds) is reported as silent.
 const SILENT_MS: u64 = 5_000;
+/// So many times as much patience has a party whose last packet was comfort noise: it is in a pause, of which nothing more may come
+/// until it is over (RFC 3389).
+const PAUSE_TIMES: u64 = 6;
 
 /// What has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +28,14 @@ pub(super) struct Silence {
     lost_ms: Option<u64>,
     heard_ns: u64,
     alive_ns: u64,
+    /// Whether the last packet was comfort noise.
+    pauses: bool,
     state: State,
 }
 
 impl Silence {
     pub(super) fn new(leg: LegId, due: bool, lost_ms: Option<u64>, now: Now) -> Self {
-        Self { leg, due, lost_ms, heard_ns: now.mono_ns, alive_ns: now.mono_ns, state: State::Heard }
+        Self { leg, due, lost_ms, heard_ns: now.mono_ns, alive_ns: now.mono_ns, pauses: false, state: State::Heard }
     }
 
     /// Sound is due from now on, or is not; `moved` where the party has another address, which it may need a while to use.
@@ -40,8 +45,9 @@ impl Silence {
         }
     }
 
-    /// RTP came; gives what is to be told.
-    pub(super) fn handle_sound(&mut self, now: Now) -> Option<MediaReport> {
+    /// RTP came, sound or (`pauses`) comfort noise; gives what is to be told.
+    pub(super) fn handle_sound(&mut self, pauses: bool, now: Now) -> Option<MediaReport> {
+        self.pauses = pauses;
         let ms = self.quiet_ms(now);
         (self.heard_ns, self.alive_ns) = (now.mono_ns, now.mono_ns);
         (std::mem::replace(&mut self.state, State::Heard) != State::Heard)
@@ -65,12 +71,13 @@ impl Silence {
         }
         let leg = self.leg;
         let since = |ns: u64| now.mono_ns.saturating_sub(ns) / MS;
+        let times = if self.pauses { PAUSE_TIMES } else { 1 };
         match self.state {
-            State::Heard if since(self.heard_ns) >= SILENT_MS => {
+            State::Heard if since(self.heard_ns) >= SILENT_MS * times => {
                 self.state = State::Silent;
                 Some(MediaReport::Silent { leg, ms: since(self.heard_ns) })
             }
-            State::Silent if self.lost_ms.is_some_and(|most| since(self.alive_ns) >= most) => {
+            State::Silent if self.lost_ms.is_some_and(|most| since(self.alive_ns) >= most.saturating_mul(times)) => {
                 self.state = State::Lost;
                 Some(MediaReport::Lost { leg, ms: since(self.alive_ns) })
             }
@@ -100,8 +107,8 @@ mod tests {
         let told = minute(&mut silence, 0);
         let silent = MediaReport::Silent { leg: LEG, ms: 5_000 };
         assert_eq!(told, [(5, silent), (30, MediaReport::Lost { leg: LEG, ms: 30_000 })]);
-        assert_eq!(silence.handle_sound(at(61_000)), Some(MediaReport::Heard { leg: LEG, ms: 61_000 }));
-        assert_eq!(silence.handle_sound(at(61_020)), None);
+        assert_eq!(silence.handle_sound(false, at(61_000)), Some(MediaReport::Heard { leg: LEG, ms: 61_000 }));
+        assert_eq!(silence.handle_sound(false, at(61_020)), None);
         assert_eq!(minute(&mut silence, 62).len(), 2, "the next silence is another one");
     }
 
@@ -117,6 +124,17 @@ mod tests {
         }
         let silent = MediaReport::Silent { leg: LEG, ms: 5_000 };
         assert_eq!(told, [(5, silent), (325, MediaReport::Lost { leg: LEG, ms: 30_000 })]);
+    }
+
+    #[test]
+    fn a_pause_may_last_longer_than_a_silence() {
+        let mut silence = Silence::new(LEG, true, Some(10_000), at(0));
+        assert_eq!(silence.handle_sound(true, at(0)), None);
+        let silent = MediaReport::Silent { leg: LEG, ms: 30_000 };
+        assert_eq!(minute(&mut silence, 0), [(30, silent)]);
+        assert!(matches!(minute(&mut silence, 60)[..], [(60, MediaReport::Lost { .. })]));
+        assert!(silence.handle_sound(false, at(120_000)).is_some());
+        assert_eq!(minute(&mut silence, 121).len(), 2, "sound ends the pause");
     }
 
     #[test]
