@@ -126,32 +126,21 @@ pub(super) fn figures(watch: &Watch, hooks: &Hooks) -> Figures {
     for (name, help, value) in COUNTERS {
         figures.counter(name, help, value(&of));
     }
+    let mut add = |name, help, kind, label: (&'static str, String), value| {
+        figures.add(Figure { name, help, kind, labels: vec![label], value });
+    };
     for trouble in Storage::TROUBLES {
-        figures.add(Figure {
-            name: "trunkline_recording_alarm",
-            help: "Whether recordings cannot be written, and why: 1 for the reason that holds.",
-            kind: Kind::Gauge,
-            labels: vec![("reason", trouble.name().to_owned())],
-            value: f64::from(u8::from(of.switch.storage.storage == trouble)),
-        });
+        let help = "Whether recordings cannot be written, and why: 1 for the reason that holds.";
+        let holds = f64::from(u8::from(of.switch.storage.storage == trouble));
+        add("trunkline_recording_alarm", help, Kind::Gauge, ("reason", trouble.name().to_owned()), holds);
     }
     for (status, count) in &of.switch.responses {
-        figures.add(Figure {
-            name: "trunkline_sip_invite_responses",
-            help: "Final responses to INVITEs outside dialogs.",
-            kind: Kind::Counter,
-            labels: vec![("status", status.to_string())],
-            value: *count as f64,
-        });
+        let help = "Final responses to INVITEs outside dialogs.";
+        add("trunkline_sip_invite_responses", help, Kind::Counter, ("status", status.to_string()), *count as f64);
     }
     for (reason, count) in &of.switch.srtp_dropped {
-        figures.add(Figure {
-            name: "trunkline_srtp_dropped_packets",
-            help: "Media packets that could not be opened, dropped.",
-            kind: Kind::Counter,
-            labels: vec![("reason", (*reason).to_owned())],
-            value: *count as f64,
-        });
+        let help = "Media packets that could not be opened, dropped.";
+        add("trunkline_srtp_dropped_packets", help, Kind::Counter, ("reason", (*reason).to_owned()), *count as f64);
     }
     of.switch.trunks.iter().for_each(|trunk| add_trunk(&mut figures, trunk));
     hooks.iter().for_each(|(name, status)| add_hook(&mut figures, name, status));

@@ -21,8 +21,7 @@ impl Switch {
 
     /// Whether the keys of a leg's party, which it sends as sound, are telephone-events for whom it speaks with.
     pub(super) fn presses_aloud(&self, leg: LegId) -> bool {
-        let partner = self.partner(leg).filter(|partner| self.partner(*partner) == Some(leg));
-        let agreed = partner.and_then(|partner| self.agreed(leg, partner));
+        let agreed = self.speaks_with(leg).and_then(|partner| self.agreed(leg, partner));
         agreed.is_some_and(|(presses, hears)| {
             presses.dtmf_receive.or(presses.dtmf_send).is_none() && hears.dtmf_send.is_some()
         })
@@ -45,7 +44,7 @@ impl Switch {
     }
 
     fn pass_key(&mut self, leg: LegId, digit: char, ms: u16, now: Now) {
-        let Some(partner) = self.partner(leg).filter(|partner| self.partner(*partner) == Some(leg)) else { return };
+        let Some(partner) = self.speaks_with(leg) else { return };
         if let Some(media) = self.media_of(partner) {
             let number = media.keys_sent.back().map_or(0, |key| key.number.wrapping_add(1));
             media.keys_sent.push_back(SentKey { number, digit, ms });

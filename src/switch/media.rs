@@ -115,11 +115,16 @@ impl Switch {
     }
 
     /// Whom a leg's party hears, where that is one other party.
-    pub(super) fn partner(&self, leg: LegId) -> Option<LegId> {
+    fn partner(&self, leg: LegId) -> Option<LegId> {
         match self.legs.get(&leg)?.media.as_ref()?.send {
             Source::Bridge(partner) => Some(partner),
             _ => None,
         }
+    }
+
+    /// Whom a leg's party hears and is heard by, where that is one other party.
+    pub(super) fn speaks_with(&self, leg: LegId) -> Option<LegId> {
+        self.partner(leg).filter(|partner| self.partner(*partner) == Some(leg))
     }
 
     /// What two legs have agreed on, if both have.
@@ -155,7 +160,7 @@ impl Switch {
     fn command_leg(&mut self, leg: LegId, now: Now) {
         let partner = self.partner(leg);
         let mixed = partner.is_some_and(|partner| self.mixes(leg, partner));
-        let heard = partner.is_some_and(|partner| self.partner(partner) == Some(leg) && self.mixes(partner, leg));
+        let heard = self.speaks_with(leg).is_some_and(|partner| self.mixes(partner, leg));
         let signalling = self.endpoint.flow_of(leg).map(|flow| flow.remote.ip());
         let (codes, aloud) = (self.recorder_on(leg).is_some(), self.presses_aloud(leg));
         let Some(party) = self.legs.get(&leg) else { return };

@@ -144,13 +144,8 @@ impl Switch {
         now: Now,
     ) -> Result<(), CommandError> {
         let tape = self.tape_of(call, by)?;
-        let silent = tape.is_silent();
-        tape.paused = true;
-        if !silent {
-            let from_ms = from.min(now).wall_ms;
-            tracing::info!(%call, ?by, from_ms, "the recording is paused");
-            self.journal(Event::RecordingPaused { call, by, from_ms }, now);
-        }
+        let before = std::mem::replace(&mut tape.paused, true) || tape.handed_on;
+        self.tell_silence(call, before, by, from.min(now), now);
         Ok(())
     }
 
@@ -160,12 +155,9 @@ impl Switch {
         if tape.paused && tape.marks.len() >= MARKS {
             return Err(CommandError::PausedForGood(call));
         }
-        let silent = tape.is_silent();
+        let before = tape.is_silent();
         tape.paused = false;
-        if silent && !tape.is_silent() {
-            tracing::info!(%call, ?by, "the recording goes on");
-            self.journal(Event::RecordingResumed { call, by }, now);
-        }
+        self.tell_silence(call, before, by, now, now);
         Ok(())
     }
 
@@ -173,20 +165,30 @@ impl Switch {
     /// ears: it is kept out until somebody speaks with the caller again.
     pub(super) fn set_handed_on(&mut self, call: CallId, handed_on: bool, now: Now) {
         let Some(cell) = self.calls.get_mut(&call).filter(|cell| cell.recording == Recording::Running) else { return };
-        let (tape, by) = (&mut cell.tape, PausedBy::Transfer);
-        let silent = tape.is_silent();
+        let tape = &mut cell.tape;
+        let before = tape.is_silent();
         tape.handed_on = handed_on;
         // With no room for another mark a pause stays in force.
-        tape.paused |= silent && !handed_on && tape.marks.len() >= MARKS;
-        match (silent, tape.is_silent()) {
+        tape.paused |= before && !handed_on && tape.marks.len() >= MARKS;
+        self.tell_silence(call, before, PausedBy::Transfer, now, now);
+    }
+
+    /// Journals that the recording falls silent, from when on, or goes on, where it did the other before.
+    fn tell_silence(&mut self, call: CallId, before: bool, by: PausedBy, from: Now, now: Now) {
+        let silent = self.calls.get(&call).is_some_and(|cell| cell.tape.is_silent());
+        let from_ms = from.wall_ms;
+        let event = match (before, silent) {
             (false, true) => {
-                self.journal(Event::RecordingPaused { call, by, from_ms: now.wall_ms }, now);
+                tracing::info!(%call, ?by, from_ms, "the recording is paused");
+                Event::RecordingPaused { call, by, from_ms }
             }
             (true, false) => {
-                self.journal(Event::RecordingResumed { call, by }, now);
+                tracing::info!(%call, ?by, "the recording goes on");
+                Event::RecordingResumed { call, by }
             }
-            (true, true) | (false, false) => {}
-        }
+            (true, true) | (false, false) => return,
+        };
+        self.journal(event, now);
     }
 
     /// The tape of a call that is recorded; a plan may say beforehand how its recording begins.

@@ -10,10 +10,8 @@ use super::tone;
 fn a_callers_pauses_reach_an_agent_who_takes_comfort_noise() {
     let mut daemon = Daemon::start();
     let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
-    caller.invite_as_offered("4001", "8 13 101");
-    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    let answer = caller.call_as_offered("4001", "8 13 101");
     assert!(answer.0.contains(" RTP/AVP 8 13 101\r\n"), "{answer:?}");
-    caller.confirm(&answer);
     let invite = agent.expect_invite();
     assert!(invite.0.contains(" RTP/AVP 8 0 9 111 13 101 110\r\n"), "{invite:?}");
     agent.reply_tagged(&invite, "200 OK", &agent.sdp_of("8 13 101"));
@@ -35,9 +33,7 @@ fn a_callers_pauses_reach_an_agent_who_takes_comfort_noise() {
 fn who_takes_none_hears_a_pause_and_no_loss() {
     let mut daemon = Daemon::start();
     let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
-    caller.invite_as_offered("4001", "8 13 101");
-    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
-    caller.confirm(&answer);
+    caller.call_as_offered("4001", "8 13 101");
     let invite = agent.expect_invite();
     agent.answer(&invite);
     assert!(tone::share(&agent.ear.hear(60)[4_800..], 440.0) > 0.9);

@@ -37,10 +37,8 @@ fn keys_are_heard_in_the_sound_of_a_caller_who_has_no_other_way() {
     let mut daemon = Daemon::start();
     let mut agent = agent(&daemon, "1001");
     let mut caller = caller(&daemon);
-    caller.invite_as_offered("4000", "8");
-    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    let answer = caller.call_as_offered("4000", "8");
     assert!(answer.0.contains(" RTP/AVP 8\r\n"), "{answer:?}");
-    caller.confirm(&answer);
     caller.ear.hear(10);
     caller.ear.press_aloud('2');
     caller.ear.hear(60);

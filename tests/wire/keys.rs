@@ -23,10 +23,8 @@ pub fn hear_key(ear: &Ear, low: f64, high: f64) {
 /// The same with a caller who has no telephone-events.
 fn conversation_without_events(daemon: &Daemon) -> (Phone, Phone) {
     let (mut agent, mut caller) = (agent(daemon, "1001"), caller(daemon));
-    caller.invite_as_offered("4001", "8");
-    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    let answer = caller.call_as_offered("4001", "8");
     assert!(answer.0.contains(" RTP/AVP 8\r\n"), "{answer:?}");
-    caller.confirm(&answer);
     let invite = agent.expect_invite();
     agent.answer(&invite);
     assert!(tone::share(&caller.ear.hear(60)[4_800..], 1_000.0) > 0.9, "both are connected");

@@ -225,6 +225,11 @@ impl Phone {
     /// Calls a number and is answered: acknowledged, and the tone goes out.
     pub fn call(&mut self, number: &str) -> Text {
         self.invite(number);
+        self.connect()
+    }
+
+    /// Waits until a call is answered, and confirms that.
+    fn connect(&mut self) -> Text {
         let answer = self.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
         self.confirm(&answer);
         answer

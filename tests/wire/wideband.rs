@@ -98,10 +98,8 @@ fn an_agent_with_both_is_not_made_to_speak_what_the_caller_lacks() {
     let mut daemon = Daemon::start();
     let (mut agent, mut caller) = (agent(&daemon, "1001"), caller(&daemon));
     // A caller's offer that likes G.722 best gets the codec that most parties have.
-    caller.invite_as_offered("4001", "9 8 101");
-    let answer = caller.expect("200 to INVITE", |text| text.is("200") && text.header("CSeq").ends_with("INVITE"));
+    let answer = caller.call_as_offered("4001", "9 8 101");
     assert!(answer.0.contains(" RTP/AVP 8 101\r\n"), "{answer:?}");
-    caller.confirm(&answer);
     let invite = agent.expect_invite();
     agent.answer(&invite);
     caller.ear.hear(10);

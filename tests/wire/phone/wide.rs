@@ -1,6 +1,6 @@
 //! A phone of other codecs.
 
-use super::Phone;
+use super::{Phone, Text};
 
 impl Phone {
     /// The same phone with G.722 alone.
@@ -14,6 +14,12 @@ impl Phone {
     pub fn sdp_of(&self, types: &str) -> String {
         let own = format!(" RTP/AVP {} 101", self.codec);
         self.sdp("").replacen(&own, &format!(" RTP/AVP {types}"), 1)
+    }
+
+    /// Calls a number with an offer of these payload types; gives the answer.
+    pub fn call_as_offered(&mut self, number: &str, types: &str) -> Text {
+        self.invite_as_offered(number, types);
+        self.connect()
     }
 
     /// Sends an INVITE whose offer names these payload types.
